@@ -1,0 +1,149 @@
+#include "broker/admin.h"
+
+#include <charconv>
+
+#include "broker/log.h"
+#include "rules/names.h"
+
+namespace broker {
+namespace {
+
+using rules::Json;
+
+constexpr std::size_t body_max = 1024 * 1024;
+constexpr std::chrono::seconds close_limit_default = 60s;
+
+std::chrono::seconds seconds_of(std::string_view text, std::chrono::seconds absent)
+{
+    if (text.empty()) return absent;
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value > 1'000'000'000) throw Refused{{400, "not a number of seconds: " + std::string(text), {}, {}, {}}};
+    return std::chrono::seconds(value);
+}
+
+OpenRequest open_request(const Json& body)
+{
+    OpenRequest request;
+    if (!body.is_object()) throw Refused{{400, "the body is a JSON object", {}, {}, {}}};
+    for (const auto& [key, value] : body.items()) {
+        const bool text = value.is_string();
+        if (key == "id" && text)
+            request.id = value.get<std::string>();
+        else if (key == "profile" && text)
+            request.profile = value.get<std::string>();
+        else if (key == "workspace" && text)
+            request.workspace = value.get<std::string>();
+        else if (key == "ttl" && value.is_number_unsigned())
+            request.time_to_live = std::chrono::seconds(value.get<std::uint32_t>());
+        else if (key == "labels" && value.is_object() && std::ranges::all_of(value, [](const Json& each) { return each.is_string(); }))
+            request.labels = value.get<std::map<std::string, std::string>>();
+        else
+            throw Refused{{400, "unknown or ill-typed field: " + key, {}, {}, {}}};
+    }
+    return request;
+}
+
+Json json_of_report(const cleanup::Report& report)
+{
+    Json removed = Json::object();
+    for (const auto& [kind, count] : report.removed) removed[std::string(rules::kind_name(kind))] = count;
+    Json left = Json::array();
+    for (const cleanup::Left& each : report.left)
+        left.push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"id", each.object.id}, {"error", each.error}});
+    return {{"removed", std::move(removed)}, {"kept", report.kept}, {"left", std::move(left)}, {"clean", report.clean()}};
+}
+
+Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
+{
+    const auto reap = co_await services.store.read<std::optional<db::Reap>>([](db::Ledger& ledger) { return ledger.last_reap(); });
+    std::uint64_t siblings = 0, refusals = 0, requests = 0;
+    for (const Job* job : jobs.all()) {
+        siblings += job->objects.count(rules::Kind::container);
+        refusals += job->refusals;
+        requests += job->requests;
+    }
+    Json json = {{"version", daemon.version},
+                 {"uptime", std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - daemon.started).count()},
+                 {"engine", {{"address", "unix://" + services.engine.address()}, {"version", services.engine.server_version()}, {"api", rules::to_string(services.engine.versions().newest)}}},
+                 {"jobs", jobs.all().size()},
+                 {"siblings", siblings},
+                 {"requests", requests},
+                 {"refusals", refusals},
+                 {"ledger_lost", services.store.lost()}};
+    if (reap) json["last_reap"] = {{"finished", reap->finished}, {"removed", reap->removed}, {"left", reap->left}};
+    co_return json;
+}
+
+Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Services services, const Daemon& daemon)
+{
+    const std::size_t mark = std::min(head.target.find('?'), head.target.size());
+    const std::string_view path = head.target.substr(0, mark);
+    const rules::Query query = want(rules::Query::parse(head.target.substr(std::min(mark + 1, head.target.size()))));
+    const bool get = head.method == "GET", post = head.method == "POST";
+
+    if (get && path == "/status") co_return co_await status(jobs, services, daemon);
+    if (get && path == "/jobs") {
+        Json list = Json::array();
+        for (const Job* job : jobs.all()) list.push_back(json_of(*job));
+        co_return list;
+    }
+    if (post && path == "/jobs") {
+        OpenRequest request = open_request(body);
+        const Job* job = want(co_await jobs.open(std::move(request)));
+        co_return json_of(*job);
+    }
+    constexpr std::string_view jobs_path = "/jobs/", close_path = "/close";
+    if (path.starts_with(jobs_path)) {
+        std::string_view rest = path.substr(jobs_path.size());
+        const bool closes = post && rest.ends_with(close_path);
+        if (closes) rest.remove_suffix(close_path.size());
+        const auto id = rules::percent_decode(rest, false);
+        if (id && closes) co_return json_of_report(want(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));
+        if (id && get) {
+            const Job* job = jobs.find(*id);
+            if (!job) throw Refused{{404, "there is no open job " + *id, {}, {}, {}}};
+            co_return json_of(*job);
+        }
+    }
+    throw Refused{{404, "page not found", {}, {}, {}}};
+}
+
+Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Services services, const Daemon& daemon)
+{
+    std::optional<rules::Error> refusal;
+    try {
+        const Json body = want(co_await client.read_json(head, body_max));
+        const Json shown = co_await answer(head, body, jobs, services, daemon);
+        co_await client.reply_json(200, shown);
+        co_return;
+    } catch (const Refused& refused) {
+        refusal = refused.error;
+    } catch (const Gone&) {
+        throw;
+    } catch (const std::exception& failure) {
+        log::error("administration", {{"target", head.target}, {"error", failure.what()}});
+        refusal = rules::Error{500, failure.what(), {}, {}, {}};
+    }
+    co_await client.refuse(*refusal);
+}
+
+}  // namespace
+
+Task<> serve_admin(Socket socket, Jobs& jobs, Services services, Daemon daemon)
+{
+    const std::string identity;
+    Client client(std::move(socket), identity);
+    try {
+        for (;;) {
+            const auto head = co_await client.read_head();
+            if (!head) break;
+            co_await serve_request(client, *head, jobs, services, daemon);
+            if (!client.persistent()) break;
+        }
+    } catch (const Gone&) {
+        // The command was interrupted; what it asked for goes on.
+    }
+}
+
+}  // namespace broker

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "broker/jobs.h"
+
+namespace broker {
+
+/// What `berth status` shows besides the jobs.
+struct Daemon {
+    std::string version;
+    Clock::time_point started;
+};
+
+/// Serves one connection at the administration socket: HTTP with JSON, the same errors as toward jobs.
+///
+///   GET  /status
+///   GET  /jobs                   open jobs
+///   POST /jobs                   {"id","profile","labels","workspace","ttl"} → the job
+///   GET  /jobs/ID
+///   POST /jobs/ID/close?timeout=SECONDS → {"removed","kept","left"}
+Task<> serve_admin(Socket socket, Jobs& jobs, Services services, Daemon daemon);
+
+}  // namespace broker

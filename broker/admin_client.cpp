@@ -1,0 +1,38 @@
+#include "broker/admin_client.h"
+
+#include <stdexcept>
+
+#include "broker/http.h"
+#include "broker/io.h"
+
+namespace broker {
+
+rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body)
+{
+    asio::io_context io;
+    Unix::socket socket(io);
+    error_code error;
+    socket.connect(Unix::endpoint(admin_socket), error);
+    if (error) throw std::runtime_error("cannot reach the daemon at " + admin_socket + " (" + error.message() + "): is `berth serve` running?");
+
+    const std::string text = body ? body->dump() : std::string();
+    HeadWriter head = HeadWriter::request(method, target);
+    head.add("Connection", "close");
+    if (body) head.add("Content-Type", "application/json");
+    if (method == "POST") head.add("Content-Length", text.size());
+    asio::write(socket, asio::buffer(std::move(head).finish() + text), error);
+    if (error) throw std::runtime_error("the daemon at " + admin_socket + " does not answer: " + error.message());
+
+    std::string answer;
+    asio::read(socket, asio::dynamic_buffer(answer), error);
+    const std::size_t length = head_length(answer);
+    if (length == 0) throw std::runtime_error("the daemon at " + admin_socket + " broke off: see its log");
+    const auto parsed = parse_response(std::string_view(answer).substr(0, length), false);
+    if (!parsed || parsed->framing == Framing::chunked) throw std::runtime_error("what answers at " + admin_socket + " is not berth");
+    const rules::Json json = rules::Json::parse(answer.substr(length), nullptr, false);
+    if (json.is_discarded()) throw std::runtime_error("what answers at " + admin_socket + " is not berth");
+    if (parsed->status >= 400) throw std::runtime_error(json.is_object() ? json.value("message", "the daemon refused") : "the daemon refused");
+    return json;
+}
+
+}  // namespace broker

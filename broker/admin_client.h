@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "rules/json.h"
+
+namespace broker {
+
+/// A command's question to the daemon. Throws std::runtime_error with a sentence for the user when the daemon is away, and its own message
+/// when it refuses.
+rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body = {});
+
+}  // namespace broker

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <string>
+
+#include "broker/client.h"
+#include "broker/engine.h"
+#include "broker/job.h"
+#include "rules/route.h"
+
+namespace broker {
+
+class Images;
+
+/// What every exchange shares.
+struct Services {
+    asio::io_context& io;
+    Engine& engine;
+    db::Store& store;
+    Images& images;
+};
+
+/// A request that goes no further; caught once, in the exchange, and answered in Docker's form.
+struct Refused {
+    rules::Error error;
+};
+
+/// The value, or the end of the request.
+template <class T>
+T want(rules::Result<T> result)
+{
+    if (!result) throw Refused{std::move(result.error())};
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+/// A request in the hands of its operation: routed, resolved, its JSON body admitted.
+struct Call {
+    Services& services;
+    Job& job;
+    Connection& connection;
+    Client& client;
+    const RequestHead& head;
+    rules::Route route;
+    rules::Named target = {};  ///< what `{id}` of the path is, when the row has one
+    rules::Json body = {};     ///< admitted by the row's schema
+
+    /// A request to the engine for this row: resolved id, disposed query, the client's version.
+    EngineRequest request() const
+    {
+        EngineRequest request{.op = route.endpoint->op};
+        request.id = target.id;
+        request.query = route.query;
+        request.version = route.version;
+        return request;
+    }
+    rules::ViewFacts view_facts() const { return job.view_facts(route.version); }
+};
+
+/// Text for the job: no real name, and what the client wrote in place of the id that we sent for it.
+std::string shown(const Call& call, std::string text);
+
+/// The engine's error as the job may read it; 404 of an object that we knew means it is gone.
+rules::Error error_of(const Call& call, const Answer& answer);
+
+/// The answer, or the end of the request with the engine's error.
+Task<Answer> ask(Call& call, const EngineRequest& request);
+
+}  // namespace broker

@@ -1,0 +1,215 @@
+#include "broker/cli.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <ctime>
+
+#include "broker/admin_client.h"
+#include "broker/run.h"
+#include "broker/serve.h"
+#include "broker/version.h"
+#include "rules/query.h"
+
+namespace broker {
+namespace {
+
+using rules::Json;
+
+constexpr const char* examples = R"(Examples:
+  berth serve                                       the daemon, with built-in rules
+  export DOCKER_HOST=$(berth job open build-17)     a Docker of its own for one job
+  docker run --rm busybox echo hi
+  berth job close build-17                          removes all that the job made
+  berth run -- docker compose up                    the same for the time of one command
+Exit status: 0 done, 1 failed, 2 bad usage; `berth run` gives its command's.)";
+
+std::string age_of(std::int64_t since)
+{
+    const std::int64_t seconds = std::max<std::int64_t>(0, std::time(nullptr) - since);
+    if (seconds < 120) return fmt::format("{}s", seconds);
+    if (seconds < 7200) return fmt::format("{}m", seconds / 60);
+    if (seconds < 172800) return fmt::format("{}h", seconds / 3600);
+    return fmt::format("{}d", seconds / 86400);
+}
+
+void print_json(const Json& json)
+{
+    fmt::print("{}\n", json.dump(2));
+}
+
+void print_jobs(const Json& jobs)
+{
+    fmt::print("{:<24} {:<9} {:<10} {:>5} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}\n", "JOB", "STATE", "PROFILE", "AGE", "CONTAINERS", "NETWORKS", "VOLUMES", "IMAGES", "REQUESTS", "REFUSALS");
+    for (const Json& job : jobs) {
+        const Json& objects = job.at("objects");
+        fmt::print("{:<24} {:<9} {:<10} {:>5} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}\n", job.value("id", ""), job.value("state", ""), job.value("profile", ""),
+                   age_of(job.value("created", std::int64_t{0})), objects.value("container", 0), objects.value("network", 0), objects.value("volume", 0),
+                   objects.value("image", 0), job.value("requests", 0), job.value("refusals", 0));
+    }
+}
+
+void print_job(const Json& job)
+{
+    fmt::print("job       {}\nkey       {}\nstate     {}\nprofile   {}\nage       {}\ndoor      {}\naddress   {}\n", job.value("id", ""), job.value("key", ""), job.value("state", ""),
+               job.value("profile", ""), age_of(job.value("created", std::int64_t{0})), job.value("door", ""), job.value("address", ""));
+    for (const auto& [kind, count] : job.at("objects").items()) fmt::print("{:<9} {}\n", kind + "s", count.get<int>());
+    fmt::print("requests  {}\nrefusals  {}\n", job.value("requests", 0), job.value("refusals", 0));
+}
+
+void print_status(const Json& status)
+{
+    const Json& engine = status.at("engine");
+    fmt::print("berth     {} up {}s\nengine    {} {} (API {})\njobs      {}\nsiblings  {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""), status.value("uptime", 0),
+               engine.value("address", ""), engine.value("version", ""), engine.value("api", ""), status.value("jobs", 0), status.value("siblings", 0),
+               status.value("requests", 0), status.value("refusals", 0));
+    if (const auto reap = status.find("last_reap"); reap != status.end())
+        fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0), reap->value("left", 0));
+}
+
+/// 0 only if nothing is left.
+int print_report(const Json& report)
+{
+    for (const auto& [kind, count] : report.at("removed").items()) fmt::print("removed {} {}{}\n", count.get<int>(), kind, count.get<int>() == 1 ? "" : "s");
+    if (const int kept = report.value("kept", 0); kept > 0) fmt::print("kept {} pulled image{} in the host's cache\n", kept, kept == 1 ? "" : "s");
+    for (const Json& each : report.at("left")) fmt::print("left: {} {}: {}\n", each.value("kind", ""), each.value("name", ""), each.value("error", ""));
+    const bool clean = report.value("clean", false);
+    if (!clean) fmt::print("not everything is proven gone: run the same command again\n");
+    return clean ? 0 : 1;
+}
+
+/// `90`, `90s`, `5m`, `2h`, `1d` as seconds.
+std::int64_t seconds_of(const std::string& text)
+{
+    std::size_t used = 0;
+    const std::int64_t value = std::stoll(text, &used);
+    const std::string unit = text.substr(used);
+    const std::int64_t factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86400 : 0;
+    if (factor == 0 || value < 0) throw std::runtime_error("not a duration: " + text);
+    return value * factor;
+}
+
+/// What the flags were filled into.
+struct Flags {
+    std::string admin = "/run/berth/admin.sock";
+    bool json = false;
+    Config config;
+    RunRequest run;
+    std::string id, profile = "default", workspace, ttl, timeout = "60s";
+    std::vector<std::string> labels;
+
+    std::string path_of_job() const { return "/jobs/" + rules::percent_encode(id); }
+};
+
+Json open_body(const Flags& flags)
+{
+    Json body = {{"profile", flags.profile}};
+    if (!flags.id.empty()) body["id"] = flags.id;
+    if (!flags.workspace.empty()) body["workspace"] = flags.workspace;
+    if (!flags.ttl.empty()) body["ttl"] = static_cast<std::uint64_t>(seconds_of(flags.ttl));
+    for (const std::string& each : flags.labels) {
+        const std::size_t equals = each.find('=');
+        if (equals == each.npos || equals == 0) throw std::runtime_error("a label is key=value, not " + each);
+        body["labels"][each.substr(0, equals)] = each.substr(equals + 1);
+    }
+    return body;
+}
+
+void add_job_commands(CLI::App& app, Flags& flags, int& status)
+{
+    CLI::App* job = app.add_subcommand("job", "Open, close and look at jobs")->require_subcommand(1);
+
+    CLI::App* open = job->add_subcommand("open", "Open a job; prints its DOCKER_HOST");
+    open->add_option("ID", flags.id, "The job's id: your text, unique among open jobs");
+    open->add_option("--profile", flags.profile, "The rules that it runs under")->capture_default_str();
+    open->add_option("--label", flags.labels, "key=value, for people (repeatable)");
+    open->add_option("--ttl", flags.ttl, "Close it by itself after this time (90s, 5m, 2h)");
+    open->add_option("--workspace", flags.workspace, "The job's directory on the host");
+    open->add_flag("--json", flags.json, "All about the job instead of its door alone");
+    open->callback([&flags] {
+        const Json made = ask_daemon(flags.admin, "POST", "/jobs", open_body(flags));
+        if (flags.json)
+            print_json(made);
+        else
+            fmt::print("unix://{}\n", made.value("door", ""));
+    });
+
+    CLI::App* close = job->add_subcommand("close", "End a job and remove all that it made");
+    close->add_option("ID", flags.id, "The job")->required();
+    close->add_option("--timeout", flags.timeout, "How long what it is just making may still take")->capture_default_str();
+    close->add_flag("--json", flags.json, "The report as JSON");
+    close->callback([&flags, &status] {
+        const Json report = ask_daemon(flags.admin, "POST", flags.path_of_job() + "/close?timeout=" + std::to_string(seconds_of(flags.timeout)));
+        if (flags.json) print_json(report);
+        status = flags.json ? (report.value("clean", false) ? 0 : 1) : print_report(report);
+    });
+
+    CLI::App* list = job->add_subcommand("list", "The open jobs");
+    list->add_flag("--json", flags.json, "As JSON");
+    list->callback([&flags] {
+        const Json jobs = ask_daemon(flags.admin, "GET", "/jobs");
+        flags.json ? print_json(jobs) : print_jobs(jobs);
+    });
+
+    CLI::App* show = job->add_subcommand("show", "One open job");
+    show->add_option("ID", flags.id, "The job")->required();
+    show->add_flag("--json", flags.json, "As JSON");
+    show->callback([&flags] {
+        const Json one = ask_daemon(flags.admin, "GET", flags.path_of_job());
+        flags.json ? print_json(one) : print_job(one);
+    });
+}
+
+void add_commands(CLI::App& app, Flags& flags, int& status)
+{
+    app.add_option("--admin", flags.admin, "The daemon's administration socket")->envname("BERTH_ADMIN")->capture_default_str();
+    app.set_version_flag("--version", program_version);
+    app.require_subcommand(1);
+    app.footer(examples);
+
+    CLI::App* daemon = app.add_subcommand("serve", "The daemon: doors for jobs on one side, the engine on the other");
+    daemon->add_option("--engine", flags.config.engine, "The engine, as unix:///path")->capture_default_str();
+    daemon->add_option("--state-dir", flags.config.state_dir, "Where the ledger is")->capture_default_str();
+    daemon->add_option("--runtime-dir", flags.config.runtime_dir, "Where the sockets are")->capture_default_str();
+    daemon->callback([&flags, &status] { status = serve(flags.config); });
+
+    CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own");
+    run->add_option("--id", flags.run.id, "The job's id");
+    run->add_option("--profile", flags.run.profile, "The rules that it runs under")->capture_default_str();
+    run->add_option("CMD", flags.run.command, "The command and its arguments, behind --")->required();
+    run->callback([&flags, &status] {
+        flags.run.admin = flags.admin;
+        status = run_in_job(flags.run);
+    });
+
+    add_job_commands(app, flags, status);
+
+    CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap");
+    overview->add_flag("--json", flags.json, "As JSON");
+    overview->callback([&flags] {
+        const Json shown = ask_daemon(flags.admin, "GET", "/status");
+        flags.json ? print_json(shown) : print_status(shown);
+    });
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv)
+{
+    CLI::App app("berth gives every CI job its own Docker, on the host's one engine", "berth");
+    app.set_help_all_flag("--help-all", "The options of all commands");
+    Flags flags;
+    int status = 0;
+    add_commands(app, flags, status);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    } catch (const std::exception& failure) {
+        fmt::print(stderr, "berth: {}\n", failure.what());
+        return 1;
+    }
+    return status;
+}
+
+}  // namespace broker

@@ -1,0 +1,177 @@
+#include "broker/engine.h"
+
+#include <algorithm>
+
+namespace broker {
+namespace {
+
+constexpr std::size_t idle_max = 32;
+
+/// `1.47` as a version; nullopt for anything else.
+std::optional<rules::Version> parse_version(const std::string& text)
+{
+    int major = 0, minor = 0, end = 0;
+    if (std::sscanf(text.c_str(), "%d.%d%n", &major, &minor, &end) != 2 || static_cast<std::size_t>(end) != text.size()) return std::nullopt;
+    return rules::Version{major, minor};
+}
+
+}  // namespace
+
+rules::Json Answer::json() const
+{
+    rules::Json value = rules::Json::parse(body, nullptr, false);
+    if (value.is_discarded()) throw EngineFailure("the engine's answer is not JSON");
+    return value;
+}
+
+std::string Answer::message() const
+{
+    const rules::Json value = rules::Json::parse(body, nullptr, false);
+    if (value.is_object())
+        if (const auto text = value.find("message"); text != value.end() && text->is_string()) return text->get<std::string>();
+    std::string text = body.substr(0, 1024);
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+    return text;
+}
+
+Upstream::Upstream(Engine& engine, Wire wire, bool pooled) : engine_(&engine), wire_(std::move(wire)), pooled_(pooled) {}
+
+Upstream::~Upstream()
+{
+    if (!reusable_ || !wire_.socket().is_open() || !wire_.buffered().empty()) return;
+    wire_.narrow();
+    if (engine_->idle_.size() < idle_max) engine_->idle_.push_back(std::move(wire_));
+}
+
+Task<ResponseHead> Upstream::read_head(bool to_head)
+{
+    for (;;) {
+        std::optional<std::size_t> length;
+        try {
+            length = co_await wire_.head();
+        } catch (const Gone& gone) {
+            throw EngineFailure(gone.what());
+        }
+        if (!length) throw EngineFailure("the engine closed the connection");
+        if (*length == 0) throw EngineFailure("the engine's head is too long");
+        auto head = parse_response(wire_.buffered().substr(0, *length), to_head);
+        wire_.consume(*length);
+        if (!head) throw EngineFailure("the engine's head is malformed: " + head.error().message);
+        if (head->status == 101 || head->status >= 200) co_return std::move(*head);
+    }
+}
+
+Task<std::string> Upstream::read_body(const ResponseHead& head, std::size_t limit)
+{
+    BodyReader reader(wire_, head);
+    std::optional<std::string> body;
+    try {
+        body = co_await read_all(reader, limit);
+    } catch (const Gone& gone) {
+        throw EngineFailure(gone.what());
+    }
+    if (!body) throw EngineFailure("the engine's answer is too long");
+    finished(head);
+    co_return std::move(*body);
+}
+
+Engine::Engine(asio::io_context& io, std::string socket_path) : io_(io), path_(std::move(socket_path)) {}
+
+Task<Upstream> Engine::connect(bool fresh)
+{
+    while (!fresh && !idle_.empty()) {
+        Wire wire = std::move(idle_.back());
+        idle_.pop_back();
+        if (wire.idle()) co_return Upstream(*this, std::move(wire), true);
+    }
+    Socket socket(io_.get_executor());
+    const auto [error] = co_await socket.async_connect(Unix::endpoint(path_), use_task_tuple);
+    if (error) throw EngineFailure("cannot connect to the engine at " + path_ + ": " + error.message());
+    Wire wire(std::move(socket));
+    co_return Upstream(*this, std::move(wire), false);
+}
+
+std::string Engine::head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const
+{
+    const rules::Endpoint& row = rules::endpoint(request.op);
+    const rules::Version version = request.version.value_or(versions_.newest);
+    HeadWriter head = HeadWriter::request(rules::method_name(row.method), rules::target_of(row, version, request.id, request.query));
+    if (!request.registry_auth.empty()) head.add("X-Registry-Auth", request.registry_auth);
+    if (!request.registry_config.empty()) head.add("X-Registry-Config", request.registry_config);
+    if (upgrade) head.add("Connection", "Upgrade").add("Upgrade", "tcp");
+    std::string text = std::move(head).finish();
+    text.insert(text.size() - 2, framing);
+    return text;
+}
+
+Task<Upstream> Engine::send(const EngineRequest& request, bool upgrade)
+{
+    std::string body;
+    std::string framing;
+    const rules::Method method = rules::endpoint(request.op).method;
+    if (request.body) {
+        body = request.body->dump();
+        framing = "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    } else if (method == rules::Method::post || method == rules::Method::put) {
+        framing = "Content-Length: 0\r\n";
+    }
+    const std::string head = head_of(request, framing, upgrade);
+    for (bool fresh = false;; fresh = true) {
+        Upstream upstream = co_await connect(fresh);
+        try {
+            co_await upstream.wire().write(head, body);
+            co_return upstream;
+        } catch (const Gone& gone) {
+            // Nothing of the request was taken in by an engine that had closed this idle connection.
+            if (!upstream.pooled()) throw EngineFailure(gone.what());
+        }
+    }
+}
+
+Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std::uint64_t> length, std::string_view content_type)
+{
+    std::string framing = "Content-Type: " + std::string(content_type) + "\r\n";
+    framing += length ? "Content-Length: " + std::to_string(*length) + "\r\n" : "Transfer-Encoding: chunked\r\n";
+    const std::string head = head_of(request, framing, false);
+    Upstream upstream = co_await connect(true);
+    try {
+        co_await upstream.wire().write(head);
+    } catch (const Gone& gone) {
+        throw EngineFailure(gone.what());
+    }
+    co_return upstream;
+}
+
+Task<Answer> Engine::call(const EngineRequest& request)
+{
+    const rules::Method method = rules::endpoint(request.op).method;
+    Upstream upstream = co_await send(request);
+    ResponseHead head = co_await upstream.read_head(method == rules::Method::head);
+    std::string body = co_await upstream.read_body(head, answer_max);
+    co_return Answer{head.status, std::string(head.header("content-type")), std::move(body)};
+}
+
+Task<> Engine::learn()
+{
+    EngineRequest request{.op = rules::Op::system_version};
+    request.version = rules::oldest_version;
+    Answer answer = co_await call(request);
+    if (answer.status == 400) {
+        // A newer engine no longer speaks our oldest version; it says so, and speaks the newest that it shares with us.
+        request.version = rules::newest_version;
+        answer = co_await call(request);
+    }
+    if (!answer.ok()) throw EngineFailure("the engine's version cannot be read: " + answer.message());
+    const rules::Json version = answer.json();
+    const auto newest = parse_version(version.value("ApiVersion", ""));
+    const auto oldest = parse_version(version.value("MinAPIVersion", "1.24"));
+    if (!newest || !oldest) throw EngineFailure("the engine's API version is unreadable");
+    versions_.newest = std::min(*newest, rules::newest_version);
+    versions_.oldest = std::max(*oldest, rules::oldest_version);
+    if (versions_.newest < versions_.oldest)
+        throw EngineFailure("the engine speaks API " + rules::to_string(*oldest) + " and newer; this berth speaks up to " + rules::to_string(rules::newest_version));
+    server_version_ = version.value("Version", "");
+    known_ = true;
+}
+
+}  // namespace broker

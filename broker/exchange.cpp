@@ -1,0 +1,100 @@
+#include "broker/exchange.h"
+
+#include <ctime>
+
+#include "broker/log.h"
+#include "broker/operations.h"
+
+// The life of a request, top to bottom: head → job → route → whose → body → operation → answer.
+namespace broker {
+namespace {
+
+using rules::Error;
+
+/// Keeps the refusal of a rule in the ledger and in the log.
+void account(Job& job, const Services& services, const rules::Endpoint* endpoint, const Error& error)
+{
+    if (error.rule.empty()) return;
+    ++job.refusals;
+    const std::string name = endpoint ? std::string(endpoint->name) : std::string("?");
+    const db::Refusal refusal{job.facts.key, name, error.field, error.rule, error.value, std::time(nullptr)};
+    services.store.enqueue([refusal](db::Ledger& ledger) { ledger.add(refusal); });
+    log::warn("refused", {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", error.value.substr(0, 256)}});
+}
+
+Task<> serve_request(Connection& connection, Job& job, Services& services, const RequestHead& head)
+{
+    Client& client = *connection.client;
+    const rules::Endpoint* endpoint = nullptr;
+    std::optional<Error> refusal;
+    try {
+        ++job.requests;
+        if (!job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
+        if (!services.engine.known()) co_await services.engine.learn();
+
+        rules::Route route = want(rules::find_route(head.method, head.target, services.engine.versions()));
+        endpoint = route.endpoint;
+        rules::Named target;
+        const bool resolved_by_operation = endpoint->kind == rules::Kind::image || endpoint->kind == rules::Kind::network;
+        if (endpoint->kind != rules::Kind::none && !resolved_by_operation) target = want(job.objects.resolve(endpoint->kind, route.id));
+
+        rules::Json body;
+        if (endpoint->body == rules::Body::json)
+            body = want(rules::admit(want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max))), *endpoint->schema));
+        else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
+            throw Refused{{400, "this operation takes no request body", {}, {}, {}}};
+
+        Call call{services, job, connection, client, head, std::move(route), std::move(target), std::move(body)};
+        co_await operate(call);
+        co_return;
+    } catch (const Refused& refused) {
+        refusal = refused.error;
+    } catch (const EngineFailure& failure) {
+        log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
+        refusal = Error{502, "berth: the engine does not answer", {}, {}, {}};
+    } catch (const db::Failure& failure) {
+        log::error("ledger", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
+        refusal = Error{503, "berth: the ledger cannot be written, so nothing may be made", {}, {}, {}};
+    }
+    if (client.answered()) throw Gone("the answer broke off");
+    account(job, services, endpoint, *refusal);
+    co_await client.refuse(*refusal);
+}
+
+/// Puts the connection on the job's list for as long as it lasts.
+class Listed {
+public:
+    Listed(Job& job, Client& client) : job_(job), place_(job.connections.insert(job.connections.end(), Connection{&client, nullptr, false})) {}
+    Listed(const Listed&) = delete;
+    Listed& operator=(const Listed&) = delete;
+    ~Listed() { job_.connections.erase(place_); }
+    Connection& connection() { return *place_; }
+
+private:
+    Job& job_;
+    std::list<Connection>::iterator place_;
+};
+
+}  // namespace
+
+Task<> serve_job(Socket socket, Job& job, Services services, const std::string& identity)
+{
+    Client client(std::move(socket), identity);
+    Listed listed(job, client);
+    try {
+        for (;;) {
+            const auto head = co_await client.read_head();
+            if (head) co_await serve_request(listed.connection(), job, services, *head);
+            if (head && client.persistent()) continue;
+            if (client.body_unread()) co_await client.linger();
+            break;
+        }
+    } catch (const Gone&) {
+        // The peer is gone, or was cut at the end of the job: nothing is left to say.
+    } catch (const std::exception& failure) {
+        log::error("connection failed", {{"job", job.facts.id}, {"error", failure.what()}});
+    }
+    client.wire().close();
+}
+
+}  // namespace broker

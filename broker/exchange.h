@@ -1,0 +1,10 @@
+#pragma once
+
+#include "broker/call.h"
+
+namespace broker {
+
+/// Serves one connection at a job's door until it closes, request after request.
+Task<> serve_job(Socket socket, Job& job, Services services, const std::string& identity);
+
+}  // namespace broker

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <filesystem>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/client.h"
+#include "broker/lock.h"
+#include "broker/objects.h"
+#include "rules/bodies.h"
+#include "rules/profile.h"
+#include "rules/views.h"
+
+namespace broker {
+
+/// One connection that a job holds open, so that the job's end can cut it.
+struct Connection {
+    Client* client = nullptr;
+    Wire* upstream = nullptr;  ///< while an exchange with the engine is under way
+    bool making = false;       ///< an exchange that changes the engine: it is let finish before it is cut
+};
+
+/// One open job: its facts, its objects, its door and who is at it.
+struct Job {
+    Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, db::Store& store, std::int64_t& next_row)
+        : facts(std::move(facts_)), profile(std::move(profile_)), directory(std::move(directory_)), objects(facts.key, store, next_row)
+    {
+    }
+
+    std::filesystem::path door() const { return directory / "docker.sock"; }
+    bool open() const { return facts.state == db::JobState::open; }
+
+    /// Who writes into a body that is sent in `version`.
+    rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version}; }
+    rules::ViewFacts view_facts(rules::Version version) const { return {version, gateway, door().string()}; }
+
+    db::Job facts;
+    rules::Profile profile;
+    std::filesystem::path directory;  ///< of the door, the job's alone
+    Objects objects;
+    std::optional<Acceptor> acceptor;
+    std::list<Connection> connections;
+    Lock making;          ///< held while the default network or named volumes are made on behalf of a container
+    Lock removal;         ///< one close at a time
+    std::string gateway;  ///< address of the default network's gateway: where published ports are bound; empty until it is made
+    std::uint64_t requests = 0;
+    std::uint64_t refusals = 0;
+};
+
+}  // namespace broker

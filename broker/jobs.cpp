@@ -1,0 +1,315 @@
+#include "broker/jobs.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include <ctime>
+
+#include "broker/exchange.h"
+#include "broker/images.h"
+#include "broker/log.h"
+#include "broker/remover.h"
+#include "rules/names.h"
+
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+using rules::Op;
+
+constexpr std::size_t connections_max = 1000;  ///< of one job
+
+/// 26 characters of base32: 128 random bits and two more.
+std::string random_key()
+{
+    std::array<unsigned char, rules::key_length> bytes{};
+    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) throw std::runtime_error("no random numbers");
+    std::string key;
+    for (const unsigned char byte : bytes) key += "abcdefghijklmnopqrstuvwxyz234567"[byte % 32];
+    return key;
+}
+
+bool is_job_id(std::string_view id)
+{
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@";
+    return !id.empty() && id.size() <= 128 && id.find_first_not_of(plain) == id.npos;
+}
+
+void cut(const Connection& connection)
+{
+    if (connection.upstream) connection.upstream->close();
+    connection.client->wire().close();
+}
+
+}  // namespace
+
+Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::string identity)
+    : services_(services), runtime_dir_(std::move(runtime_dir)), identity_(std::move(identity))
+{
+}
+
+void Jobs::open_door(Job& job)
+{
+    namespace fs = std::filesystem;
+    fs::create_directories(job.directory);
+    fs::permissions(job.directory, fs::perms::owner_all);
+    fs::remove(job.door());
+    job.acceptor.emplace(services_.io.get_executor(), Unix::endpoint(job.door().string()));
+    // The directory keeps others on the host away; whoever has the socket mounted may use it, under any uid.
+    fs::permissions(job.door(), static_cast<fs::perms>(0666));
+    asio::co_spawn(services_.io, listen(job), asio::detached);
+}
+
+Task<> Jobs::listen(Job& job)
+{
+    Acceptor& acceptor = *job.acceptor;
+    for (;;) {
+        auto [error, socket] = co_await acceptor.async_accept(use_task_tuple);
+        if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
+        if (error) {
+            log::warn("accept failed", {{"job", job.facts.id}, {"error", error.message()}});
+            co_await pause(100ms);  // out of descriptors: let some connections end
+            continue;
+        }
+        if (job.connections.size() >= connections_max) continue;  // the socket's destructor closes it
+        asio::co_spawn(services_.io, serve_job(Socket(std::move(socket)), job, services_, identity_), asio::detached);
+    }
+}
+
+Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
+{
+    const std::string key = random_key();
+    if (request.id.empty()) request.id = "job-" + key.substr(0, 8);
+    if (!is_job_id(request.id)) co_return rules::bad_request("a job id has 1 to 128 letters, digits and ._-/:@");
+    if (request.profile != "default") co_return rules::not_found("there is no profile " + request.profile);
+    if (const Job* there = find(request.id))
+        co_return rules::conflict("a job " + request.id + " is " + std::string(db::state_name(there->facts.state)) + " already: close it first");
+
+    db::Job facts;
+    facts.key = key;
+    facts.id = request.id;
+    facts.profile = request.profile;
+    facts.labels = request.labels;
+    facts.workspace = request.workspace;
+    facts.created = std::time(nullptr);
+    if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
+    auto job = std::make_unique<Job>(facts, rules::Profile{}, directory_of(key), services_.store, next_row_);
+    Job& opened = *job;
+    jobs_.emplace(key, std::move(job));  // the id is taken from here on
+    std::optional<rules::Error> failed;
+    try {
+        co_await services_.store.write([facts](db::Ledger& ledger) { ledger.add(facts); });
+        open_door(opened);
+    } catch (const std::exception& failure) {
+        log::error("job not opened", {{"job", facts.id}, {"error", failure.what()}});
+        failed = rules::Error{503, std::string("the job cannot be opened: ") + failure.what(), {}, {}, {}};
+    }
+    if (failed) {
+        services_.store.enqueue([key](db::Ledger& ledger) { ledger.set_state(key, db::JobState::closed, std::time(nullptr)); });
+        jobs_.erase(key);
+        co_return tl::unexpected(*failed);
+    }
+    log::info("job opened", {{"job", facts.id}, {"key", key}, {"profile", facts.profile}});
+    co_return &opened;
+}
+
+Task<> Jobs::drain(Job& job, Clock::duration limit)
+{
+    error_code ignored;
+    if (job.acceptor) job.acceptor->close(ignored);
+    const auto deadline = Clock::now() + limit;
+    for (;;) {
+        bool making = false;
+        for (const Connection& each : job.connections) {
+            if (each.making && Clock::now() < deadline)
+                making = true;
+            else
+                cut(each);
+        }
+        if (job.connections.empty()) co_return;
+        // A connection that was cut ends within a turn of the loop or two; one that makes something when that is recorded.
+        if (Clock::now() > deadline + 5s) co_return;
+        co_await pause(making ? 20ms : 1ms);
+    }
+}
+
+Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::seconds limit)
+{
+    Job* found = find(id);
+    if (!found) co_return rules::not_found("there is no open job " + id);
+    const std::string key = found->facts.key;
+    const auto turn = co_await found->removal.hold();
+    if (!find(key)) co_return cleanup::Report{};  // another close has just finished
+    Job& job = *found;
+
+    const std::int64_t started = std::time(nullptr);
+    job.facts.state = db::JobState::draining;
+    co_await services_.store.write([key, started](db::Ledger& ledger) { ledger.set_state(key, db::JobState::draining, started); });
+    co_await drain(job, limit);
+
+    Remover remover(services_.engine, services_.images, key);
+    std::vector<db::Object> objects = job.objects.all();
+    cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
+
+    Json detail = Json::object();
+    for (const auto& [kind, count] : report.removed) detail["removed"][std::string(rules::kind_name(kind))] = count;
+    for (const cleanup::Left& each : report.left) {
+        detail["left"].push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"id", each.object.id}, {"error", each.error}});
+        log::warn("not removed", {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"error", each.error}});
+    }
+    const db::Reap reap{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
+    const bool clean = report.clean();
+    co_await services_.store.write([key, reap, clean](db::Ledger& ledger) {
+        ledger.add(reap);
+        if (clean) ledger.set_state(key, db::JobState::closed, reap.finished);
+    });
+    log::info("job reaped", {{"job", job.facts.id}, {"removed", report.removed_in_all()}, {"left", report.left.size()}, {"proven", report.proven ? "yes" : "no"}});
+    if (clean) {
+        job.facts.state = db::JobState::closed;
+        std::error_code ignored;
+        std::filesystem::remove_all(job.directory, ignored);
+        auto node = jobs_.extract(key);
+        retired_.push_back(std::move(node.mapped()));
+    } else {
+        // What went is forgotten; what is left waits for the next close.
+        std::vector<db::Object> left;
+        for (const cleanup::Left& each : report.left) left.push_back(each.object);
+        for (const db::Object& each : job.objects.all())
+            if (std::ranges::none_of(left, [&](const db::Object& one) { return one.row == each.row; })) job.objects.forget(each.row);
+    }
+    co_return report;
+}
+
+Job* Jobs::find(std::string_view id_or_key)
+{
+    for (const auto& [key, job] : jobs_)
+        if (key == id_or_key || job->facts.id == id_or_key) return job.get();
+    return nullptr;
+}
+
+std::vector<Job*> Jobs::all()
+{
+    std::vector<Job*> list;
+    for (const auto& [key, job] : jobs_) list.push_back(job.get());
+    std::ranges::sort(list, {}, [](const Job* job) { return std::pair(job->facts.created, job->facts.id); });
+    return list;
+}
+
+Task<> Jobs::reconcile(Job& job)
+{
+    Remover remover(services_.engine, services_.images, job.facts.key);
+    for (const db::Object& each : job.objects.all()) {
+        if (each.kind == Kind::image && each.origin == db::Origin::made && !each.name.empty()) services_.images.restore(each.name, job.facts.key);
+        if (each.state != db::ObjectState::intended) continue;
+        // The last process ended between the intent and the record: the engine says whether the object came to be.
+        const Op op = each.kind == Kind::container ? Op::container_inspect
+                      : each.kind == Kind::network ? Op::network_inspect
+                      : each.kind == Kind::volume  ? Op::volume_inspect
+                                                   : Op::image_inspect;
+        const EngineRequest request{.op = op, .id = each.real};
+        const Answer answer = co_await services_.engine.call(request);
+        if (answer.ok())
+            co_await job.objects.live(each.row, each.kind == Kind::volume ? each.real : answer.json().value("Id", ""));
+        else if (answer.status == 404)
+            co_await job.objects.gone(each.row);
+    }
+    if (const auto network = job.objects.network("bridge")) {
+        const EngineRequest request{.op = Op::network_inspect, .id = network->id};
+        const Answer answer = co_await services_.engine.call(request);
+        const Json::json_pointer at("/IPAM/Config/0/Gateway");
+        if (answer.ok())
+            if (const Json inspect = answer.json(); inspect.contains(at) && inspect.at(at).is_string()) {
+                const auto address = inspect.at(at).get<std::string>();
+                job.gateway = address.substr(0, address.find('/'));
+            }
+    }
+}
+
+Task<> Jobs::end_restored(std::string key)
+{
+    co_await close(std::move(key), 0s);
+}
+
+Task<> Jobs::restore()
+{
+    struct Restored {
+        db::Job job;
+        std::vector<db::Object> objects;
+    };
+    std::vector<Restored> restored;
+    co_await services_.store.write([&](db::Ledger& ledger) {
+        for (db::Job& each : ledger.jobs()) {
+            std::vector<db::Object> objects = ledger.objects(each.key);
+            restored.push_back({std::move(each), std::move(objects)});
+        }
+        next_row_ = ledger.last_row();
+    });
+    for (Restored& each : restored) {
+        const std::string key = each.job.key;
+        auto made = std::make_unique<Job>(std::move(each.job), rules::Profile{}, directory_of(key), services_.store, next_row_);
+        Job& job = *made;
+        job.objects.restore(std::move(each.objects));
+        jobs_.emplace(key, std::move(made));
+        co_await reconcile(job);
+        if (job.open())
+            open_door(job);
+        else
+            asio::co_spawn(services_.io, end_restored(key), asio::detached);
+        log::info("job restored", {{"job", job.facts.id}, {"key", key}, {"state", db::state_name(job.facts.state)}});
+    }
+}
+
+Task<> Jobs::stop(Clock::duration limit)
+{
+    const auto deadline = Clock::now() + limit;
+    for (Job* job : all()) {
+        co_await drain(*job, std::max(Clock::duration::zero(), deadline - Clock::now()));
+        std::error_code ignored;
+        std::filesystem::remove(job->door(), ignored);
+    }
+}
+
+Task<> Jobs::watch()
+{
+    for (;;) {
+        co_await pause(1s);
+        const auto now = Clock::now();
+        const std::int64_t today = std::time(nullptr);
+        for (Job* job : all()) {
+            for (const Connection& each : job->connections)
+                if (each.client->deadline < now) cut(each);
+            if (job->open() && job->facts.deadline != 0 && job->facts.deadline <= today) {
+                log::info("job's time is up", {{"job", job->facts.id}});
+                job->facts.state = db::JobState::draining;
+                asio::co_spawn(services_.io, end_restored(job->facts.key), asio::detached);
+            }
+        }
+        std::erase_if(retired_, [](const auto& job) { return job->connections.empty(); });
+    }
+}
+
+Json json_of(const Job& job)
+{
+    Json objects = {{"container", 0}, {"network", 0}, {"volume", 0}, {"image", 0}};
+    for (const db::Object& each : job.objects.all())
+        if (const auto count = objects.find(std::string(rules::kind_name(each.kind))); count != objects.end()) *count = count->get<int>() + 1;
+    Json json = {{"id", job.facts.id},
+                 {"key", job.facts.key},
+                 {"state", db::state_name(job.facts.state)},
+                 {"profile", job.profile.name},
+                 {"door", job.door().string()},
+                 {"dir", job.directory.string()},
+                 {"address", job.gateway},
+                 {"anchor", job.facts.anchor},
+                 {"created", job.facts.created},
+                 {"labels", job.facts.labels},
+                 {"objects", std::move(objects)},
+                 {"connections", job.connections.size()},
+                 {"requests", job.requests},
+                 {"refusals", job.refusals}};
+    return json;
+}
+
+}  // namespace broker

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "broker/call.h"
+#include "broker/job.h"
+#include "cleanup/reap.h"
+
+namespace broker {
+
+struct OpenRequest {
+    std::string id;  ///< empty: one is made up
+    std::string profile = "default";
+    std::map<std::string, std::string> labels = {};
+    std::string workspace = {};
+    std::chrono::seconds time_to_live{0};  ///< 0: none
+};
+
+/// The open jobs: opens their doors, serves them, ends them.
+class Jobs {
+public:
+    Jobs(Services services, std::filesystem::path runtime_dir, std::string identity);
+
+    /// Takes up what the ledger says was open when the last process ended: doors are opened again, intended objects are looked up on the
+    /// engine, jobs that were ending are ended.
+    Task<> restore();
+
+    Task<rules::Result<Job*>> open(OpenRequest request);
+
+    /// Stops admitting, cuts the job's streams, lets what is being made finish for at most `limit`, removes everything and proves it.
+    /// The job stays `draining` when something could not be removed; closing it again tries again.
+    Task<rules::Result<cleanup::Report>> close(std::string id, std::chrono::seconds limit);
+
+    Job* find(std::string_view id_or_key);
+    std::vector<Job*> all();
+
+    /// Ends the daemon's part: doors are shut and connections cut, after what is being made has been recorded or `limit` has passed. Jobs
+    /// stay open in the ledger.
+    Task<> stop(Clock::duration limit);
+
+    /// Cuts stalled peers and closes jobs whose time is up, every second, until cancelled.
+    Task<> watch();
+
+private:
+    void open_door(Job& job);
+    Task<> listen(Job& job);
+    Task<> reconcile(Job& job);
+    Task<> drain(Job& job, Clock::duration limit);
+    Task<> end_restored(std::string key);
+    std::filesystem::path directory_of(const std::string& key) const { return runtime_dir_ / "jobs" / key; }
+
+    Services services_;
+    std::filesystem::path runtime_dir_;
+    std::string identity_;
+    std::int64_t next_row_ = 0;
+    std::map<std::string, std::unique_ptr<Job>> jobs_;  ///< by key
+    std::vector<std::unique_ptr<Job>> retired_;         ///< closed, with connections that have not noticed yet
+};
+
+/// A job as `--json` shows it.
+rules::Json json_of(const Job& job);
+
+}  // namespace broker

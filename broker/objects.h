@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/io.h"
+#include "db/store.h"
+#include "rules/lookup.h"
+
+namespace broker {
+
+/// What one job has: its rows of the ledger in memory, with the indexes that requests need. Memory and ledger change together, here.
+///
+/// A row is written as `intended` before the engine is asked, and `live` before the client learns the id. References resolve among live
+/// rows only; names are taken by intended rows too.
+/// An image has a row for each reference under which the job knows it, and one without a name for an image that has none.
+class Objects final : public rules::Lookup {
+public:
+    /// `next_row` is common to all jobs.
+    Objects(std::string key, db::Store& store, std::int64_t& next_row);
+
+    /// Takes over what the ledger has, at the start of the program.
+    void restore(std::vector<db::Object> rows);
+
+    /// Records that `object` is about to be made; returns its row.
+    Task<std::int64_t> intend(db::Object object);
+    /// The engine made it under `id`.
+    Task<> live(std::int64_t row, std::string id);
+    /// Records an object that is there already.
+    Task<> adopt(db::Object object);
+    Task<> rename(std::int64_t row, std::string name, std::string real);
+    Task<> gone(std::int64_t row);
+    /// As `gone`, without waiting for the ledger: a row that stays there longer only costs the reap a 404.
+    void forget(std::int64_t row);
+
+    std::string_view key() const override { return key_; }
+    rules::Result<rules::Named> container(std::string_view reference) const override;
+    rules::Result<rules::Named> network(std::string_view reference) const override;
+    rules::Result<rules::Named> volume(std::string_view name) const override;
+    rules::Result<rules::Named> image(std::string_view reference) const override;
+    rules::Result<rules::Named> exec(std::string_view id) const override;
+    const rules::Named* by_id(rules::Kind kind, std::string_view id) const override;
+    std::vector<std::string> references_of(std::string_view image_id) const override;
+
+    /// The object of `kind` that `reference` means.
+    rules::Result<rules::Named> resolve(rules::Kind kind, std::string_view reference) const;
+
+    /// The row called `name`, intended or live; nullptr when the name is free.
+    const db::Object* named(rules::Kind kind, std::string_view name) const;
+    const db::Object* with_id(rules::Kind kind, std::string_view id) const;
+    const db::Object* at(std::int64_t row) const;
+    std::vector<db::Object> all() const;
+    std::vector<db::Object> all(rules::Kind kind) const;
+    std::size_t count(rules::Kind kind) const;
+
+private:
+    struct Entry {
+        db::Object object;
+        rules::Named named;
+    };
+    /// (kind, id or name) in order, so that prefixes of ids are neighbours.
+    using Index = std::multimap<std::pair<rules::Kind, std::string>, std::int64_t>;
+
+    void put(db::Object object);
+    void erase(std::int64_t row);
+    static void unindex(Index& index, rules::Kind kind, const std::string& text, std::int64_t row);
+    const Entry* live_by_name(rules::Kind kind, std::string_view name) const;
+    const Entry* live_by_id(rules::Kind kind, std::string_view id) const;
+    /// Distinct ids that begin with `prefix`: the only one's entry, and how many there are (up to 2).
+    std::pair<const Entry*, int> live_by_prefix(rules::Kind kind, std::string_view prefix) const;
+
+    std::string key_;
+    db::Store& store_;
+    std::int64_t& next_row_;
+    std::unordered_map<std::int64_t, Entry> rows_;
+    Index by_id_;
+    Index by_name_;
+};
+
+}  // namespace broker

@@ -1,0 +1,328 @@
+#include <array>
+#include <ctime>
+#include <random>
+
+#include "broker/images.h"
+#include "broker/operations.h"
+#include "broker/relay.h"
+#include "rules/names.h"
+#include "rules/until.h"
+
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+using rules::Named;
+using rules::Op;
+
+/// A name in the way of dockerd's own (`eager_lovelace`), for a container that the client did not name.
+std::string random_name(const Objects& objects)
+{
+    constexpr std::array<std::string_view, 24> moods = {"able", "brisk", "calm", "deft", "eager", "fair", "glad", "happy", "keen", "kind", "lively", "merry",
+                                                        "neat", "noble", "open", "proud", "quick", "ready", "sharp", "sunny", "swift", "tidy", "warm", "wise"};
+    constexpr std::array<std::string_view, 24> people = {"backus", "bell",   "boole",  "curie",  "dijkstra", "euler",  "floyd",  "gauss", "hoare",  "hopper", "knuth",  "kay",
+                                                         "lamport", "liskov", "lovelace", "mccarthy", "milner", "naur", "pike",  "ritchie", "shannon", "stroustrup", "turing", "wirth"};
+    static std::mt19937 random{std::random_device{}()};
+    for (int tries = 0;; ++tries) {
+        std::string name = std::string(moods[random() % moods.size()]) + "_" + std::string(people[random() % people.size()]);
+        if (tries > 3) name += std::to_string(random() % 100000);
+        if (!objects.named(Kind::container, name)) return name;
+    }
+}
+
+/// The engine may have removed a container by itself (`--rm`): then its name is free again.
+Task<bool> still_there(Call& call, const db::Object& container)
+{
+    if (container.id.empty()) co_return true;
+    EngineRequest request{.op = Op::container_inspect};
+    request.id = container.id;
+    const Answer answer = co_await call.services.engine.call(request);
+    co_return answer.status != 404;
+}
+
+Task<std::string> free_name(Call& call, std::string_view asked)
+{
+    Objects& objects = call.job.objects;
+    if (asked.empty()) co_return random_name(objects);
+    std::string name = want(rules::checked_name(Kind::container, asked));
+    if (const db::Object* held = objects.named(Kind::container, name)) {
+        const db::Object holder = *held;
+        if (co_await still_there(call, holder))
+            throw Refused{{409, "Conflict. The container name \"/" + name + "\" is already in use by container \"" + holder.id +
+                                    "\". You have to remove (or rename) that container to be able to reuse that name.", {}, {}, {}}};
+        objects.forget(holder.row);
+    }
+    co_return name;
+}
+
+/// Volumes without a name that the engine made with the container: from now on they are the job's.
+Task<> record_anonymous_volumes(Call& call, const std::string& id)
+{
+    EngineRequest request{.op = Op::container_inspect};
+    request.id = id;
+    const Answer answer = co_await call.services.engine.call(request);
+    if (!answer.ok()) co_return;
+    const Json inspect = answer.json();
+    const auto mounts = inspect.find("Mounts");
+    if (mounts == inspect.end() || !mounts->is_array()) co_return;
+    for (const Json& mount : *mounts) {
+        if (mount.value("Type", "") != "volume") continue;
+        const std::string name = mount.value("Name", "");
+        if (name.empty() || call.job.objects.by_id(Kind::volume, name)) continue;
+        db::Object volume;
+        volume.kind = Kind::volume;
+        volume.id = volume.name = volume.real = name;
+        volume.parent = id;
+        co_await call.job.objects.adopt(volume);
+    }
+}
+
+bool may_have_anonymous_volumes(const Json& body, const Json& config)
+{
+    const auto filled = [](const Json& object, const char* key) {
+        const auto found = object.find(key);
+        return found != object.end() && !rules::is_zero(*found);
+    };
+    if (filled(body, "Volumes") || filled(config, "Volumes")) return true;
+    const auto host = body.find("HostConfig");
+    if (host == body.end()) return false;
+    return filled(*host, "Mounts") || filled(*host, "Binds");
+}
+
+/// Removes the rows of a container that no longer exists, and of its execs.
+void forget_container(Objects& objects, const std::string& id)
+{
+    for (const db::Object& each : objects.all(Kind::exec))
+        if (each.parent == id) objects.forget(each.row);
+    if (const db::Object* container = objects.with_id(Kind::container, id)) objects.forget(container->row);
+}
+
+}  // namespace
+
+Task<Json> containers_of(Call& call, bool with_size)
+{
+    EngineRequest request{.op = Op::container_list};
+    request.version = call.route.version;
+    request.query.set("all", "1");
+    if (with_size) request.query.set("size", "1");
+    Json filters;
+    filters["label"][std::string(rules::label_key) + "=" + call.job.facts.key] = true;
+    request.query.set("filters", filters.dump());
+    const Answer answer = co_await ask(call, request);
+    co_return answer.json();
+}
+
+Task<> list_containers(Call& call)
+{
+    const rules::Query& query = call.route.query;
+    rules::Filters filters = want(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "label!",
+                                                                               "name", "network", "publish", "since", "status", "volume"}));
+    const long limit = query.get("limit").empty() ? 0 : std::strtol(std::string(query.get("limit")).c_str(), nullptr, 10);
+    const bool narrowed = limit > 0 || filters.has("status") || filters.has("exited") || filters.has("since") || filters.has("before");
+    const bool all = query.flag("all") || narrowed;
+
+    // What concerns no name goes on to the engine, together with the label of this job; the rest is judged on the virtual view.
+    rules::Filters sent = filters;
+    for (const char* ours : {"id", "name", "network", "volume", "before", "since", "ancestor", "label", "label!"}) sent.erase(ours);
+    sent.add("label", std::string(rules::label_key) + "=" + call.job.facts.key);
+    EngineRequest request = call.request();
+    request.query = rules::Query();
+    if (all) request.query.set("all", "1");
+    if (query.flag("size")) request.query.set("size", "1");
+    request.query.set("filters", sent.encode());
+    const Answer answer = co_await ask(call, request);
+    const Json shown = want(rules::view_containers(answer.json(), filters, limit > 0 ? static_cast<std::size_t>(limit) : 0, call.job.objects, call.view_facts()));
+    co_await call.client.reply_json(200, shown);
+}
+
+Task<> create_container(Call& call)
+{
+    Job& job = call.job;
+    const rules::ContainerNeeds needs = want(rules::judge_container_create(call.body, job.objects, job.profile));
+    const std::string image = want(job.objects.image(call.body.value("Image", ""))).id;
+    const Json config = co_await call.services.images.config(image);
+    want(rules::merge_image_config(call.body, config, job.profile));
+    const std::string name = co_await free_name(call, call.route.query.get("name"));
+
+    const Making making(call);
+    if (needs.default_network) co_await ensure_default_network(call);
+    for (const std::string& volume : needs.volumes) co_await ensure_volume(call, volume);
+    if (const db::Object* held = job.objects.named(Kind::container, name))
+        throw Refused{{409, "Conflict. The container name \"/" + name + "\" is already in use by container \"" + held->id +
+                                "\". You have to remove (or rename) that container to be able to reuse that name.", {}, {}, {}}};
+
+    Json sent = want(rules::rewrite_container_create(call.body, name, job.objects, job.profile, job.author(call.route.version), job.gateway));
+    db::Object object;
+    object.kind = Kind::container;
+    object.name = name;
+    object.real = rules::real_name(job.facts.key, name);
+    const std::string real = object.real;
+    const std::int64_t row = co_await job.objects.intend(std::move(object));
+
+    EngineRequest request = call.request();
+    request.query.set("name", real);
+    request.body = std::move(sent);
+    const Answer answer = co_await call.services.engine.call(request);
+    if (answer.status != 201) {
+        job.objects.forget(row);
+        throw Refused{error_of(call, answer)};
+    }
+    Json made = answer.json();
+    const std::string id = made.value("Id", "");
+    if (id.empty()) throw EngineFailure("create answered without an id");
+    co_await job.objects.live(row, id);
+    if (may_have_anonymous_volumes(call.body, config)) co_await record_anonymous_volumes(call, id);
+
+    Json warnings = Json::array();
+    if (const auto given = made.find("Warnings"); given != made.end() && given->is_array())
+        for (const Json& each : *given)
+            if (each.is_string()) warnings.push_back(shown(call, each.get<std::string>()));
+    co_await call.client.reply_json(201, {{"Id", id}, {"Warnings", warnings}});
+}
+
+Task<> inspect_container(Call& call)
+{
+    const EngineRequest request = call.request();
+    const Answer answer = co_await ask(call, request);
+    const auto view = rules::view_container(answer.json(), call.job.objects, call.view_facts());
+    if (!view) throw EngineFailure("container inspect has an unknown shape");
+    co_await call.client.reply_json(200, *view);
+}
+
+Task<> stats_of_container(Call& call)
+{
+    const auto relay = [&]() -> Task<> {
+        const EngineRequest request = call.request();
+        Upstream upstream = co_await call.services.engine.send(request);
+        const UpstreamShown while_relayed(call.connection, upstream);
+        const ResponseHead head = co_await upstream.read_head();
+        const auto view = [&call](std::string_view line) { return rules::scrub(call.job.facts.key, line); };
+        co_await relay_lines(call, upstream, head, view, {});
+    };
+    co_await while_client_stays(call, relay());
+}
+
+Task<> update_container(Call& call)
+{
+    EngineRequest request = call.request();
+    request.body = want(rules::rewrite_container_update(call.body, call.job.profile));
+    const Answer answer = co_await ask(call, request);
+    co_await call.client.reply(answer.status, "application/json", shown(call, answer.body));
+}
+
+/// On a rename the aliases of the old name must go and those of the new one come: an endpoint's aliases are fixed when it is made,
+/// so the container is connected anew to each network of the job.
+static Task<> refresh_aliases(Call& call, const std::string& old_name, const std::string& new_name)
+{
+    EngineRequest inspect{.op = Op::container_inspect};
+    inspect.id = call.target.id;
+    const Answer answer = co_await call.services.engine.call(inspect);
+    if (!answer.ok()) co_return;
+    const Json container = answer.json();
+    const Json::json_pointer at("/NetworkSettings/Networks");
+    if (!container.contains(at) || !container.at(at).is_object()) co_return;
+    for (const auto& [key, endpoint] : container.at(at).items()) {
+        const Named* network = call.job.objects.by_id(Kind::network, endpoint.value("NetworkID", ""));
+        if (!network) continue;
+        EngineRequest leave{.op = Op::network_disconnect};
+        leave.id = network->id;
+        leave.body = Json{{"Container", call.target.id}, {"Force", true}};
+        co_await call.services.engine.call(leave);
+
+        Json aliases = Json::array({new_name});
+        if (const auto given = endpoint.find("Aliases"); given != endpoint.end() && given->is_array())
+            for (const Json& alias : *given)
+                if (alias.is_string() && alias != old_name && alias != new_name && !call.target.id.starts_with(alias.get<std::string>())) aliases.push_back(alias);
+        Json config = {{"Aliases", aliases}};
+        for (const char* kept : {"Links", "IPAMConfig", "DriverOpts"})
+            if (const auto given = endpoint.find(kept); given != endpoint.end() && !given->is_null()) config[kept] = *given;
+        EngineRequest join{.op = Op::network_connect};
+        join.id = network->id;
+        join.body = Json{{"Container", call.target.id}, {"EndpointConfig", config}};
+        const Answer joined = co_await call.services.engine.call(join);
+        if (!joined.ok()) throw Refused{error_of(call, joined)};
+    }
+}
+
+Task<> rename_container(Call& call)
+{
+    Job& job = call.job;
+    const std::string asked(call.route.query.get("name"));
+    if (asked.empty()) throw Refused{{400, "Neither old nor new names may be empty", {}, {}, {}}};
+    const std::string old_name = call.target.name;
+    const Making making(call);
+    const std::string name = co_await free_name(call, asked);
+    if (job.objects.named(Kind::container, name)) throw Refused{{409, "Error when allocating new name: Conflict. The container name \"/" + name + "\" is already in use", {}, {}, {}}};
+    const db::Object* object = job.objects.with_id(Kind::container, call.target.id);
+    if (!object) throw Refused{{404, "No such container: " + call.route.id, {}, {}, {}}};
+    const std::int64_t row = object->row;
+
+    EngineRequest request = call.request();
+    const std::string real = rules::real_name(job.facts.key, name);
+    request.query.set("name", real);
+    co_await ask(call, request);
+    co_await job.objects.rename(row, name, real);
+    co_await refresh_aliases(call, old_name, name);
+    co_await call.client.reply_empty(204);
+}
+
+Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool force, bool volumes)
+{
+    EngineRequest request{.op = Op::container_remove};
+    request.id = id;
+    if (force) request.query.set("force", "1");
+    if (volumes) request.query.set("v", "1");
+    Answer answer = co_await call.services.engine.call(request);
+    if (answer.ok() || answer.status == 404) {
+        forget_container(call.job.objects, id);
+        // With v=1 the engine removed the volumes that were anonymous in it; one that another container uses is still there.
+        if (volumes)
+            for (const db::Object& volume : call.job.objects.all(Kind::volume)) {
+                if (volume.parent != id) continue;
+                EngineRequest inspect{.op = Op::volume_inspect};
+                inspect.id = volume.id;
+                const Answer left = co_await call.services.engine.call(inspect);
+                if (left.status == 404) call.job.objects.forget(volume.row);
+            }
+    }
+    co_return answer;
+}
+
+Task<> remove_container(Call& call)
+{
+    const rules::Query& query = call.route.query;
+    const Making making(call);
+    const Answer answer = co_await remove_container_by_id(call, call.target.id, query.flag("force"), query.flag("v"));
+    if (!answer.ok()) throw Refused{error_of(call, answer)};
+    co_await call.client.reply_empty(204);
+}
+
+Task<> prune_containers(Call& call)
+{
+    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"label", "label!", "until"}));
+    const Json list = want(rules::view_containers(co_await containers_of(call, true), filters, 0, call.job.objects, call.view_facts()));
+    const auto until = want(rules::until_of(filters, std::time(nullptr)));
+    const Making making(call);
+    Json deleted = Json::array();
+    std::int64_t space = 0;
+    for (const Json& each : list) {
+        const std::string state = each.value("State", "");
+        if (state != "exited" && state != "created" && state != "dead") continue;
+        if (until && each.value("Created", std::int64_t{0}) >= *until) continue;
+        const std::string id = each.value("Id", "");
+        const Answer answer = co_await remove_container_by_id(call, id, false, false);
+        if (!answer.ok()) continue;
+        deleted.push_back(id);
+        space += each.value("SizeRw", std::int64_t{0});
+    }
+    co_await call.client.reply_json(200, {{"ContainersDeleted", deleted}, {"SpaceReclaimed", space}});
+}
+
+Task<> attach_container(Call& call)
+{
+    const EngineRequest request = call.request();
+    co_await forward_upgrade(call, request);
+}
+
+}  // namespace broker

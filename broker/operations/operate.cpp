@@ -1,0 +1,71 @@
+#include <array>
+
+#include "broker/operations.h"
+#include "broker/relay.h"
+
+// Which code serves a row. A row that is not named here is forwarded as it stands.
+namespace broker {
+namespace {
+
+using rules::Op;
+using Operation = Task<> (*)(Call&);
+
+constexpr auto operations = [] {
+    std::array<Operation, static_cast<std::size_t>(Op::count)> table{};
+    const auto set = [&table](Op op, Operation operation) { table[static_cast<std::size_t>(op)] = operation; };
+    set(Op::system_ping, ping);
+    set(Op::system_ping_head, ping);
+    set(Op::system_options, ping);
+    set(Op::system_version, version);
+    set(Op::system_info, info);
+    set(Op::system_df, disk_usage);
+    set(Op::system_auth, authenticate);
+    set(Op::system_events, events);
+    set(Op::container_list, list_containers);
+    set(Op::container_create, create_container);
+    set(Op::container_inspect, inspect_container);
+    set(Op::container_stats, stats_of_container);
+    set(Op::container_update, update_container);
+    set(Op::container_rename, rename_container);
+    set(Op::container_remove, remove_container);
+    set(Op::container_prune, prune_containers);
+    set(Op::container_attach, attach_container);
+    set(Op::container_archive_put, forward_upload);
+    set(Op::exec_create, create_exec);
+    set(Op::exec_start, start_exec);
+    set(Op::exec_inspect, inspect_exec);
+    set(Op::image_list, list_images);
+    set(Op::image_create, pull_image);
+    set(Op::image_inspect, inspect_image);
+    set(Op::image_history, history_of_image);
+    set(Op::image_tag, tag_image);
+    set(Op::image_remove, remove_image);
+    set(Op::image_prune, prune_images);
+    set(Op::build, build_image);
+    set(Op::build_prune, prune_builds);
+    set(Op::network_list, list_networks);
+    set(Op::network_list_slash, list_networks);
+    set(Op::network_inspect, inspect_network);
+    set(Op::network_create, create_network);
+    set(Op::network_connect, connect_network);
+    set(Op::network_disconnect, disconnect_network);
+    set(Op::network_remove, remove_network);
+    set(Op::network_prune, prune_networks);
+    set(Op::volume_list, list_volumes);
+    set(Op::volume_inspect, inspect_volume);
+    set(Op::volume_create, create_volume);
+    set(Op::volume_remove, remove_volume);
+    set(Op::volume_prune, prune_volumes);
+    set(Op::plugin_list, list_plugins);
+    return table;
+}();
+
+}  // namespace
+
+Task<> operate(Call& call)
+{
+    const Operation operation = operations[static_cast<std::size_t>(call.route.endpoint->op)];
+    co_await (operation ? operation : forward)(call);
+}
+
+}  // namespace broker

@@ -1,0 +1,159 @@
+#include <random>
+
+#include "broker/operations.h"
+#include "rules/names.h"
+
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+using rules::Op;
+
+std::string random_hex(std::size_t digits)
+{
+    static std::random_device device;
+    std::string text;
+    while (text.size() < digits) text += "0123456789abcdef"[device() % 16];
+    return text;
+}
+
+/// Makes the volume `name` for the job and returns the engine's answer.
+Task<Json> make_volume(Call& call, const std::string& name, Json body)
+{
+    Job& job = call.job;
+    db::Object object;
+    object.kind = Kind::volume;
+    object.name = name;
+    object.real = rules::real_name(job.facts.key, name);
+    const std::string real = object.real;
+    body["Name"] = real;
+    const std::int64_t row = co_await job.objects.intend(std::move(object));
+    EngineRequest request{.op = Op::volume_create};
+    request.version = call.route.version;
+    request.body = std::move(body);
+    const Answer answer = co_await call.services.engine.call(request);
+    if (answer.status != 201 && answer.status != 200) {
+        job.objects.forget(row);
+        throw Refused{error_of(call, answer)};
+    }
+    co_await job.objects.live(row, real);
+    co_return answer.json();
+}
+
+/// Real names of the volumes that containers of the job use.
+Task<std::vector<std::string>> used_volumes(Call& call)
+{
+    std::vector<std::string> used;
+    const Json list = co_await containers_of(call, false);
+    for (const Json& container : list) {
+        const auto mounts = container.find("Mounts");
+        if (mounts == container.end() || !mounts->is_array()) continue;
+        for (const Json& mount : *mounts)
+            if (mount.value("Type", "") == "volume") used.push_back(mount.value("Name", ""));
+    }
+    co_return used;
+}
+
+}  // namespace
+
+Task<> ensure_volume(Call& call, const std::string& name)
+{
+    const auto turn = co_await call.job.making.hold();
+    if (call.job.objects.volume(name)) co_return;
+    Json body = want(rules::rewrite_volume_create(Json::object(), call.job.profile, call.job.author(call.route.version)));
+    co_await make_volume(call, name, std::move(body));
+}
+
+Task<> list_volumes(Call& call)
+{
+    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "label", "label!", "name"}));
+    std::vector<std::string> used;
+    if (filters.has("dangling")) used = co_await used_volumes(call);
+    EngineRequest request{.op = Op::volume_list};
+    request.version = call.route.version;
+    const Answer answer = co_await ask(call, request);
+    const Json view = want(rules::view_volumes(answer.json(), filters, used, call.job.objects));
+    co_await call.client.reply_json(200, view);
+}
+
+Task<> inspect_volume(Call& call)
+{
+    const EngineRequest request = call.request();
+    const Answer answer = co_await ask(call, request);
+    const auto view = rules::view_volume(answer.json(), call.job.objects);
+    if (!view) throw EngineFailure("volume inspect has an unknown shape");
+    co_await call.client.reply_json(200, *view);
+}
+
+Task<> create_volume(Call& call)
+{
+    Job& job = call.job;
+    std::string name = call.body.value("Name", "");
+    const bool anonymous = name.empty();
+    if (anonymous)
+        name = random_hex(64);
+    else
+        name = want(rules::checked_name(Kind::volume, name));
+    Json body = want(rules::rewrite_volume_create(call.body, job.profile, job.author(call.route.version)));
+
+    const Making making(call);
+    const auto turn = co_await job.making.hold();
+    Json made;
+    if (const auto there = job.objects.volume(name)) {
+        // As on any engine: creating a volume that exists answers with the one that exists.
+        EngineRequest request{.op = Op::volume_inspect};
+        request.version = call.route.version;
+        request.id = there->id;
+        const Answer answer = co_await ask(call, request);
+        made = answer.json();
+    } else {
+        made = co_await make_volume(call, name, std::move(body));
+    }
+    const auto view = rules::view_volume(std::move(made), job.objects);
+    if (!view) throw EngineFailure("volume create has an unknown shape");
+    co_await call.client.reply_json(201, *view);
+}
+
+Task<> remove_volume(Call& call)
+{
+    const Making making(call);
+    const EngineRequest request = call.request();
+    const Answer answer = co_await call.services.engine.call(request);
+    if (answer.ok() || answer.status == 404)
+        if (const db::Object* volume = call.job.objects.with_id(Kind::volume, call.target.id)) co_await call.job.objects.gone(volume->row);
+    if (!answer.ok()) throw Refused{error_of(call, answer)};
+    co_await call.client.reply_empty(204);
+}
+
+Task<> prune_volumes(Call& call)
+{
+    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"all", "label", "label!"}));
+    // Before API 1.42 a prune took named volumes too; since then only with all=true.
+    const bool named_too = call.route.version < rules::Version{1, 42} || want(filters.flag("all", false));
+    const Making making(call);
+    const std::vector<std::string> used = co_await used_volumes(call);
+    Json deleted = Json::array();
+    std::int64_t space = 0;
+    for (const db::Object& each : call.job.objects.all(Kind::volume)) {
+        const bool anonymous = each.name.size() == 64 && rules::looks_like_id(each.name);
+        if (each.id.empty() || (!named_too && !anonymous) || std::ranges::find(used, each.id) != used.end()) continue;
+        EngineRequest inspect{.op = Op::volume_inspect};
+        inspect.id = each.id;
+        const Answer inspected = co_await call.services.engine.call(inspect);
+        if (!inspected.ok()) continue;
+        const auto view = rules::view_volume(inspected.json(), call.job.objects);
+        if (!view) continue;
+        const auto labels = view->find("Labels");
+        if (!filters.labels_match(labels != view->end() && labels->is_object() ? *labels : Json::object())) continue;
+        EngineRequest request{.op = Op::volume_remove};
+        request.id = each.id;
+        const Answer answer = co_await call.services.engine.call(request);
+        if (!answer.ok()) continue;
+        co_await call.job.objects.gone(each.row);
+        deleted.push_back(each.name);
+    }
+    co_await call.client.reply_json(200, {{"VolumesDeleted", deleted}, {"SpaceReclaimed", space}});
+}
+
+}  // namespace broker

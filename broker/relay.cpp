@@ -1,0 +1,262 @@
+#include "broker/relay.h"
+
+#include <fmt/format.h>
+
+#include "rules/names.h"
+
+namespace broker {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+constexpr auto body_idle_limit = 60s;
+constexpr auto last_bytes_limit = 1s;
+constexpr std::size_t line_max = 4 * 1024 * 1024;
+constexpr std::size_t error_max = 256 * 1024;
+
+/// Set once; whoever waits goes on.
+class Signal {
+public:
+    explicit Signal(Executor executor) : timer_(executor, Clock::time_point::max()) {}
+    void set()
+    {
+        set_ = true;
+        timer_.cancel();
+    }
+    Task<> wait()
+    {
+        if (!set_) co_await timer_.async_wait(use_task_tuple);
+    }
+
+private:
+    Timer timer_;
+    bool set_ = false;
+};
+
+Task<> forever()
+{
+    co_await pause(Clock::duration(std::chrono::hours(24 * 365)));
+}
+
+/// Throws the engine's error when `head` is one.
+Task<> refuse_error(Call& call, Upstream& upstream, const ResponseHead& head)
+{
+    if (head.status < 400) co_return;
+    std::string body = co_await upstream.read_body(head, error_max);
+    const Answer answer{head.status, std::string(head.header("content-type")), std::move(body)};
+    throw Refused{error_of(call, answer)};
+}
+
+/// Passes the engine's answer on: in one write when it is short and has arrived, else piece by piece as it comes.
+Task<> relay_answer(Call& call, Upstream& upstream)
+{
+    const bool to_head = call.route.endpoint->method == rules::Method::head;
+    const ResponseHead head = co_await upstream.read_head(to_head);
+    co_await refuse_error(call, upstream, head);
+    if (head.status < 200 || (head.status >= 300 && head.status != 304)) throw EngineFailure("unexpected status of the engine");
+
+    const std::string_view type = head.header("content-type");
+    constexpr std::string_view stat = "X-Docker-Container-Path-Stat";
+    const std::string_view path_stat = head.header("x-docker-container-path-stat");
+    const Header extra_header{stat, path_stat};
+    Client& client = call.client;
+    if (head.framing == Framing::none || (head.framing == Framing::length && upstream.wire().buffered().size() == head.length)) {
+        const std::string_view body = upstream.wire().buffered();
+        if (path_stat.empty())
+            co_await client.reply(head.status, type, body);
+        else
+            co_await client.reply(head.status, type, body, {extra_header});
+        upstream.wire().consume(body.size());
+        upstream.finished(head);
+        co_return;
+    }
+
+    const std::optional<std::uint64_t> length = head.framing == Framing::length ? std::optional(head.length) : std::nullopt;
+    if (path_stat.empty())
+        co_await client.begin(head.status, type, length);
+    else
+        co_await client.begin(head.status, type, length, {extra_header});
+    BodyReader body(upstream.wire(), head);
+    for (;;) {
+        const std::string_view piece = co_await body.next();
+        if (piece.empty()) break;
+        co_await client.piece(piece);
+    }
+    co_await client.end();
+    upstream.finished(head);
+}
+
+/// Bytes from one side to the other until `from` ends; then `to` learns that no more will come.
+Task<> pump(Wire& from, Wire& to)
+{
+    for (;;) {
+        if (from.buffered().empty() && !co_await from.fill()) break;
+        const std::size_t size = from.buffered().size();
+        co_await to.write(from.buffered());
+        from.consume(size);
+        if (size >= 4096) from.widen();
+    }
+    to.half_close();
+}
+
+/// Raw bytes both ways until both sides have ended, or one is gone and what it sent last has been delivered.
+Task<> relay_raw(Wire& client, Wire& upstream)
+{
+    const Executor executor = co_await asio::this_coro::executor;
+    Signal up_done(executor), down_done(executor);
+    const auto up = [&]() -> Task<> {
+        try {
+            co_await pump(client, upstream);
+        } catch (const Gone&) {
+            // The engine takes no more input; its output may still be under way.
+        }
+        up_done.set();
+    };
+    const auto down = [&]() -> Task<> {
+        co_await pump(upstream, client);
+        down_done.set();
+    };
+    const auto both = [&]() -> Task<> { co_await (up() && down()); };
+    const auto gone = [&]() -> Task<> {
+        if (co_await race(client.closed_by_peer(), upstream.closed_by_peer()) == 0)
+            co_await within(last_bytes_limit, up_done.wait());
+        else
+            co_await down_done.wait();
+    };
+    co_await race(both(), gone());
+}
+
+}  // namespace
+
+Task<> while_client_stays(Call& call, Task<> work)
+{
+    if (co_await race(std::move(work), call.client.wire().closed_by_peer()) != 0) throw Gone("the client has closed");
+}
+
+Task<> forward(Call& call)
+{
+    const EngineRequest request = call.request();
+    Upstream upstream = co_await call.services.engine.send(request);
+    const UpstreamShown while_relayed(call.connection, upstream);
+    if (call.route.endpoint->reply == rules::Reply::plain)
+        co_await relay_answer(call, upstream);
+    else
+        co_await while_client_stays(call, relay_answer(call, upstream));
+}
+
+Task<> upload(Call& call, Upstream& upstream)
+{
+    BodyReader body = co_await call.client.open_body(call.head);
+    const bool chunked = call.head.framing == Framing::chunked;
+    call.client.wire().widen();
+    try {
+        for (;;) {
+            call.client.deadline = Clock::now() + body_idle_limit;
+            const std::string_view piece = co_await body.next();
+            if (piece.empty()) break;
+            call.client.deadline = Clock::time_point::max();  // the engine may take its time
+            if (chunked) {
+                const std::string size = fmt::format("{:x}\r\n", piece.size());
+                co_await upstream.wire().write(size, piece, "\r\n");
+            } else {
+                co_await upstream.wire().write(piece);
+            }
+        }
+        call.client.deadline = Clock::time_point::max();
+        call.client.body_was_read();
+        if (chunked) co_await upstream.wire().write("0\r\n\r\n");
+    } catch (const Gone&) {
+        call.client.deadline = Clock::time_point::max();
+        // When the engine stopped reading, its answer says why; when the client is gone, nobody needs one.
+        if (!body.done() && call.client.wire().buffered().empty()) throw;
+    }
+}
+
+Task<> forward_upload(Call& call)
+{
+    const auto length = call.head.framing == Framing::chunked ? std::nullopt : std::optional(call.head.framing == Framing::length ? call.head.length : 0);
+    const EngineRequest request = call.request();
+    Upstream upstream = co_await call.services.engine.send_head(request, length, "application/x-tar");
+    const UpstreamShown while_relayed(call.connection, upstream);
+    const auto send = [&]() -> Task<> {
+        co_await upload(call, upstream);
+        co_await forever();
+    };
+    const auto both = [&]() -> Task<> { co_await race(relay_answer(call, upstream), send()); };
+    co_await while_client_stays(call, both());
+}
+
+Task<> forward_upgrade(Call& call, const EngineRequest& request)
+{
+    Upstream upstream = co_await call.services.engine.send(request, call.head.upgrade);
+    const UpstreamShown while_relayed(call.connection, upstream);
+    Client& client = call.client;
+    client.will_close();  // whatever follows on this connection, it is not another request
+    ResponseHead head;
+    const auto read = [&]() -> Task<> { head = co_await upstream.read_head(); };
+    co_await while_client_stays(call, read());
+    co_await refuse_error(call, upstream, head);
+
+    const std::string_view type = head.header("content-type");
+    if (head.status != 101 && !(head.status == 200 && head.framing == Framing::until_close && type.starts_with("application/vnd.docker."))) {
+        // exec start with Detach: an ordinary answer.
+        const std::string body = co_await upstream.read_body(head, error_max);
+        co_await client.reply(head.status, type, body);
+        co_return;
+    }
+    HeadWriter answer = HeadWriter::response(head.status);
+    answer.add("Content-Type", type);
+    if (head.status == 101) answer.add("Connection", "Upgrade").add("Upgrade", "tcp");
+    const std::string text = std::move(answer).finish();
+    co_await client.start_raw(text);
+    co_await relay_raw(client.wire(), upstream.wire());
+}
+
+Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view, const std::function<Task<>()>& before_end)
+{
+    co_await refuse_error(call, upstream, head);
+    Client& client = call.client;
+    co_await client.begin(head.status, head.header("content-type"));
+    BodyReader body(upstream.wire(), head);
+    std::string pending, out;
+    for (;;) {
+        const std::string_view piece = co_await body.next();
+        if (piece.empty()) break;
+        pending.append(piece);
+        std::size_t start = 0;
+        for (std::size_t end = 0; (end = pending.find('\n', start)) != pending.npos; start = end + 1)
+            out += view(std::string_view(pending).substr(start, end + 1 - start));
+        pending.erase(0, start);
+        if (pending.size() > line_max) throw EngineFailure("a line of the engine's answer is too long");
+        co_await client.piece(out);
+        out.clear();
+    }
+    if (!pending.empty()) out = view(pending);
+    upstream.finished(head);
+    if (before_end) co_await before_end();
+    co_await client.piece(out);
+    co_await client.end();
+}
+
+std::string shown(const Call& call, std::string text)
+{
+    text = rules::scrub(call.job.facts.key, text);
+    const std::string& sent = call.target.id;
+    if (sent.empty() || call.route.id.empty() || sent == call.route.id) return text;
+    for (std::size_t at = 0; (at = text.find(sent, at)) != text.npos; at += call.route.id.size()) text.replace(at, sent.size(), call.route.id);
+    return text;
+}
+
+rules::Error error_of(const Call& call, const Answer& answer)
+{
+    return {answer.status, shown(call, answer.message()), {}, {}, {}};
+}
+
+Task<Answer> ask(Call& call, const EngineRequest& request)
+{
+    Answer answer = co_await call.services.engine.call(request);
+    if (answer.status >= 400) throw Refused{error_of(call, answer)};
+    co_return answer;
+}
+
+}  // namespace broker

@@ -1,0 +1,78 @@
+#include "broker/run.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <stdexcept>
+
+#include "broker/admin_client.h"
+#include "rules/query.h"
+
+namespace broker {
+namespace {
+
+constexpr std::array passed_on = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+/// Starts the command with DOCKER_HOST at `door`, the signals of `blocked` unblocked again.
+pid_t start(const std::vector<std::string>& command, const std::string& door, const std::string& id, const sigset_t& before)
+{
+    std::vector<char*> arguments;
+    for (const std::string& each : command) arguments.push_back(const_cast<char*>(each.c_str()));
+    arguments.push_back(nullptr);
+    const pid_t child = ::fork();
+    if (child < 0) throw std::runtime_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
+    if (child > 0) return child;
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    ::setenv("DOCKER_HOST", door.c_str(), 1);
+    ::setenv("BERTH_JOB", id.c_str(), 1);
+    ::unsetenv("DOCKER_CONTEXT");
+    ::unsetenv("DOCKER_TLS_VERIFY");
+    ::execvp(arguments.front(), arguments.data());
+    fmt::print(stderr, "berth: {}: {}\n", command.front(), std::strerror(errno));
+    ::_exit(errno == ENOENT ? 127 : 126);
+}
+
+/// Waits for the child, passing signals on to it; its exit status as a shell gives it.
+int await(pid_t child, const sigset_t& signals)
+{
+    for (;;) {
+        int status = 0;
+        const pid_t ended = ::waitpid(child, &status, WNOHANG);
+        if (ended == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        siginfo_t info{};
+        const int signal = ::sigwaitinfo(&signals, &info);
+        // What the terminal sends to the whole foreground group has reached the child already.
+        const bool from_terminal = info.si_code == SI_KERNEL;
+        if (signal > 0 && signal != SIGCHLD && !from_terminal) ::kill(child, signal);
+    }
+}
+
+}  // namespace
+
+int run_in_job(const RunRequest& request)
+{
+    sigset_t signals, before;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGCHLD);
+    for (const int each : passed_on) ::sigaddset(&signals, each);
+    ::sigprocmask(SIG_BLOCK, &signals, &before);
+
+    rules::Json open = {{"profile", request.profile}};
+    if (!request.id.empty()) open["id"] = request.id;
+    const rules::Json job = ask_daemon(request.admin, "POST", "/jobs", open);
+    const std::string id = job.value("id", "");
+    const pid_t child = start(request.command, "unix://" + job.value("door", ""), id, before);
+    const int status = await(child, signals);
+
+    const rules::Json report = ask_daemon(request.admin, "POST", "/jobs/" + rules::percent_encode(job.value("key", "")) + "/close");
+    for (const rules::Json& each : report.value("left", rules::Json::array()))
+        fmt::print(stderr, "berth: not removed: {} {}: {}\n", each.value("kind", ""), each.value("name", ""), each.value("error", ""));
+    const bool clean = report.value("clean", false);
+    return clean || status != 0 ? status : 1;
+}
+
+}  // namespace broker

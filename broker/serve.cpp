@@ -1,0 +1,151 @@
+#include "broker/serve.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "broker/admin.h"
+#include "broker/images.h"
+#include "broker/log.h"
+#include "broker/version.h"
+
+namespace broker {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto drain_limit = 10s;
+
+std::string socket_of(const std::string& engine)
+{
+    constexpr std::string_view scheme = "unix://";
+    if (!engine.starts_with(scheme) || engine.size() <= scheme.size() || engine[scheme.size()] != '/')
+        throw std::runtime_error("the engine is given as unix:///path/of/docker.sock, not " + engine);
+    return engine.substr(scheme.size());
+}
+
+/// Doors and engine connections are descriptors: as many as we may have.
+void raise_descriptor_limit()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// The parts of a running daemon, in the order in which they are made.
+class Server {
+public:
+    explicit Server(const Config& config)
+        : config_(config), engine_(io_, socket_of(config.engine)), images_(engine_), store_(io_, config.state_dir / "berth.db"), admin_(io_.get_executor())
+    {
+    }
+
+    int run()
+    {
+        asio::co_spawn(io_, main(), [](const std::exception_ptr& error) {
+            if (error) std::rethrow_exception(error);
+        });
+        io_.run();
+        return exit_status_;
+    }
+
+private:
+    Task<> main()
+    {
+        asio::signal_set signals(io_, SIGTERM, SIGINT);
+        co_await race(work(), wait_for(signals));
+        error_code ignored;
+        admin_.close(ignored);
+        log::info("stopping");
+        if (jobs_) co_await jobs_->stop(drain_limit);
+        fs::remove(admin_path());
+        log::info("stopped");
+        io_.stop();
+    }
+
+    Task<> wait_for(asio::signal_set& signals) { co_await signals.async_wait(use_task_tuple); }
+
+    /// Never returns: ends by being cancelled, or by what makes serving impossible.
+    Task<> work()
+    {
+        co_await await_engine();
+        jobs_.emplace(services(), config_.runtime_dir, identity());
+        co_await jobs_->restore();
+        open_admin();
+        asio::co_spawn(io_, jobs_->watch(), asio::detached);
+        log::info("serving", {{"version", program_version}, {"engine", config_.engine}, {"engine_version", engine_.server_version()},
+                              {"api", rules::to_string(engine_.versions().newest)}, {"admin", admin_path().string()}});
+        for (;;) {
+            auto [error, socket] = co_await admin_.async_accept(use_task_tuple);
+            if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
+            if (error)
+                co_await pause(100ms);  // out of descriptors: let some connections end
+            else
+                asio::co_spawn(io_, serve_admin(Socket(std::move(socket)), *jobs_, services(), {program_version, started_}), asio::detached);
+        }
+    }
+
+    /// The engine may come up after us.
+    Task<> await_engine()
+    {
+        for (bool told = false;; told = true) {
+            try {
+                co_await engine_.learn();
+                co_return;
+            } catch (const EngineFailure& failure) {
+                if (!told) log::warn("waiting for the engine", {{"engine", config_.engine}, {"error", failure.what()}});
+            }
+            co_await pause(500ms);
+        }
+    }
+
+    void open_admin()
+    {
+        fs::remove(admin_path());
+        const mode_t before = ::umask(0177);
+        admin_ = Acceptor(io_.get_executor(), Unix::endpoint(admin_path().string()));
+        ::umask(before);
+    }
+
+    std::string identity() const
+    {
+        return "Api-Version: " + rules::to_string(engine_.versions().newest) + "\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" +
+               engine_.server_version() + " (linux)\r\n";
+    }
+
+    Services services() { return {io_, engine_, store_, images_}; }
+    fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
+
+    const Config& config_;
+    asio::io_context io_{1};
+    Engine engine_;
+    Images images_;
+    db::Store store_;
+    Acceptor admin_;
+    std::optional<Jobs> jobs_;
+    Clock::time_point started_ = Clock::now();
+    int exit_status_ = 0;
+};
+
+}  // namespace
+
+int serve(const Config& config)
+{
+    std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    try {
+        fs::create_directories(config.state_dir);
+        fs::permissions(config.state_dir, fs::perms::owner_all);
+        fs::create_directories(config.runtime_dir / "jobs");
+        fs::permissions(config.runtime_dir, fs::perms::owner_all);
+        Server server(config);
+        return server.run();
+    } catch (const std::exception& failure) {
+        log::error("berth cannot serve", {{"error", failure.what()}});
+        return 1;
+    }
+}
+
+}  // namespace broker

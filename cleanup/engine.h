@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "db/store.h"
+#include "rules/result.h"
+
+namespace cleanup {
+
+using db::Task;
+
+/// What cleanup needs of the engine and no more: the broker implements it, tests fake it.
+class Engine {
+public:
+    virtual ~Engine() = default;
+
+    /// Everything of `kind` (container, network, volume) on the engine that bears a real name of the job `key`: its id and real name.
+    virtual Task<rules::Result<std::vector<db::Object>>> found(rules::Kind kind, const std::string& key) = 0;
+
+    /// Removes `object` from the engine, and whatever of the job hangs on it. That it was not there any more is success.
+    virtual Task<rules::Result<void>> remove(const db::Object& object) = 0;
+};
+
+}  // namespace cleanup

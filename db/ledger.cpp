@@ -1,0 +1,291 @@
+#include "db/ledger.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "db/file_lock.h"
+#include "db/printable.h"
+#include "db/schema.h"
+#include "db/sqlite.h"
+#include "rules/json.h"
+
+namespace db {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> job_states{"open", "draining", "closed"};
+constexpr std::array<std::string_view, 4> object_states{"intended", "live", "removing", "gone"};
+constexpr std::array<std::string_view, 2> origins{"made", "pulled"};
+
+/// The value that `names` has at the place of its number.
+template <class Enum, std::size_t size>
+Enum named(const std::array<std::string_view, size>& names, std::string_view name)
+{
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) throw Failure("the ledger holds an unknown word: " + std::string(name));
+    return static_cast<Enum>(found - names.begin());
+}
+
+void configure(Connection& connection, bool in_memory)
+{
+    connection.script(
+        "PRAGMA busy_timeout = 1000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+        "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;");
+    Rows mode = connection.query("PRAGMA journal_mode = WAL");
+    if ((!mode.next() || mode.text(0) != "wal") && !in_memory) throw Failure("the ledger's file system has no WAL");
+}
+
+std::int64_t limit(std::size_t most)
+{
+    return static_cast<std::int64_t>(std::min<std::size_t>(most, std::numeric_limits<std::int64_t>::max()));
+}
+
+std::string labels_text(const std::map<std::string, std::string>& labels)
+{
+    return rules::Json(labels).dump(-1, ' ', false, rules::Json::error_handler_t::replace);
+}
+
+std::map<std::string, std::string> labels_of(const std::string& text)
+{
+    const rules::Json value = rules::Json::parse(text, nullptr, false);
+    std::map<std::string, std::string> labels;
+    if (!value.is_object()) throw Failure("the ledger holds labels that are no JSON object");
+    for (const auto& [key, label] : value.items())
+        if (const auto* label_text = label.get_ptr<const std::string*>()) labels.emplace(key, *label_text);
+    return labels;
+}
+
+std::vector<Job> jobs_of(Rows rows)
+{
+    std::vector<Job> jobs;
+    while (rows.next()) {
+        Job job;
+        job.key = rows.text(0);
+        job.id = rows.text(1);
+        job.profile = rows.text(2);
+        job.state = named<JobState>(job_states, rows.text(3));
+        job.labels = labels_of(rows.text(4));
+        job.anchor = rows.text(5);
+        job.workspace = rows.text(6);
+        job.created = rows.integer(7);
+        job.ended = rows.integer(8);
+        job.deadline = rows.integer(9);
+        jobs.push_back(std::move(job));
+    }
+    return jobs;
+}
+
+std::vector<Refusal> refusals_of(Rows rows)
+{
+    std::vector<Refusal> refusals;
+    while (rows.next())
+        refusals.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3), rows.text(4), rows.integer(5)});
+    return refusals;
+}
+
+}  // namespace
+
+std::string_view state_name(JobState state)
+{
+    return job_states.at(static_cast<std::size_t>(state));
+}
+
+std::string_view state_name(ObjectState state)
+{
+    return object_states.at(static_cast<std::size_t>(state));
+}
+
+struct Ledger::State {
+    explicit State(const std::filesystem::path& file)
+        : lock(file == ":memory:" ? nullptr : std::make_unique<FileLock>(file)), connection(file)
+    {
+        configure(connection, !lock);
+        migrate(connection);
+    }
+
+    std::unique_ptr<FileLock> lock;
+    Connection connection;
+};
+
+Ledger::Ledger(const std::filesystem::path& file) : state_(std::make_unique<State>(file)) {}
+
+Ledger::~Ledger() = default;
+
+void Ledger::add(const Job& job)
+{
+    state_->connection.run(
+        "INSERT INTO jobs (key, id, profile, state, labels, anchor, workspace, created, ended, deadline)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        job.key, job.id, job.profile, state_name(job.state), labels_text(job.labels), job.anchor, job.workspace,
+        job.created, job.ended, job.deadline);
+}
+
+void Ledger::set_state(const std::string& key, JobState state, Seconds at)
+{
+    const Seconds ended = state == JobState::closed ? at : 0;
+    const auto changed =
+        state_->connection.run("UPDATE jobs SET state = ?, ended = ? WHERE key = ?", state_name(state), ended, key);
+    if (changed == 0) throw Failure("the ledger has no job " + key);
+}
+
+std::vector<Job> Ledger::jobs() const
+{
+    return jobs_of(state_->connection.query(
+        "SELECT key, id, profile, state, labels, anchor, workspace, created, ended, deadline FROM jobs"
+        " WHERE state <> 'closed' ORDER BY created, row"));
+}
+
+std::vector<Job> Ledger::closed_jobs(std::size_t most) const
+{
+    return jobs_of(state_->connection.query(
+        "SELECT key, id, profile, state, labels, anchor, workspace, created, ended, deadline FROM jobs"
+        " WHERE state = 'closed' ORDER BY ended DESC, row DESC LIMIT ?",
+        limit(most)));
+}
+
+void Ledger::put(const Object& object)
+{
+    state_->connection.run(
+        "INSERT INTO objects (row, job, kind, state, origin, id, name, real, parent, created)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (row) DO UPDATE SET job = excluded.job,"
+        " kind = excluded.kind, state = excluded.state, origin = excluded.origin, id = excluded.id,"
+        " name = excluded.name, real = excluded.real, parent = excluded.parent, created = excluded.created",
+        object.row, object.job, rules::kind_name(object.kind), state_name(object.state),
+        origins.at(static_cast<std::size_t>(object.origin)), object.id, object.name, object.real, object.parent,
+        object.created);
+}
+
+void Ledger::set_state(std::int64_t row, ObjectState state)
+{
+    if (state_->connection.run("UPDATE objects SET state = ? WHERE row = ?", state_name(state), row) == 0)
+        throw Failure("the ledger has no object " + std::to_string(row));
+}
+
+std::vector<Object> Ledger::objects(const std::string& job) const
+{
+    Rows rows = state_->connection.query(
+        "SELECT row, job, kind, state, origin, id, name, real, parent, created FROM objects"
+        " WHERE job = ? AND state IN ('intended', 'live', 'removing') ORDER BY row",
+        job);
+    std::vector<Object> objects;
+    while (rows.next()) {
+        Object object;
+        object.row = rows.integer(0);
+        object.job = rows.text(1);
+        object.kind = rules::kind_of(rows.text(2));
+        object.state = named<ObjectState>(object_states, rows.text(3));
+        object.origin = named<Origin>(origins, rows.text(4));
+        object.id = rows.text(5);
+        object.name = rows.text(6);
+        object.real = rows.text(7);
+        object.parent = rows.text(8);
+        object.created = rows.integer(9);
+        objects.push_back(std::move(object));
+    }
+    return objects;
+}
+
+std::int64_t Ledger::last_row() const
+{
+    Rows rows = state_->connection.query("SELECT max(row) FROM objects");
+    return rows.next() ? rows.integer(0) : 0;
+}
+
+void Ledger::add(const Refusal& refusal)
+{
+    std::int64_t nth = 0;
+    {
+        const std::string endpoint = printable(refusal.endpoint), field = printable(refusal.field);
+        const std::string rule = printable(refusal.rule), value = printable(refusal.value);
+        Rows rows = state_->connection.query(
+            "INSERT INTO refusals (job, nth, endpoint, field, rule, value, at)"
+            " VALUES (?1, 1 + (SELECT ifnull(max(nth), 0) FROM refusals WHERE job = ?1), ?2, ?3, ?4, ?5, ?6)"
+            " RETURNING nth",
+            refusal.job, endpoint, field, rule, value, refusal.at);
+        while (rows.next()) nth = rows.integer(0);
+    }
+    if (nth > refusals_kept)
+        state_->connection.run("DELETE FROM refusals WHERE job = ? AND nth <= ?", refusal.job, nth - refusals_kept);
+}
+
+std::vector<Refusal> Ledger::refusals(const std::optional<std::string>& job, std::size_t most) const
+{
+    if (job)
+        return refusals_of(state_->connection.query(
+            "SELECT job, endpoint, field, rule, value, at FROM refusals WHERE job = ? ORDER BY nth DESC LIMIT ?", *job,
+            limit(most)));
+    return refusals_of(state_->connection.query(
+        "SELECT job, endpoint, field, rule, value, at FROM refusals ORDER BY row DESC LIMIT ?", limit(most)));
+}
+
+std::int64_t Ledger::refusal_count(const std::string& job) const
+{
+    Rows rows = state_->connection.query("SELECT max(nth) FROM refusals WHERE job = ?", job);
+    return rows.next() ? rows.integer(0) : 0;
+}
+
+void Ledger::add(const Reap& reap)
+{
+    state_->connection.run(
+        "INSERT INTO reaps (job, started, finished, removed, left, detail) VALUES (?, ?, ?, ?, ?, ?)", reap.job,
+        reap.started, reap.finished, reap.removed, reap.left, reap.detail);
+}
+
+std::optional<Reap> Ledger::last_reap() const
+{
+    Rows rows = state_->connection.query(
+        "SELECT job, started, finished, removed, left, detail FROM reaps ORDER BY row DESC LIMIT 1");
+    if (!rows.next()) return std::nullopt;
+    return Reap{rows.text(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4), rows.text(5)};
+}
+
+std::int64_t Ledger::forget(Seconds before)
+{
+    Connection& connection = state_->connection;
+    const std::int64_t jobs = connection.run(
+        "DELETE FROM jobs WHERE state = 'closed' AND ended < ? AND NOT EXISTS (SELECT 1 FROM objects"
+        " WHERE objects.job = jobs.key AND (objects.state <> 'gone' OR objects.row = (SELECT max(row) FROM objects)))",
+        before);
+    connection.run("DELETE FROM refusals WHERE at < ? AND job NOT IN (SELECT key FROM jobs)", before);
+    connection.run(
+        "DELETE FROM reaps WHERE finished < ? AND job NOT IN (SELECT key FROM jobs)"
+        " AND row < (SELECT max(row) FROM reaps)",
+        before);
+    return jobs;
+}
+
+void Ledger::begin()
+{
+    state_->connection.run("BEGIN IMMEDIATE");
+}
+
+void Ledger::commit()
+{
+    state_->connection.run("COMMIT");
+}
+
+void Ledger::rollback() noexcept
+{
+    state_->connection.rollback();
+}
+
+void Ledger::mark()
+{
+    // Outside of a transaction SAVEPOINT would begin one.
+    if (!state_->connection.in_transaction()) throw Failure("SQLite has rolled the transaction back");
+    state_->connection.run("SAVEPOINT step");
+}
+
+void Ledger::release()
+{
+    state_->connection.run("RELEASE step");
+}
+
+void Ledger::undo()
+{
+    state_->connection.run("ROLLBACK TO step");
+    state_->connection.run("RELEASE step");
+}
+
+}  // namespace db

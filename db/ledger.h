@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "db/failure.h"
+#include "rules/model.h"
+
+namespace db {
+
+enum class JobState : std::uint8_t { open, draining, closed };
+enum class ObjectState : std::uint8_t { intended, live, removing, gone };
+
+std::string_view state_name(JobState state);
+std::string_view state_name(ObjectState state);
+
+using Seconds = std::int64_t;  ///< Unix time
+
+struct Job {
+    std::string key;  ///< rules/names.h: the internal identity
+    std::string id;   ///< the operator's text, unique among jobs that are not closed
+    std::string profile;
+    JobState state = JobState::open;
+    std::map<std::string, std::string> labels;
+    std::string anchor;     ///< full id of the job's own container; empty when unknown
+    std::string workspace;  ///< host path; empty when unknown
+    Seconds created = 0;
+    Seconds ended = 0;     ///< 0: not yet closed
+    Seconds deadline = 0;  ///< 0: no time to live was given
+};
+
+/// Where an object came from: an image that was pulled stays in the cache, what the job made goes with it.
+enum class Origin : std::uint8_t { made, pulled };
+
+struct Object {
+    std::int64_t row = 0;  ///< chosen by the caller, never used twice
+    std::string job;       ///< its key
+    rules::Kind kind = rules::Kind::none;
+    ObjectState state = ObjectState::intended;
+    Origin origin = Origin::made;
+    std::string id;    ///< full engine id, as in rules::Named; empty while intended
+    std::string name;  ///< virtual
+    std::string real;
+    std::string parent;  ///< full id of the container of an exec or of an anonymous volume; else empty
+    Seconds created = 0;
+};
+
+struct Refusal {
+    std::string job;       ///< key
+    std::string endpoint;  ///< `container.create`
+    std::string field;
+    std::string rule;
+    std::string value;  ///< control characters and what is not UTF-8 as \xNN, at most 256 bytes
+    Seconds at = 0;
+};
+
+struct Reap {
+    std::string job;
+    Seconds started = 0, finished = 0;
+    std::int64_t removed = 0;  ///< objects
+    std::int64_t left = 0;     ///< objects that could not be removed
+    std::string detail;        ///< JSON text: counts by kind, errors
+};
+
+/// Of each job this many refusals are kept, the newest.
+inline constexpr std::int64_t refusals_kept = 10'000;
+
+/// Which job made which object. The only code that speaks SQL.
+///
+/// Thread: one instance, used on the database thread only (db/store.h).
+/// Errors: members throw db::Failure when SQLite fails; what is absent is nullopt or an empty list. A text that is
+/// longer than its column allows (db/schema.cpp) is a Failure, except in a Refusal. Source: schema and migrations in
+/// db/schema.cpp, version in PRAGMA user_version.
+class Ledger {
+public:
+    /// Opens or makes `file` (":memory:" too), takes its lock for this process (`<file>.lock`; Busy) and migrates it.
+    /// The directory is there. A ledger of a newer program is Failure.
+    explicit Ledger(const std::filesystem::path& file);
+    ~Ledger();
+    Ledger(const Ledger&) = delete;
+    Ledger& operator=(const Ledger&) = delete;
+
+    /// A key that was ever used, or an id that a job has which is not closed, is Failure.
+    void add(const Job& job);
+    /// `at` is when the job ended, if it is closed now. A job that is not there is Failure.
+    void set_state(const std::string& key, JobState state, Seconds at);
+    std::vector<Job> jobs() const;                         ///< all that are not closed, oldest first
+    std::vector<Job> closed_jobs(std::size_t most) const;  ///< newest first
+
+    /// Records `object` of a job that is there, replacing the row of the same number.
+    void put(const Object& object);
+    /// A row that is not there is Failure.
+    void set_state(std::int64_t row, ObjectState state);
+    std::vector<Object> objects(const std::string& job) const;  ///< all that are not gone, oldest first
+    std::int64_t last_row() const;                              ///< 0 when there is none
+
+    /// Escapes and cuts the texts of `refusal` as is said at Refusal::value.
+    void add(const Refusal& refusal);
+    std::vector<Refusal> refusals(const std::optional<std::string>& job, std::size_t most) const;  ///< newest first
+    std::int64_t refusal_count(const std::string& job) const;  ///< of all that there were, kept or not
+    void add(const Reap& reap);
+    std::optional<Reap> last_reap() const;
+
+    /// Deletes the jobs closed before `before` that left nothing on the engine, and the objects, refusals and reaps of
+    /// such jobs. The last row and the last reap stay. How many jobs it were.
+    std::int64_t forget(Seconds before);
+
+    /// All members called between begin and commit are one transaction; rollback() undoes it, or does nothing when
+    /// there is none.
+    void begin();
+    void commit();
+    void rollback() noexcept;
+
+    /// One step in a transaction: from mark() to release(), or to undo(), which undoes it alone. Failure when there is
+    /// no transaction any more: SQLite ends it by itself when the disk is full.
+    void mark();
+    void release();
+    void undo();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace db

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rules/endpoints.h"
+#include "rules/json.h"
+#include "rules/lookup.h"
+#include "rules/profile.h"
+
+// The JSON bodies that a job may send: their schemas (every property has its disposition), the rules that judge them and the
+// rewriting into what the engine gets. `body` below is always what `admit` gave.
+namespace rules {
+
+extern const Schema container_create_schema;
+extern const Schema container_update_schema;
+extern const Schema exec_create_schema;
+extern const Schema exec_start_schema;
+extern const Schema network_create_schema;
+extern const Schema network_connect_schema;
+extern const Schema network_disconnect_schema;
+extern const Schema volume_create_schema;
+extern const Schema auth_schema;
+
+/// What the engine must have before this container can be made; the broker makes it in this order.
+struct ContainerNeeds {
+    bool default_network = false;        ///< the job's own `bridge`
+    std::vector<std::string> volumes;    ///< virtual names of named volumes that the job does not have yet
+};
+
+/// Who and where, for everything that is written into a body.
+struct Author {
+    std::string job;      ///< the operator's id
+    std::string key;
+    std::string profile;  ///< its name
+    std::string door;     ///< host path of the job's docker.sock
+    Version version;      ///< in which the body is sent
+};
+
+/// berth's labels for an object that this job makes.
+Json own_labels(const Author& author);
+
+/// 403 with field, rule and way out; 404 with dockerd's words for a reference that does not resolve now.
+Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& job, const Profile& profile);
+
+/// What an image brings into every container made from it: judged and capped like the request's own.
+/// `config`: the image inspect's Config. Call between judge and rewrite: healthcheck intervals, EXPOSE with PublishAllPorts.
+Result<void> merge_image_config(Json& body, const Json& config, const Profile& profile);
+
+/// The body that is sent. `name`: the container's virtual name (its DNS alias). `gateway`: address of the job's default network,
+/// empty when there is none. Everything that `needs` listed exists in `job` now; 404 for what was removed since it was judged.
+Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile, const Author& author,
+                              const std::string& gateway);
+
+Result<Json> rewrite_container_update(Json body, const Profile& profile);
+Result<Json> rewrite_exec_create(Json body, const Profile& profile);
+
+/// Name is left to the broker (`real_name`).
+Result<Json> rewrite_network_create(Json body, const Author& author);
+Result<Json> rewrite_network_connect(Json body, const Lookup& job);     ///< Container becomes its full id, its virtual name an alias
+Result<Json> rewrite_network_disconnect(Json body, const Lookup& job);
+Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Author& author);
+
+}  // namespace rules

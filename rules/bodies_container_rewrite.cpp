@@ -1,0 +1,69 @@
+#include <algorithm>
+
+#include "rules/bodies_parts.h"
+
+// What the engine gets for a new container: the judged body with real names, full ids, bounded values and explicit
+// defaults.
+namespace rules {
+namespace {
+
+void clamp_healthcheck(Json& body, const Profile& profile)
+{
+    if (!body.contains("Healthcheck")) return;
+    Json& check = body["Healthcheck"];
+    // 0 means the image's own value, or the engine's default.
+    for (const char* field : {"Interval", "Timeout", "StartInterval"})
+        if (const std::int64_t value = integer(check, field); value > 0)
+            check[field] = std::max(value, profile.healthcheck_min);
+    if (integer(check, "Retries") > profile.healthcheck_retries_max) check["Retries"] = profile.healthcheck_retries_max;
+}
+
+void clamp_stop_timeout(Json& body, const Profile& profile)
+{
+    if (!body.contains("StopTimeout")) return;
+    const std::int64_t longest = profile.stop_timeout_max;
+    const std::int64_t wanted = integer(body, "StopTimeout");
+    body["StopTimeout"] = wanted < 0 ? longest : std::min(wanted, longest);  // below zero: wait for ever
+}
+
+Result<void> rewrite_namespaces(Json& host, const Lookup& job)
+{
+    for (const char* field : {"PidMode", "IpcMode"}) {
+        if (!host.contains(field)) continue;
+        const Result<std::string> mode = shared_namespace(text(host, field), job);
+        if (!mode) return tl::unexpected(mode.error());
+        host[field] = *mode;
+    }
+    // Old API versions have other defaults: shareable, and on cgroup v1 the host's.
+    if (text(host, "IpcMode").empty()) host["IpcMode"] = "private";
+    host["CgroupnsMode"] = "private";
+    return {};
+}
+
+}  // namespace
+
+Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile,
+                                      const Author& author, const std::string& gateway)
+{
+    if (!body.contains("HostConfig")) body["HostConfig"] = Json::object();
+    Json& host = body["HostConfig"];
+    const Result<Named> image = job.image(text(body, "Image"));
+    if (!image) return tl::unexpected(image.error());
+    body["Image"] = image->id;
+
+    Result<void> rewritten = rewrite_namespaces(host, job);
+    if (rewritten) rewritten = rewrite_mounts(body, job, profile, author);
+    const bool joined = joins_networks(body);
+    if (rewritten) rewritten = rewrite_networks(body, name, job, author);
+    if (!rewritten) return tl::unexpected(rewritten.error());
+    if (joined) rewrite_ports(body, gateway);
+
+    set_labels(body, author);
+    clamp_healthcheck(body, profile);
+    clamp_stop_timeout(body, profile);
+    cap_restart_policy(host, profile);
+    rewrite_log_config(host, profile);
+    return body;
+}
+
+}  // namespace rules

@@ -1,0 +1,238 @@
+#include <algorithm>
+#include <array>
+
+#include "rules/bodies_parts.h"
+
+// Every property that the published API 1.24 to 1.51 has for a new container, and those that Docker's clients send
+// besides.
+namespace rules {
+namespace {
+
+constexpr std::string_view no_device = "devices of the host are not given to jobs; run without it";
+constexpr std::string_view no_device_limit = "limits on single host devices are the operator's; leave it out";
+constexpr std::string_view no_realtime = "realtime CPU time starves the host; use CpuShares, CpuQuota or NanoCpus";
+constexpr std::string_view no_mask = "the paths that Docker masks stay masked; leave it out, or send null";
+
+constexpr Schema empty_schema{"{}", {}};
+
+constexpr Field health_fields[] = {
+    pass("Test", Type::text_list),      rewrite("Interval", Type::integer),      rewrite("Timeout", Type::integer),
+    pass("StartPeriod", Type::integer), rewrite("StartInterval", Type::integer), rewrite("Retries", Type::integer),
+};
+constexpr Schema health_schema{"HealthConfig", health_fields};
+
+constexpr Field ulimit_fields[] = {
+    check("Name", Type::text),
+    check("Soft", Type::integer),
+    check("Hard", Type::integer),
+};
+constexpr Schema ulimit_schema{"Ulimit", ulimit_fields};
+
+constexpr Field restart_fields[] = {
+    rewrite("Name", Type::text),
+    rewrite("MaximumRetryCount", Type::integer),
+};
+constexpr Schema restart_schema{"RestartPolicy", restart_fields};
+
+constexpr Field log_fields[] = {
+    rewrite("Type", Type::text),
+    rewrite("Config", Type::text_map),
+};
+constexpr Schema log_schema{"LogConfig", log_fields};
+
+constexpr Field port_binding_fields[] = {
+    rewrite("HostIp", Type::text),
+    check("HostPort", Type::text),
+};
+constexpr Schema port_binding_schema{"PortBinding", port_binding_fields};
+
+constexpr Field bind_options_fields[] = {
+    check("Propagation", Type::text),
+    drop("NonRecursive", Type::boolean),
+    drop("CreateMountpoint", Type::boolean),
+    drop("ReadOnlyNonRecursive", Type::boolean),
+    drop("ReadOnlyForceRecursive", Type::boolean),
+};
+constexpr Schema bind_options_schema{"BindOptions", bind_options_fields};
+
+constexpr Field driver_config_fields[] = {
+    check("Name", Type::text),
+    rewrite("Options", Type::text_map),
+};
+constexpr Schema driver_config_schema{"DriverConfig", driver_config_fields};
+
+constexpr Field volume_options_fields[] = {
+    pass("NoCopy", Type::boolean),
+    rewrite("Labels", Type::text_map),
+    pass("Subpath", Type::text),
+    check("DriverConfig", Type::object, &driver_config_schema),
+};
+constexpr Schema volume_options_schema{"VolumeOptions", volume_options_fields};
+
+constexpr Field tmpfs_options_fields[] = {
+    rewrite("SizeBytes", Type::integer),
+    pass("Mode", Type::integer),
+    check("Options", Type::any),
+};
+constexpr Schema tmpfs_options_schema{"TmpfsOptions", tmpfs_options_fields};
+
+constexpr Field image_options_fields[] = {drop("Subpath", Type::text)};
+constexpr Schema image_options_schema{"ImageOptions", image_options_fields};
+
+constexpr Field mount_fields[] = {
+    check("Type", Type::text),
+    rewrite("Source", Type::text),
+    pass("Target", Type::text),
+    pass("ReadOnly", Type::boolean),
+    drop("Consistency", Type::text),
+    check("BindOptions", Type::object, &bind_options_schema),
+    rewrite("VolumeOptions", Type::object, &volume_options_schema),
+    rewrite("TmpfsOptions", Type::object, &tmpfs_options_schema),
+    pass("ImageOptions", Type::object, &image_options_schema),
+    deny("ClusterOptions", Type::object, "mount-type", "cluster volumes need a swarm; use a local volume"),
+};
+constexpr Schema mount_schema{"Mount", mount_fields};
+
+constexpr Field resource_fields[] = {
+    pass("CpuShares", Type::integer),
+    pass("Memory", Type::integer),
+    force("CgroupParent", Type::text),
+    pass("BlkioWeight", Type::integer),
+    deny("BlkioWeightDevice", Type::object_list, "block-io", no_device_limit),
+    deny("BlkioDeviceReadBps", Type::object_list, "block-io", no_device_limit),
+    deny("BlkioDeviceWriteBps", Type::object_list, "block-io", no_device_limit),
+    deny("BlkioDeviceReadIOps", Type::object_list, "block-io", no_device_limit),
+    deny("BlkioDeviceWriteIOps", Type::object_list, "block-io", no_device_limit),
+    pass("CpuPeriod", Type::integer),
+    pass("CpuQuota", Type::integer),
+    deny("CpuRealtimePeriod", Type::integer, "realtime", no_realtime),
+    deny("CpuRealtimeRuntime", Type::integer, "realtime", no_realtime),
+    pass("CpusetCpus", Type::text),
+    pass("CpusetMems", Type::text),
+    deny("Devices", Type::object_list, "devices", no_device),
+    deny("DeviceCgroupRules", Type::text_list, "devices", no_device),
+    deny("DeviceRequests", Type::object_list, "devices", no_device),
+    drop("DiskQuota", Type::integer),
+    drop("KernelMemory", Type::integer),
+    drop("KernelMemoryTCP", Type::integer),
+    pass("MemoryReservation", Type::integer),
+    pass("MemorySwap", Type::integer),
+    pass("MemorySwappiness", Type::integer),
+    pass("NanoCpus", Type::integer),
+    pass("NanoCPUs", Type::integer),  // so spelled in the schema of 1.27
+    deny("OomKillDisable", Type::boolean, "oom", "the OOM killer guards the host; set a Memory limit instead"),
+    pass("PidsLimit", Type::integer),
+    check("Ulimits", Type::object_list, &ulimit_schema),
+    drop("CpuCount", Type::integer),
+    drop("CpuPercent", Type::integer),
+    drop("IOMaximumIOps", Type::integer),
+    drop("IOMaximumBandwidth", Type::integer),
+};
+
+constexpr Field host_only_fields[] = {
+    rewrite("Binds", Type::text_list),
+    drop("ContainerIDFile", Type::text),
+    rewrite("LogConfig", Type::object, &log_schema),
+    rewrite("NetworkMode", Type::text),
+    rewrite("PortBindings", Type::object_list_map, &port_binding_schema),
+    rewrite("RestartPolicy", Type::object, &restart_schema),
+    pass("AutoRemove", Type::boolean),
+    check("VolumeDriver", Type::text),
+    rewrite("VolumesFrom", Type::text_list),
+    rewrite("Mounts", Type::object_list, &mount_schema),
+    pass("ConsoleSize", Type::integer_list),
+    drop("Annotations", Type::text_map),
+    check("CapAdd", Type::text_list),
+    pass("CapDrop", Type::text_list),
+    deny("Capabilities", Type::text_list, "capabilities", "use CapAdd and CapDrop"),
+    check("CgroupnsMode", Type::text),
+    pass("Dns", Type::text_list),
+    pass("DnsOptions", Type::text_list),
+    pass("DnsSearch", Type::text_list),
+    pass("ExtraHosts", Type::text_list),
+    pass("GroupAdd", Type::text_list),
+    rewrite("IpcMode", Type::text),
+    deny("Cgroup", Type::text, "host-namespace", "a container has a cgroup of its own; leave it out"),
+    rewrite("Links", Type::text_list),
+    check("OomScoreAdj", Type::integer),
+    rewrite("PidMode", Type::text),
+    deny("Privileged", Type::boolean, "privileged",
+         "run without --privileged; ask the operator for a profile that grants what you need"),
+    rewrite("PublishAllPorts", Type::boolean),
+    pass("ReadonlyRootfs", Type::boolean),
+    check("SecurityOpt", Type::text_list),
+    deny("StorageOpt", Type::text_map, "storage-opt",
+         "the size of a container's layer is the operator's; leave it out"),
+    rewrite("Tmpfs", Type::text_map),
+    check("UTSMode", Type::text),
+    force("UsernsMode", Type::text),
+    check("ShmSize", Type::integer),
+    check("Sysctls", Type::text_map),
+    deny("Runtime", Type::text, "runtime", "the runtime is the operator's choice; leave it out"),
+    check("Isolation", Type::text),
+    pass("Init", Type::boolean),
+    forbid("MaskedPaths", Type::text_list, "masked-paths", no_mask),
+    forbid("ReadonlyPaths", Type::text_list, "masked-paths", no_mask),
+};
+
+template <std::size_t N, std::size_t M>
+constexpr std::array<Field, N + M> both(const Field (&first)[N], const Field (&second)[M])
+{
+    std::array<Field, N + M> fields{};
+    std::ranges::copy(second, std::ranges::copy(first, fields.begin()).out);
+    return fields;
+}
+
+constexpr auto host_fields = both(host_only_fields, resource_fields);
+constexpr Schema host_schema{"HostConfig", host_fields};
+
+constexpr Field networking_fields[] = {rewrite("EndpointsConfig", Type::object_map, &endpoint_schema)};
+constexpr Schema networking_schema{"NetworkingConfig", networking_fields};
+
+constexpr Field create_fields[] = {
+    pass("Hostname", Type::text),
+    pass("Domainname", Type::text),
+    pass("User", Type::text),
+    pass("AttachStdin", Type::boolean),
+    pass("AttachStdout", Type::boolean),
+    pass("AttachStderr", Type::boolean),
+    rewrite("ExposedPorts", Type::object_map, &empty_schema),
+    pass("Tty", Type::boolean),
+    pass("OpenStdin", Type::boolean),
+    pass("StdinOnce", Type::boolean),
+    pass("Env", Type::text_list),
+    pass("Cmd", Type::text_or_list),
+    rewrite("Healthcheck", Type::object, &health_schema),
+    pass("ArgsEscaped", Type::boolean),
+    rewrite("Image", Type::text),
+    pass("Volumes", Type::object_map, &empty_schema),
+    pass("WorkingDir", Type::text),
+    pass("Entrypoint", Type::text_or_list),
+    pass("NetworkDisabled", Type::boolean),
+    rewrite("MacAddress", Type::text),
+    pass("OnBuild", Type::text_list),
+    rewrite("Labels", Type::text_map),
+    pass("StopSignal", Type::text),
+    rewrite("StopTimeout", Type::integer),
+    pass("Shell", Type::text_or_list),
+    rewrite("HostConfig", Type::object, &host_schema),
+    rewrite("NetworkingConfig", Type::object, &networking_schema),
+    // dockerode and docker-java send their own options in the body as well; the engine ignores them.
+    drop("name", Type::text),
+    drop("platform", Type::text),
+    drop("aliases", Type::text_list),
+    drop("authConfig", Type::any),
+};
+
+constexpr Field update_only_fields[] = {
+    rewrite("RestartPolicy", Type::object, &restart_schema),
+    drop("Init", Type::boolean),
+};
+constexpr auto update_fields = both(update_only_fields, resource_fields);
+
+}  // namespace
+
+constinit const Schema container_create_schema{"ContainerCreate", create_fields};
+constinit const Schema container_update_schema{"ContainerUpdate", update_fields};
+
+}  // namespace rules

@@ -1,0 +1,75 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "rules/bodies_parts.h"
+
+// Where a container's output goes: into bounded files of the host, or nowhere.
+namespace rules {
+namespace {
+
+constexpr std::array kept_options = {"max-size",     "max-file", "compress",  "labels",
+                                     "labels-regex", "env",      "env-regex", "tag"};
+
+/// dockerd would hold up to max-buffer-size in its own memory.
+bool is_dropped(std::string_view option)
+{
+    return option == "mode" || option == "max-buffer-size" || option.starts_with("cache-");
+}
+
+bool writes_files(std::string_view driver)
+{
+    return driver == "json-file" || driver == "local";
+}
+
+std::optional<int> parse_count(std::string_view text)
+{
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+Result<void> judge_log_config(const Json& host, const Profile& profile)
+{
+    const Json& log = section(host, "LogConfig");
+    const std::string driver = text(log, "Type");
+    if (!driver.empty() && std::ranges::find(profile.log_drivers, driver) == profile.log_drivers.end()) {
+        std::string allowed;
+        for (const std::string& each : profile.log_drivers) allowed += (allowed.empty() ? "" : ", ") + each;
+        return denied("log-driver", "HostConfig.LogConfig.Type", driver, "use one of " + allowed + ", or leave it out");
+    }
+    const Json& options = section(log, "Config");
+    for (const auto& [key, value] : options.items())
+        if (!is_dropped(key) && std::ranges::find(kept_options, key) == kept_options.end())
+            return denied("log-driver", "HostConfig.LogConfig.Config." + key, value.get<std::string>(), "leave it out");
+    if (const std::string size = text(options, "max-size"); !size.empty() && !parse_size(size))
+        return bad_request("invalid value for max-size: " + size);
+    if (const std::string count = text(options, "max-file"); !count.empty() && !parse_count(count))
+        return bad_request("invalid value for max-file: " + count);
+    return {};
+}
+
+void rewrite_log_config(Json& host, const Profile& profile)
+{
+    const Json& log = section(host, "LogConfig");
+    std::string driver = text(log, "Type");
+    // The engine's own default may be any driver: say which is meant.
+    if (driver.empty() && !profile.log_drivers.empty()) driver = profile.log_drivers.front();
+
+    Json options = Json::object();
+    if (driver != "none")
+        for (const auto& [key, value] : section(log, "Config").items())
+            if (!is_dropped(key)) options[key] = value;
+    if (writes_files(driver)) {
+        const std::int64_t size = parse_size(text(options, "max-size")).value_or(0);
+        if (size <= 0 || size > profile.log_size_max) options["max-size"] = std::to_string(profile.log_size_max);
+        const int count = parse_count(text(options, "max-file")).value_or(0);
+        if (count <= 0 || count > profile.log_files_max) options["max-file"] = std::to_string(profile.log_files_max);
+    }
+    host["LogConfig"] = {{"Type", driver}, {"Config", std::move(options)}};
+}
+
+}  // namespace rules

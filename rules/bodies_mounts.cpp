@@ -1,0 +1,264 @@
+#include <algorithm>
+#include <array>
+
+#include "rules/bodies_parts.h"
+#include "rules/names.h"
+
+// What a container mounts: volumes of its job, tmpfs, the job's own socket. Nothing else of the host.
+namespace rules {
+namespace {
+
+const std::string no_bind = "use a named volume, or copy files with `docker cp`";
+
+bool is_docker_socket(std::string_view source)
+{
+    return source == "/var/run/docker.sock" || source == "/run/docker.sock";
+}
+
+/// One entry of Binds; dockerd's volume/mounts/linux_parser.go.
+struct Bind {
+    std::string source;  ///< empty: an anonymous volume
+    std::string target;
+    std::string mode;  ///< what goes on of it
+};
+
+Result<std::string> bind_mode(const std::string& mode)
+{
+    constexpr std::array kept = {"ro", "rw", "nocopy"};
+    constexpr std::array dropped = {"z", "Z", "consistent", "cached", "delegated", "private", "rprivate"};
+    constexpr std::array denied_modes = {"shared", "rshared", "slave", "rslave"};
+    std::string result;
+    for (const std::string& word : split(mode, ',')) {
+        if (std::ranges::find(denied_modes, word) != denied_modes.end())
+            return denied("propagation", "HostConfig.Binds", mode, "mounts are private to the container; leave it out");
+        if (std::ranges::find(dropped, word) != dropped.end()) continue;
+        if (std::ranges::find(kept, word) == kept.end()) return bad_request("invalid mode: " + mode);
+        result += (result.empty() ? "" : ",") + word;
+    }
+    return result;
+}
+
+Result<Bind> parse_bind(const std::string& spec)
+{
+    const auto invalid = [&] { return bad_request("invalid volume specification: '" + spec + "'"); };
+    std::vector<std::string> pieces = split(spec, ':');
+    if (pieces[0].empty() || pieces.size() > 3) return invalid();
+
+    Bind bind;
+    if (pieces.size() == 1) {
+        bind.target = pieces[0];
+    } else {
+        bind.source = pieces[0];
+        bind.target = pieces[1];
+    }
+    if (pieces.size() == 3) {
+        Result<std::string> mode = bind_mode(pieces[2]);
+        if (!mode) return tl::unexpected(mode.error());
+        bind.mode = std::move(*mode);
+    }
+    if (!bind.target.starts_with('/'))
+        return bad_request("invalid volume specification: '" + spec + "': invalid mount path: '" + bind.target +
+                           "' mount path must be absolute");
+    return bind;
+}
+
+/// A volume that the job has, or one that it gets for this container.
+Result<void> need_volume(const std::string& name, const Lookup& job, ContainerNeeds& needs)
+{
+    if (job.volume(name)) return {};
+    if (const Result<std::string> checked = checked_name(Kind::volume, name); !checked)
+        return tl::unexpected(checked.error());
+    if (std::ranges::find(needs.volumes, name) == needs.volumes.end()) needs.volumes.push_back(name);
+    return {};
+}
+
+Result<void> judge_bind(const std::string& spec, const Lookup& job, ContainerNeeds& needs)
+{
+    const Result<Bind> bind = parse_bind(spec);
+    if (!bind) return tl::unexpected(bind.error());
+    if (bind->source.empty() || is_docker_socket(bind->source)) return {};
+    if (bind->source.starts_with('/')) return denied("binds", "HostConfig.Binds", spec, no_bind);
+    return need_volume(bind->source, job, needs);
+}
+
+Result<void> judge_volume_mount(const Json& mount, const std::string& where, const Lookup& job, const Profile& profile,
+                                ContainerNeeds& needs)
+{
+    const std::string source = text(mount, "Source");
+    const Json& driver = section(section(mount, "VolumeOptions"), "DriverConfig");
+    const std::string driver_at = where + ".VolumeOptions.DriverConfig";
+    if (const std::string name = text(driver, "Name"); !name.empty() && name != "local")
+        return denied("volume-driver", driver_at + ".Name", name, "only local volumes are given to jobs; leave it out");
+    const Json& options = section(driver, "Options");
+    if (const auto allowed = volume_driver_options(options, driver_at + ".Options", profile); !allowed)
+        return tl::unexpected(allowed.error());
+    if (source.empty()) return {};
+    // The volume is made before the container, by its name alone.
+    if (!options.empty() && !job.volume(source))
+        return denied("volume-driver", driver_at + ".Options", options.dump(),
+                      "make the volume with `docker volume create --opt` first");
+    return need_volume(source, job, needs);
+}
+
+Result<void> judge_tmpfs_mount(const Json& mount, const std::string& where, const Profile& profile)
+{
+    if (!text(mount, "Source").empty())
+        return bad_request("invalid mount config for type \"tmpfs\": field Source must not be specified");
+    const Json& options = section(mount, "TmpfsOptions");
+    const std::int64_t size = integer(options, "SizeBytes");
+    if (size > profile.tmpfs_max)
+        return denied("tmpfs", where + ".TmpfsOptions.SizeBytes", std::to_string(size),
+                      "ask for at most " + std::to_string(profile.tmpfs_max) + " bytes");
+    for (const Json& option : section(options, "Options"))
+        if (option != Json::array({"exec"}) && option != Json::array({"noexec"}))
+            return denied("tmpfs", where + ".TmpfsOptions.Options", option.dump(), "only exec and noexec may be given");
+    return {};
+}
+
+Result<void> judge_bind_mount(const Json& mount, const std::string& where)
+{
+    const std::string source = text(mount, "Source");
+    if (!is_docker_socket(source)) return denied("binds", where + ".Source", source, no_bind);
+    const std::string propagation = text(section(mount, "BindOptions"), "Propagation");
+    if (!propagation.empty() && propagation != "private" && propagation != "rprivate")
+        return denied("propagation", where + ".BindOptions.Propagation", propagation,
+                      "mounts are private to the container; leave it out");
+    return {};
+}
+
+Result<void> judge_mount(const Json& mount, const std::string& where, const Lookup& job, const Profile& profile,
+                         ContainerNeeds& needs)
+{
+    const std::string type = text(mount, "Type");
+    if (type == "volume") return judge_volume_mount(mount, where, job, profile, needs);
+    if (type == "tmpfs") return judge_tmpfs_mount(mount, where, profile);
+    if (type == "bind") return judge_bind_mount(mount, where);
+    if (type == "image")
+        return denied("image-mounts", where + ".Type", type,
+                      "copy the files with `docker cp` from a container of the image");
+    if (type == "npipe" || type == "cluster")
+        return denied("mount-type", where + ".Type", type, "use a volume or a tmpfs");
+    return bad_request("invalid mount config for type \"" + type + "\": mount type unknown");
+}
+
+Result<void> judge_volumes_from(const std::string& spec, const Lookup& job)
+{
+    const std::size_t colon = spec.find(':');
+    if (colon != std::string::npos && spec.substr(colon) != ":ro" && spec.substr(colon) != ":rw")
+        return bad_request("invalid mode: " + spec.substr(colon + 1));
+    const Result<Named> container = job.container(spec.substr(0, colon));
+    return container ? Result<void>() : tl::unexpected(container.error());
+}
+
+/// Binds; one that is only a target is an anonymous volume, which has its own place in the body.
+Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author)
+{
+    Json binds = Json::array();
+    for (const Json& spec : section(body["HostConfig"], "Binds")) {
+        const Result<Bind> bind = parse_bind(spec.get<std::string>());
+        if (!bind) return tl::unexpected(bind.error());
+        if (bind->source.empty()) {
+            body["Volumes"][bind->target] = Json::object();
+            continue;
+        }
+        std::string source = author.door;
+        if (!is_docker_socket(bind->source)) {
+            Result<Named> volume = job.volume(bind->source);
+            if (!volume) return tl::unexpected(volume.error());
+            source = volume->real;
+        }
+        binds.push_back(source + ":" + bind->target + (bind->mode.empty() ? "" : ":") + bind->mode);
+    }
+    body["HostConfig"]["Binds"] = std::move(binds);
+    return {};
+}
+
+Result<Json> rewritten_volume_mount(const Json& mount, Json sent, const Lookup& job, const Profile& profile,
+                                    const Author& author)
+{
+    Json options = section(mount, "VolumeOptions");
+    const Json driver = section(options, "DriverConfig");
+    options.erase("DriverConfig");
+    if (!section(driver, "Options").empty()) {
+        Result<Json> allowed = volume_driver_options(section(driver, "Options"), "HostConfig.Mounts", profile);
+        if (!allowed) return allowed;
+        options["DriverConfig"] = {{"Name", "local"}, {"Options", std::move(*allowed)}};
+    }
+    set_labels(options, author);
+    sent["VolumeOptions"] = std::move(options);
+
+    const std::string source = text(mount, "Source");
+    if (source.empty()) return sent;
+    const Result<Named> volume = job.volume(source);
+    if (!volume) return tl::unexpected(volume.error());
+    sent["Source"] = volume->real;
+    return sent;
+}
+
+/// Only what belongs to the mount's type goes on: older engines read the blocks of other types, or not, as they like.
+Result<Json> rewritten_mount(const Json& mount, const Lookup& job, const Profile& profile, const Author& author)
+{
+    const std::string type = text(mount, "Type");
+    Json sent = {{"Type", type}, {"Target", text(mount, "Target")}};
+    if (mount.value("ReadOnly", false)) sent["ReadOnly"] = true;
+    if (type == "bind") sent["Source"] = author.door;
+    if (type == "tmpfs") {
+        Json options = section(mount, "TmpfsOptions");
+        if (integer(options, "SizeBytes") <= 0) options["SizeBytes"] = profile.tmpfs_max;
+        sent["TmpfsOptions"] = std::move(options);
+    }
+    if (type == "volume") return rewritten_volume_mount(mount, std::move(sent), job, profile, author);
+    return sent;
+}
+
+}  // namespace
+
+Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& profile, ContainerNeeds& needs)
+{
+    for (const Json& spec : section(host, "Binds"))
+        if (auto judged = judge_bind(spec.get<std::string>(), job, needs); !judged) return judged;
+    std::size_t at = 0;
+    for (const Json& mount : section(host, "Mounts")) {
+        const std::string where = "HostConfig.Mounts[" + std::to_string(at++) + "]";
+        if (auto judged = judge_mount(mount, where, job, profile, needs); !judged) return judged;
+    }
+    for (const Json& spec : section(host, "VolumesFrom"))
+        if (auto judged = judge_volumes_from(spec.get<std::string>(), job); !judged) return judged;
+    for (const auto& [target, options] : section(host, "Tmpfs").items())
+        if (const auto allowed = tmpfs_options(options.get<std::string>(), "HostConfig.Tmpfs", profile); !allowed)
+            return tl::unexpected(allowed.error());
+    if (const std::string driver = text(host, "VolumeDriver"); !driver.empty() && driver != "local")
+        return denied("volume-driver", "HostConfig.VolumeDriver", driver,
+                      "only local volumes are given to jobs; leave it out");
+    return {};
+}
+
+Result<void> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author)
+{
+    Json& host = body["HostConfig"];
+    if (host.contains("Binds"))
+        if (auto rewritten = rewrite_binds(body, job, author); !rewritten) return rewritten;
+    if (host.contains("Mounts"))
+        for (Json& mount : host["Mounts"]) {
+            Result<Json> sent = rewritten_mount(mount, job, profile, author);
+            if (!sent) return tl::unexpected(sent.error());
+            mount = std::move(*sent);
+        }
+    if (host.contains("VolumesFrom"))
+        for (Json& spec : host["VolumesFrom"]) {
+            const auto wanted = spec.get<std::string>();
+            const std::size_t colon = wanted.find(':');
+            const Result<Named> container = job.container(wanted.substr(0, colon));
+            if (!container) return tl::unexpected(container.error());
+            spec = container->id + (colon == std::string::npos ? "" : wanted.substr(colon));
+        }
+    if (host.contains("Tmpfs"))
+        for (auto& [target, options] : host["Tmpfs"].items()) {
+            const Result<std::string> allowed = tmpfs_options(options.get<std::string>(), "HostConfig.Tmpfs", profile);
+            if (!allowed) return tl::unexpected(allowed.error());
+            options = *allowed;
+        }
+    return {};
+}
+
+}  // namespace rules

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/bodies.h"
+
+// What several bodies have in common. For rules/bodies_*.cpp alone.
+namespace rules {
+
+// Rows of the schemas.
+
+constexpr Field pass(std::string_view name, Type type, const Schema* inside = nullptr)
+{
+    return {name, type, Fate::pass, inside};
+}
+constexpr Field check(std::string_view name, Type type, const Schema* inside = nullptr)
+{
+    return {name, type, Fate::check, inside};
+}
+constexpr Field rewrite(std::string_view name, Type type, const Schema* inside = nullptr)
+{
+    return {name, type, Fate::rewrite, inside};
+}
+constexpr Field force(std::string_view name, Type type)
+{
+    return {name, type, Fate::force};
+}
+constexpr Field drop(std::string_view name, Type type)
+{
+    return {name, type, Fate::drop};
+}
+constexpr Field deny(std::string_view name, Type type, std::string_view rule, std::string_view way_out)
+{
+    return {name, type, Fate::deny, nullptr, rule, way_out};
+}
+constexpr Field forbid(std::string_view name, Type type, std::string_view rule, std::string_view way_out)
+{
+    return {name, type, Fate::forbid, nullptr, rule, way_out};
+}
+
+/// A container's settings on one network.
+extern const Schema endpoint_schema;
+
+// Reading an admitted body: absent is the empty value.
+
+const Json& section(const Json& holder, const char* key);  ///< of an object, a map or a list: `{}` when it is absent
+std::string text(const Json& holder, const char* key);
+std::int64_t integer(const Json& holder, const char* key);
+
+/// `text` cut at every `separator`; the empty text is one empty piece.
+std::vector<std::string> split(std::string_view text, char separator);
+
+/// Docker's and the kernel's way to write bytes: `64m`, `1.5GiB`, `1024`. Units are powers of 1024. nullopt: not a
+/// size.
+std::optional<std::int64_t> parse_size(std::string_view text);
+
+/// Drops labels in berth's own space and adds berth's own.
+void set_labels(Json& holder, const Author& author);
+
+// Resources and restart policy, of create (`where` is `HostConfig.`) and of update (`where` is empty).
+
+Result<void> judge_resources(const Json& holder, const std::string& where, const Profile& profile);
+/// No policy that starts a container again and again for ever.
+void cap_restart_policy(Json& holder, const Profile& profile);
+
+// Mounts.
+
+Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& profile, ContainerNeeds& needs);
+Result<void> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author);
+
+/// A local volume's driver options: none, or a tmpfs. The answer has the size in `o`, as forced by the profile.
+Result<Json> volume_driver_options(const Json& options, const std::string& where, const Profile& profile);
+/// Mount options of a tmpfs without `dev` and `suid`, with a size of at most `Profile::tmpfs_max`.
+Result<std::string> tmpfs_options(const std::string& options, const std::string& where, const Profile& profile);
+
+// Networks.
+
+/// `container:<reference>` with the full id; the mode itself when it does not begin so.
+Result<std::string> shared_namespace(const std::string& mode, const Lookup& job);
+
+Result<void> judge_networks(const Json& body, const Lookup& job, ContainerNeeds& needs);
+Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup& job, const Author& author);
+/// True when the container sits on networks of the job: not `none`, not another container's.
+bool joins_networks(const Json& body);
+
+Result<void> judge_endpoint(const Json& endpoint, const std::string& where, const Lookup& job);
+/// `endpoint` as the engine gets it: links by real name, `alias` among its aliases.
+Result<Json> rewritten_endpoint(Json endpoint, const std::string& alias, const Lookup& job);
+
+// Published ports.
+
+Result<void> judge_ports(const Json& body, const Profile& profile);
+bool publishes_ports(const Json& body);
+/// Binds every published port to `gateway` and to nothing else.
+void rewrite_ports(Json& body, const std::string& gateway);
+
+// Logs.
+
+Result<void> judge_log_config(const Json& host, const Profile& profile);
+void rewrite_log_config(Json& host, const Profile& profile);
+
+}  // namespace rules

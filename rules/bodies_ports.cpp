@@ -1,0 +1,105 @@
+#include <charconv>
+#include <utility>
+
+#include "rules/bodies_parts.h"
+
+// Published ports: how many, and on which address.
+namespace rules {
+namespace {
+
+/// `80/tcp`, `8000-8010/udp`, `80`.
+struct Ports {
+    int first = 0;
+    int last = 0;
+    std::string protocol;
+
+    int count() const { return last - first + 1; }
+};
+
+std::optional<std::pair<int, int>> parse_range(std::string_view text)
+{
+    const auto number = [](std::string_view digits) -> std::optional<int> {
+        int value = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        if (error != std::errc() || end != digits.data() + digits.size() || value < 0 || value > 65535)
+            return std::nullopt;
+        return value;
+    };
+    const std::size_t dash = text.find('-');
+    const std::optional<int> first = number(text.substr(0, dash));
+    const std::optional<int> last = dash == std::string_view::npos ? first : number(text.substr(dash + 1));
+    if (!first || !last || *first > *last) return std::nullopt;
+    return std::pair(*first, *last);
+}
+
+std::optional<Ports> parse_ports(std::string_view text)
+{
+    const std::size_t slash = text.find('/');
+    const std::string_view protocol = slash == std::string_view::npos ? "tcp" : text.substr(slash + 1);
+    if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") return std::nullopt;
+    const auto range = parse_range(text.substr(0, slash));
+    if (!range || range->first == 0) return std::nullopt;
+    return Ports{range->first, range->second, std::string(protocol)};
+}
+
+bool publishes_all(const Json& host)
+{
+    return host.value("PublishAllPorts", false);
+}
+
+}  // namespace
+
+Result<void> judge_ports(const Json& body, const Profile& profile)
+{
+    const Json& host = section(body, "HostConfig");
+    int published = 0;
+    for (const auto& [key, bindings] : section(host, "PortBindings").items()) {
+        const std::optional<Ports> ports = parse_ports(key);
+        if (!ports || ports->count() != 1) return bad_request("invalid port specification: \"" + key + "\"");
+        for (const Json& binding : bindings)
+            if (const std::string wanted = text(binding, "HostPort"); !wanted.empty() && !parse_range(wanted))
+                return bad_request("invalid port specification: \"" + wanted + "\"");
+        published += bindings.empty() ? 1 : static_cast<int>(bindings.size());
+    }
+    for (const auto& [key, nothing] : section(body, "ExposedPorts").items()) {
+        const std::optional<Ports> ports = parse_ports(key);
+        if (!ports) return bad_request("invalid port specification: \"" + key + "\"");
+        if (publishes_all(host) && !section(host, "PortBindings").contains(key)) published += ports->count();
+    }
+    if (published > profile.published_ports_max)
+        return denied("published-ports", publishes_all(host) ? "HostConfig.PublishAllPorts" : "HostConfig.PortBindings",
+                      std::to_string(published),
+                      "publish at most " + std::to_string(profile.published_ports_max) + " ports of one container");
+    return {};
+}
+
+bool publishes_ports(const Json& body)
+{
+    const Json& host = section(body, "HostConfig");
+    return publishes_all(host) || !section(host, "PortBindings").empty();
+}
+
+void rewrite_ports(Json& body, const std::string& gateway)
+{
+    // Without an address of the job's own nothing may listen for others: then only the host itself can reach it.
+    const std::string address = gateway.empty() ? "127.0.0.1" : gateway;
+    Json& host = body["HostConfig"];
+    Json published = section(host, "PortBindings");
+    for (auto& [key, bindings] : published.items()) {
+        if (bindings.empty()) bindings.push_back({{"HostPort", ""}});
+        for (Json& binding : bindings) binding["HostIp"] = address;
+    }
+    // PublishAllPorts alone would bind to every address of the host; what is bound already, it leaves alone.
+    if (publishes_all(host))
+        for (const auto& [key, nothing] : section(body, "ExposedPorts").items()) {
+            const Ports ports = parse_ports(key).value_or(Ports{1, 0, {}});
+            for (int port = ports.first; port <= ports.last; ++port) {
+                const std::string single = std::to_string(port) + "/" + ports.protocol;
+                if (!published.contains(single) && !published.contains(std::to_string(port)))
+                    published[single] = Json::array({{{"HostIp", address}, {"HostPort", ""}}});
+            }
+        }
+    host["PortBindings"] = std::move(published);
+}
+
+}  // namespace rules

@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <array>
+
+#include "rules/bodies_parts.h"
+
+namespace rules {
+namespace {
+
+constexpr Field create_fields[] = {
+    rewrite("Name", Type::text),
+    check("Driver", Type::text),
+    rewrite("DriverOpts", Type::text_map),
+    rewrite("Labels", Type::text_map),
+    deny("ClusterVolumeSpec", Type::object, "volume-driver", "cluster volumes need a swarm; use a local volume"),
+};
+
+constexpr std::string_view only_tmpfs = "a local volume takes no options, or type=tmpfs with device=tmpfs";
+
+bool is_number(std::string_view text)
+{
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+constinit const Schema volume_create_schema{"VolumeCreate", create_fields};
+
+Result<std::string> tmpfs_options(const std::string& options, const std::string& where, const Profile& profile)
+{
+    constexpr std::array flags = {"ro",       "rw",       "exec",       "noexec",     "nodev",
+                                  "nosuid",   "sync",     "async",      "atime",      "noatime",
+                                  "relatime", "diratime", "nodiratime", "norelatime", "defaults"};
+    std::string sent;
+    const auto add = [&](const std::string& word) { sent += (sent.empty() ? "" : ",") + word; };
+    bool sized = false;
+    for (const std::string& word : split(options, ',')) {
+        const std::size_t equals = word.find('=');
+        const std::string key = word.substr(0, equals);
+        const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+        if (word.empty() || word == "dev" || word == "suid") continue;
+        if (key == "size") {
+            const std::optional<std::int64_t> size = parse_size(value);
+            if (!size || *size > profile.tmpfs_max)
+                return denied("tmpfs", where, word, "ask for at most size=" + std::to_string(profile.tmpfs_max));
+            if (*size <= 0) continue;  // to the kernel this means without a limit
+            sized = true;
+        } else if (key == "mode" || key == "uid" || key == "gid" || key == "nr_inodes") {
+            if (!is_number(value)) return bad_request("invalid tmpfs option \"" + word + "\"");
+        } else if (std::ranges::find(flags, word) == flags.end()) {
+            return denied("tmpfs", where, word, "give size, mode, uid, gid, nr_inodes or plain mount flags only");
+        }
+        add(word);
+    }
+    if (!sized) add("size=" + std::to_string(profile.tmpfs_max));
+    return sent;
+}
+
+Result<Json> volume_driver_options(const Json& options, const std::string& where, const Profile& profile)
+{
+    if (options.empty()) return Json::object();
+    for (const auto& [key, value] : options.items())
+        if (key != "type" && key != "device" && key != "o")
+            return denied("volume-options", where + "." + key, value.get<std::string>(), std::string(only_tmpfs));
+    // Anything else that mount(2) takes would be the host's: bind, ext4, overlay, nfs.
+    for (const char* key : {"type", "device"})
+        if (const std::string value = text(options, key); value != "tmpfs")
+            return denied("volume-options", where + "." + key, value, std::string(only_tmpfs));
+    Result<std::string> allowed = tmpfs_options(text(options, "o"), where + ".o", profile);
+    if (!allowed) return tl::unexpected(allowed.error());
+    return Json{{"type", "tmpfs"}, {"device", "tmpfs"}, {"o", std::move(*allowed)}};
+}
+
+Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Author& author)
+{
+    if (const std::string driver = text(body, "Driver"); !driver.empty() && driver != "local")
+        return denied("volume-driver", "Driver", driver, "only local volumes are given to jobs; leave it out");
+    body["Driver"] = "local";
+    if (body.contains("DriverOpts")) {
+        Result<Json> options = volume_driver_options(body["DriverOpts"], "DriverOpts", profile);
+        if (!options) return options;
+        body["DriverOpts"] = std::move(*options);
+    }
+    // The engine's own mark of volumes that nobody named; prune goes by it.
+    constexpr const char* anonymous = "com.docker.volume.anonymous";
+    if (section(body, "Labels").contains(anonymous))
+        return denied("reserved-label", "Labels." + std::string(anonymous), text(body["Labels"], anonymous),
+                      "leave it out, or create the volume without a name");
+    set_labels(body, author);
+    return body;
+}
+
+}  // namespace rules

@@ -1,0 +1,146 @@
+#include "rules/json.h"
+
+#include <string>
+#include <vector>
+
+namespace rules {
+namespace {
+
+constexpr std::size_t deepest = 64;
+constexpr std::string_view long_s = "\u017F";
+constexpr std::string_view kelvin_sign = "\u212A";
+
+/// Builds the value as the parser reports it, and refuses what nlohmann lets through.
+class Builder : public nlohmann::json_sax<Json> {
+public:
+    bool null() override { return put(nullptr); }
+    bool boolean(bool value) override { return put(value); }
+    bool number_integer(number_integer_t value) override { return put(value); }
+    bool number_unsigned(number_unsigned_t value) override { return put(value); }
+
+    bool number_float(number_float_t value, const string_t& text) override
+    {
+        // The parser falls back to floating point when an integer does not fit.
+        if (text.find_first_of(".eE") == string_t::npos) return refuse("the number " + text + " is out of range");
+        return put(value);
+    }
+
+    bool string(string_t& value) override
+    {
+        if (value.find('\0') != string_t::npos) return refuse("a string has a NUL");
+        return put(std::move(value));
+    }
+
+    bool binary(binary_t&) override { return refuse("binary values are not JSON"); }
+
+    bool key(string_t& name) override
+    {
+        if (name.find('\0') != string_t::npos) return refuse("a key has a NUL");
+        if (open_.back()->contains(name)) return refuse("the key \"" + name + "\" is given twice");
+        key_ = std::move(name);
+        return true;
+    }
+
+    bool start_object(std::size_t) override { return enter(Json::object()); }
+    bool start_array(std::size_t) override { return enter(Json::array()); }
+    bool end_object() override { return leave(); }
+    bool end_array() override { return leave(); }
+
+    bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override
+    {
+        // 406 is nlohmann's "number overflow": well-formed, but beyond what a double holds.
+        const std::string what = error.id == 406 ? "a number is out of range" : "a syntax error";
+        return refuse(what + " at byte " + std::to_string(position));
+    }
+
+    Json root;
+    std::string problem;
+
+private:
+    bool refuse(std::string why)
+    {
+        problem = std::move(why);
+        return false;
+    }
+
+    Json* place(Json value)
+    {
+        if (open_.empty()) return &(root = std::move(value));
+        if (open_.back()->is_array()) return &open_.back()->emplace_back(std::move(value));
+        return &((*open_.back())[key_] = std::move(value));
+    }
+
+    template <class T>
+    bool put(T&& value)
+    {
+        place(Json(std::forward<T>(value)));
+        return true;
+    }
+
+    bool enter(Json value)
+    {
+        if (open_.size() == deepest) return refuse("nested deeper than " + std::to_string(deepest));
+        open_.push_back(place(std::move(value)));
+        return true;
+    }
+
+    bool leave()
+    {
+        open_.pop_back();
+        return true;
+    }
+
+    // Stays valid: a container is only appended to while it is the innermost one.
+    std::vector<Json*> open_;
+    std::string key_;
+};
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text)
+{
+    if (text.starts_with("\xEF\xBB\xBF")) return bad_request("invalid JSON: it starts with a byte-order mark");
+    // nlohmann takes a NUL for the end of its input.
+    if (text.find('\0') != std::string_view::npos) return bad_request("invalid JSON: it has a NUL");
+    Builder builder;
+    if (!Json::sax_parse(text, &builder)) return bad_request("invalid JSON: " + builder.problem);
+    return std::move(builder.root);
+}
+
+bool is_zero(const Json& value)
+{
+    switch (value.type()) {
+        case Json::value_t::null:
+            return true;
+        case Json::value_t::boolean:
+            return !value.get<bool>();
+        case Json::value_t::number_integer:
+        case Json::value_t::number_unsigned:
+        case Json::value_t::number_float:
+            return value == 0;
+        case Json::value_t::string:
+            return value.get_ref<const std::string&>().empty();
+        default:
+            return value.empty();
+    }
+}
+
+std::string fold_key(std::string_view key)
+{
+    std::string folded;
+    for (std::size_t at = 0; at < key.size(); ++at) {
+        const char c = key[at];
+        if (key.substr(at).starts_with(long_s)) {
+            folded.push_back('s');
+            at += long_s.size() - 1;
+        } else if (key.substr(at).starts_with(kelvin_sign)) {
+            folded.push_back('k');
+            at += kelvin_sign.size() - 1;
+        } else {
+            folded.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+        }
+    }
+    return folded;
+}
+
+}  // namespace rules

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rules/model.h"
+#include "rules/result.h"
+
+namespace rules {
+
+/// A job's internal identity: 26 characters of base32 (a-z2-7), random, never used twice. Its fixed length keeps real names unambiguous.
+inline constexpr std::size_t key_length = 26;
+
+/// The engine's name of what the job `key` calls `name`: `berth.<key>.<name>`, bytes outside [A-Za-z0-9_.-] written `~XX`.
+/// Injective; `virtual_name` is its inverse.
+std::string real_name(std::string_view key, std::string_view name);
+
+/// The job's name of the engine's `real`; nullopt when `real` is not a name of this job. A leading `/` is ignored.
+std::optional<std::string> virtual_name(std::string_view key, std::string_view real);
+
+/// 12 to 64 lower-case hex digits: dockerd would confuse such a name with an id.
+bool looks_like_id(std::string_view name);
+
+/// The name a client asks for a new object of `kind`, checked with dockerd's own rules and words; a container's leading `/` is dropped.
+Result<std::string> checked_name(Kind kind, std::string_view name);
+
+/// `text` without any real name: this job's become virtual names; another job's become `(another job's object)`.
+std::string scrub(std::string_view key, std::string_view text);
+
+/// The labels under which berth records an object, for people and for recovery. Never authority.
+inline constexpr std::string_view label_job = "berth.job";
+inline constexpr std::string_view label_key = "berth.key";
+inline constexpr std::string_view label_profile = "berth.profile";
+
+/// True for a label key in berth's own space: `berth.*`, in any case, after trimming blanks.
+bool is_own_label(std::string_view label);
+
+}  // namespace rules

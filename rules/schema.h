@@ -1,0 +1,61 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "rules/json.h"
+#include "rules/result.h"
+
+namespace rules {
+
+/// What becomes of a field or a query parameter that a client sends.
+enum class Fate : std::uint8_t {
+    pass,     ///< goes on as it is (its type was checked)
+    check,    ///< goes on when a rule of its endpoint agrees
+    rewrite,  ///< names become real names or ids, paths become translated ones
+    force,    ///< berth writes its own value, whatever was sent
+    drop,     ///< left out silently: it changes nothing that the client could notice
+    deny,     ///< refused by name unless its value is zero (then left out)
+    forbid,   ///< refused by name unless it is null or absent: here even an empty list means something
+};
+
+/// A JSON type, as strict as Go's: an integer is 64 bits wide and never spelled `1.0`.
+enum class Type : std::uint8_t {
+    boolean,
+    integer,
+    text,
+    text_list,
+    text_or_list,  ///< a text alone is a list of one (Cmd, Entrypoint, Shell); admit gives the list
+    text_map,
+    integer_list,
+    object,
+    object_list,
+    object_map,
+    object_list_map,  ///< PortBindings
+    any,
+};
+
+struct Schema;
+
+struct Field {
+    std::string_view name;  ///< exactly as the engine's published schema spells it
+    Type type;
+    Fate fate;
+    const Schema* inside = nullptr;  ///< of object, object_list, object_map, object_list_map
+    std::string_view rule = {};      ///< of deny and forbid: the rule's name
+    std::string_view way_out = {};   ///< of deny and forbid: what the user can do instead
+};
+
+/// Every property of one object of the API. A key that is not here is refused by name unless its value is zero.
+struct Schema {
+    std::string_view name;
+    std::span<const Field> fields;
+};
+
+/// `body` as our own canonical JSON: known keys, right types, denied and dropped and forced fields gone, null fields left out.
+///
+/// 400 for a wrong type, or for a key that only Go's case folding would match to a field; 403 for denied and unknown fields
+/// (rule `unknown-field`). Null among the values of a map is the empty value, as in Go.
+Result<Json> admit(const Json& body, const Schema& schema);
+
+}  // namespace rules

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "rules/filters.h"
+#include "rules/json.h"
+#include "rules/lookup.h"
+#include "rules/model.h"
+
+// The engine's answers as one job may see them: virtual names, own labels hidden, host paths and other jobs' traces removed.
+// All pure; an answer that does not have the expected shape is nullopt (the broker then answers 502 and passes nothing on).
+namespace rules {
+
+/// What the views must know of the job besides its objects.
+struct ViewFacts {
+    Version version;          ///< of the request
+    std::string gateway;      ///< of the job's default network, to which its ports are bound: shown as 0.0.0.0; may be empty
+    std::string door;         ///< host path of the job's socket: a bind of it is shown as /var/run/docker.sock
+};
+
+std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFacts& facts);
+/// `list`: the engine's answer for `all=1` with this job's label. Filters (those that concern names and ids: id, name, label, network, volume,
+/// ancestor, before, since), then `limit` (0: none); objects that the job does not own are left out.
+/// `before` and `since` go by the place in `list`, so it must hold the containers that they name: `status` and `up_only` (what `all=0` shows) can
+/// therefore be left to this function.
+Result<Json> view_containers(Json list, const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts,
+                             bool up_only = false);
+std::optional<Json> view_exec(Json inspect, const Lookup& job);
+
+std::optional<Json> view_network(Json inspect, const Lookup& job, const ViewFacts& facts);
+/// Adds what Docker always shows: `host` and `none`, and `bridge` (empty when the job's default network has not been made).
+Result<Json> view_networks(Json list, const Filters& filters, const Lookup& job, const ViewFacts& facts);
+
+/// What Docker always has: `host`, `none`, and `bridge` while the job has not made its own. nullopt for every other reference.
+std::optional<Json> builtin_network(std::string_view reference, const Lookup& job);
+
+std::optional<Json> view_volume(Json inspect, const Lookup& job);
+/// `used`: real names of volumes that containers of the job use (for `dangling`).
+Result<Json> view_volumes(Json list, const Filters& filters, const std::vector<std::string>& used, const Lookup& job);
+
+std::optional<Json> view_image(Json inspect, const Lookup& job, const ViewFacts& facts);
+Result<Json> view_images(Json list, const Filters& filters, bool all, const Lookup& job, const ViewFacts& facts);
+std::optional<Json> view_image_history(Json history, const Lookup& job);
+
+/// One event, or nullopt when it is not this job's or does not pass `filters`.
+std::optional<Json> view_event(Json event, const Filters& filters, const Lookup& job);
+
+/// Counts are those of the job; what tells of the host (id, labels, proxies, swarm, paths, devices) is blank.
+struct Counts {
+    std::int64_t running = 0, paused = 0, stopped = 0, images = 0;
+};
+std::optional<Json> view_info(Json info, const Counts& counts);
+std::optional<Json> view_version(Json version, Version oldest, Version newest);
+std::optional<Json> view_df(Json df, const Lookup& job, const ViewFacts& facts);
+
+}  // namespace rules

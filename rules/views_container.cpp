@@ -1,0 +1,230 @@
+#include <algorithm>
+
+#include "rules/names.h"
+#include "rules/views.h"
+#include "rules/views_containers.h"
+#include "rules/views_parts.h"
+
+namespace rules {
+
+using namespace parts;
+
+namespace {
+
+/// `<full id>:rest`, as berth sent it, with the container's name as the client had written it.
+void name_leading_container(Json& item, const Lookup& job)
+{
+    auto* text = item.get_ptr<std::string*>();
+    if (!text) return;
+    const std::size_t end = std::min(text->find(':'), text->size());
+    if (const Named* own = job.by_id(Kind::container, std::string_view(*text).substr(0, end)))
+        *text = own->name + text->substr(end);
+}
+
+void name_leading_containers(Json& value, std::string_view key, const Lookup& job)
+{
+    if (auto* items = list_at(value, key))
+        for (Json& item : *items) name_leading_container(item, job);
+}
+
+/// Docker itself lists [name, aliases..., short id]; berth made the name an alias, so it would be there twice.
+void view_dns_names(Json& endpoint, const Lookup& job)
+{
+    auto* names = list_at(endpoint, "DNSNames");
+    if (!names) return;
+    Json::array_t shown;
+    for (const Json& item : *names) {
+        const auto* text = item.get_ptr<const std::string*>();
+        if (!text) continue;
+        const Json name = virtual_name(job.key(), *text).value_or(*text);
+        if (std::ranges::find(shown, name) == shown.end()) shown.push_back(name);
+    }
+    *names = std::move(shown);
+}
+
+void view_aliases(Json& endpoint, const std::string& container, const Lookup& job)
+{
+    auto* aliases = list_at(endpoint, "Aliases");
+    if (!aliases) return;
+    std::erase_if(*aliases, [&](const Json& item) {
+        const auto* text = item.get_ptr<const std::string*>();
+        return !text || *text == container || scrub(job.key(), *text) != *text;
+    });
+    if (aliases->empty()) replace(endpoint, "Aliases", nullptr);
+}
+
+/// Binds: `source:target[:mode]`.
+void view_bind(Json& bind, const Lookup& job, const ViewFacts& facts)
+{
+    auto* text = bind.get_ptr<std::string*>();
+    if (!text) return;
+    const std::size_t end = std::min(text->find(':'), text->size());
+    const std::string source = text->substr(0, end);
+    if (!facts.door.empty() && source == facts.door)
+        *text = "/var/run/docker.sock" + text->substr(end);
+    else if (const auto name = volume_name(source, job))
+        *text = *name + text->substr(end);
+}
+
+/// An entry of HostConfig.Mounts, as the client asked for it.
+void view_asked_mount(Json& mount, const Lookup& job, const ViewFacts& facts)
+{
+    const std::string source = text_or_empty(mount, "Source");
+    if (!facts.door.empty() && source == facts.door)
+        replace(mount, "Source", "/var/run/docker.sock");
+    else if (text_or_empty(mount, "Type") == "volume")
+        replace(mount, "Source", volume_name(source, job).value_or(source));
+    if (Json* options = at(mount, "VolumeOptions")) hide_own_labels(*options, "Labels");
+}
+
+/// `{"80/tcp":[{"HostIp":..,"HostPort":..}]}`: the job's own address is, to the job, every address.
+void view_ports(Json& value, std::string_view key, const std::string& gateway, std::string_view shown)
+{
+    auto* ports = object_at(value, key);
+    if (!ports || gateway.empty()) return;
+    for (auto& [port, bindings] : *ports)
+        if (auto* items = bindings.get_ptr<Json::array_t*>())
+            for (Json& item : *items)
+                if (text_or_empty(item, "HostIp") == gateway) replace(item, "HostIp", shown);
+}
+
+void view_host_config(Json& inspect, const Lookup& job, const ViewFacts& facts)
+{
+    Json* host = at(inspect, "HostConfig");
+    if (!host) return;
+    view_network_mode(*host, job);
+    replace(*host, "CgroupParent", "");
+    if (!text_or_empty(*host, "Runtime").empty()) replace(*host, "Runtime", "runc");
+    hide_own_labels(*host, "Annotations");
+    if (auto* binds = list_at(*host, "Binds"))
+        for (Json& bind : *binds) view_bind(bind, job, facts);
+    if (auto* mounts = list_at(*host, "Mounts"))
+        for (Json& mount : *mounts) view_asked_mount(mount, job, facts);
+    name_leading_containers(*host, "VolumesFrom", job);
+    view_ports(*host, "PortBindings", facts.gateway, "");
+}
+
+/// Up to API 1.51 the address on `bridge` is there twice; the engine fills the flat fields only for a network of that
+/// very name.
+void fill_flat_address(Json& settings)
+{
+    Json* networks = at(settings, "Networks");
+    const Json* bridge = networks ? at(*networks, "bridge") : nullptr;
+    if (!bridge) return;
+    for (const char* key : {"EndpointID", "Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "IPAddress",
+                            "IPPrefixLen", "IPv6Gateway", "MacAddress"})
+        if (const Json* value = at(*bridge, key)) replace(settings, key, *value);
+}
+
+std::string file_name(std::string_view path)
+{
+    return std::string(path.substr(path.rfind('/') + 1));
+}
+
+/// `<directory>/<file name>` for a path that is set.
+void move_path(Json& value, std::string_view key, const std::string& directory)
+{
+    const std::string path = text_or_empty(value, key);
+    if (!path.empty()) replace(value, key, directory + "/" + file_name(path));
+}
+
+void view_host_traces(Json& inspect, const std::string& id)
+{
+    for (const char* key : {"ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"})
+        move_path(inspect, key, "/var/lib/docker/containers/" + id);
+    for (const char* key : {"MountLabel", "ProcessLabel"}) replace(inspect, key, "");
+    if (Json* state = at(inspect, "State")) hide_pid(*state);
+    if (Json* driver = at(inspect, "GraphDriver")) replace(*driver, "Data", nullptr);
+    for (const char* key : {"Storage", "Node"}) remove(inspect, key);
+}
+
+}  // namespace
+
+void hide_pid(Json& value)
+{
+    // Clients ask only whether there is a process.
+    if (const Json* pid = at(value, "Pid"); pid && pid->is_number() && *pid != 0) replace(value, "Pid", 1);
+}
+
+void view_network_mode(Json& host_config, const Lookup& job)
+{
+    const std::string mode = text_or_empty(host_config, "NetworkMode");
+    if (const auto name = network_name(mode, job)) replace(host_config, "NetworkMode", *name);
+}
+
+void view_endpoints(Json& settings, const std::string& container, const Lookup& job)
+{
+    auto* networks = object_at(settings, "Networks");
+    if (!networks) return;
+    Json::object_t shown;
+    for (auto& [key, endpoint] : *networks) {
+        if (key == "none" || key == "host") {
+            if (!text_or_empty(endpoint, "NetworkID").empty())
+                replace(endpoint, "NetworkID", builtin_id(key, job.key()));
+            shown.insert_or_assign(key, std::move(endpoint));
+            continue;
+        }
+        auto name = network_name(key, job);
+        if (!name) name = network_name(text_or_empty(endpoint, "NetworkID"), job);
+        if (!name) continue;
+        if (*name == "bridge") {  // where Docker has no names
+            replace(endpoint, "Aliases", nullptr);
+            replace(endpoint, "DNSNames", nullptr);
+        }
+        view_aliases(endpoint, container, job);
+        view_dns_names(endpoint, job);
+        name_leading_containers(endpoint, "Links", job);
+        shown.insert_or_assign(*name, std::move(endpoint));
+    }
+    *networks = std::move(shown);
+}
+
+void view_mount_point(Json& mount, const Lookup& job, const ViewFacts& facts)
+{
+    const std::string source = text_or_empty(mount, "Source");
+    if (!facts.door.empty() && source == facts.door) replace(mount, "Source", "/var/run/docker.sock");
+    if (text_or_empty(mount, "Type") != "volume") return;
+    const std::string real = text_or_empty(mount, "Name");
+    const std::string name = volume_name(real, job).value_or(real);
+    replace(mount, "Name", name);
+    if (!source.empty()) replace(mount, "Source", volume_path(name));
+}
+
+std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFacts& facts)
+{
+    const std::string id = text_or_empty(inspect, "Id");
+    const Named* own = job.by_id(Kind::container, id);
+    const auto named = virtual_name(job.key(), text_or_empty(inspect, "Name"));
+    if (id.empty() || (!own && !named)) return std::nullopt;
+
+    const std::string name = named ? *named : own->name;
+    inspect["Name"] = "/" + name;
+    if (Json* config = at(inspect, "Config")) {
+        hide_own_labels(*config, "Labels");
+        replace(*config, "Image", image_name(text_or_empty(*config, "Image"), text_or_empty(inspect, "Image"), job));
+    }
+    view_host_config(inspect, job, facts);
+    if (auto* mounts = list_at(inspect, "Mounts"))
+        for (Json& mount : *mounts) view_mount_point(mount, job, facts);
+    if (Json* settings = at(inspect, "NetworkSettings")) {
+        view_endpoints(*settings, name, job);
+        view_ports(*settings, "Ports", facts.gateway, "0.0.0.0");
+        move_path(*settings, "SandboxKey", "/var/run/docker/netns");
+        fill_flat_address(*settings);
+    }
+    view_host_traces(inspect, id);
+    scrub_all(inspect, job.key());
+    return inspect;
+}
+
+std::optional<Json> view_exec(Json inspect, const Lookup& job)
+{
+    const bool is_own = job.by_id(Kind::exec, text_or_empty(inspect, "ID")) ||
+                        job.by_id(Kind::container, text_or_empty(inspect, "ContainerID"));
+    if (!is_own) return std::nullopt;
+    hide_pid(inspect);
+    scrub_all(inspect, job.key());
+    return inspect;
+}
+
+}  // namespace rules

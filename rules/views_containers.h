@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "rules/json.h"
+#include "rules/lookup.h"
+#include "rules/views.h"
+
+// Parts of a container that its inspect and its line in the list have in common.
+namespace rules {
+
+/// A process id of the host becomes 1, none stays 0.
+void hide_pid(Json& value);
+/// HostConfig.NetworkMode: an id or real name becomes the job's name of the network.
+void view_network_mode(Json& host_config, const Lookup& job);
+/// NetworkSettings.Networks: the job's networks under their names, `none` and `host`; others are left out.
+void view_endpoints(Json& settings, const std::string& container, const Lookup& job);
+/// An entry of Mounts.
+void view_mount_point(Json& mount, const Lookup& job, const ViewFacts& facts);
+
+}  // namespace rules

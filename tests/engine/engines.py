@@ -1,0 +1,195 @@
+"""Real engines beside the machine's own, and a registry for them.
+
+An Engine is a dockerd of its own: own network namespace (loopback only, so nothing in it reaches outside), own mount namespace,
+own data, own socket, all in one temporary folder, so that any number of runs may be under way on a machine at once.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tools import Api, Docker, SYSTEM_PATH, Unavailable, busybox_rootfs, clean_env, run, wait_for
+
+CACHE = Path(os.environ.get("BERTH_TEST_CACHE")
+             or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth-tests")
+KINDS = ("distribution", "newest")
+
+
+class Toolchain:
+    """Where the programs of an engine of `kind` are: `distribution` (the machine's own) or `newest` (Debian unstable's)."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        newest = CACHE / "newest"
+        if kind == "newest":
+            if not (newest / "recipe").exists():
+                raise Unavailable("no newest engine: " + reason_of("newest"))
+            self.path = f"{newest}/bin:{SYSTEM_PATH}"
+        else:
+            self.path = SYSTEM_PATH
+        self.dockerd = shutil.which("dockerd", path=self.path)
+        # A docker CLI under /usr/local may be of any version: the distribution's is preferred.
+        self.docker = shutil.which("docker", path="/usr/bin" if kind == "distribution" else self.path) or \
+            shutil.which("docker", path=self.path)
+        if not self.dockerd or not self.docker:
+            raise Unavailable("the machine has no dockerd or no docker CLI")
+        self.plugins = newest / "cli-plugins"
+
+
+def reason_of(part):
+    """Why a part of the cache is missing."""
+    try:
+        return (CACHE / f"{part}.reason").read_text().strip()
+    except OSError:
+        return "tests/setup has not been run"
+
+
+class Engine:
+    """A dockerd of its own. `docker` and `api` speak to it directly, as the host's administrator does."""
+
+    counter = 0
+
+    def __init__(self, kind):
+        self.toolchain = Toolchain(kind)
+        self.kind = kind
+        Engine.counter += 1
+        self.namespace = f"berth-{os.getpid()}-{Engine.counter}"
+        self.folder = Path(tempfile.mkdtemp(prefix="berth-test-", dir=os.environ.get("TMPDIR", "/var/tmp")))
+        self.socket = self.folder / "docker.sock"
+        self.config = self.folder / "cli"
+        self.log = self.folder / "engine.log"
+        self.process = None
+        self.docker = Docker(self.toolchain.docker, self.socket, self.config)
+        self.api = Api(self.socket)
+        self.config.mkdir()
+        if (self.toolchain.plugins / "docker-compose").exists():
+            (self.config / "cli-plugins").mkdir()
+            (self.config / "cli-plugins/docker-compose").symlink_to(self.toolchain.plugins / "docker-compose")
+        (self.folder / "daemon.json").write_text("{}")
+
+    def make_namespace(self):
+        """A network namespace with loopback, and a second address on a pair whose both ends stay inside."""
+        made = run(["ip", "netns", "add", self.namespace])
+        if made.code != 0:
+            raise Unavailable(f"no network namespace can be made here: {made.err.strip()}")
+        for words in ("link set lo up", "link add ext0 type veth peer name ext1", "addr add 198.18.0.1/24 dev ext0",
+                      "link set ext0 up", "link set ext1 up"):
+            self.inside("ip", *words.split())
+
+    def inside(self, *argv, **options):
+        """Runs a command in the engine's network namespace, where its published ports are."""
+        return run(["nsenter", f"--net=/run/netns/{self.namespace}", *argv], **options)
+
+    def start(self):
+        if not os.path.exists(f"/run/netns/{self.namespace}"):
+            self.make_namespace()
+        # Its mounts are its own, but mounts made outside reach it, as on a real host. A containerd of the machine's is hidden.
+        script = "mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && exec \"$@\""
+        argv = ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "-m", "--propagation", "slave", "sh", "-c", script,
+                "sh", self.toolchain.dockerd, "--config-file", self.folder / "daemon.json", "--data-root", self.folder / "data",
+                "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "-H", f"unix://{self.socket}"]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=clean_env(PATH=self.toolchain.path), start_new_session=True)
+        try:
+            wait_for(lambda: self.api.answers() or self.process.poll() is not None, 60, f"the {self.kind} engine's first answer")
+            assert self.process.poll() is None, "dockerd ended"
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log ends with:\n{self.log_tail()}") from None
+        return self
+
+    def log_tail(self, lines=15):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def version(self):
+        return self.api.get("/version")["Version"]
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    def wipe(self):
+        """Stops the engine and removes all that it left: processes, mounts, namespace, files."""
+        if self.process and self.process.poll() is None and self.api.answers():
+            for container in self.api.get("/containers/json?all=1"):
+                self.api.call("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+        self.stop()
+        self.kill_stragglers()
+        with open("/proc/self/mounts") as mounts:
+            ours = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{self.folder}/")]
+        for target in sorted(ours, reverse=True):
+            run(["umount", "-l", target])
+        run(["ip", "netns", "del", self.namespace])
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill_stragglers(self):
+        """Ends what a killed dockerd left running: only processes whose command line names this engine's own folder."""
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes()
+                if str(self.folder).encode() in words:
+                    os.kill(int(entry.name), signal.SIGKILL)
+            except OSError:
+                pass  # it ended meanwhile
+
+    def snapshot(self):
+        """All that the engine keeps, as comparable sets: what a job may not have changed once it is closed."""
+        images = self.api.get("/images/json?all=1")
+        return {
+            "containers": {f"{each['Id'][:12]} {' '.join(each['Names'])}" for each in self.api.get("/containers/json?all=1")},
+            "networks": {f"{each['Id'][:12]} {each['Name']}" for each in self.api.get("/networks")},
+            "volumes": {each["Name"] for each in self.api.get("/volumes")["Volumes"] or []},
+            "image ids": {each["Id"] for each in images},
+            # What jobs pulled stays as the host's cache, and is not counted.
+            "image names": {name for each in images for name in each["RepoTags"] or [] if not name.startswith(Registry.address)},
+        }
+
+    def load_busybox(self, name="busybox:latest"):
+        """Makes the image of the host: a job does not see it."""
+        # One tar imported twice is one image unless the message differs.
+        return self.docker.ok("import", "-c", 'CMD ["sh"]', "-m", name, "-", name, input=busybox_rootfs(), text=False).decode().strip()
+
+
+class Registry:
+    """A registry on 127.0.0.1:5000 of the engine's network namespace, filled by the host."""
+
+    address = "127.0.0.1:5000"
+
+    def __init__(self, engine):
+        binary = CACHE / "registry/docker-registry"
+        if not (CACHE / "registry/recipe").exists():
+            raise Unavailable("no registry: " + reason_of("registry"))
+        self.engine = engine
+        folder = engine.folder / "registry"
+        folder.mkdir()
+        config = folder / "config.yml"
+        config.write_text("version: 0.1\nlog: {level: warn, accesslog: {disabled: true}}\n"
+                          f"storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
+                          f"http: {{addr: '{self.address}'}}\n")
+        with open(folder / "log", "wb") as log:
+            self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{engine.namespace}", str(binary), "serve", str(config)],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env(), start_new_session=True)
+        wait_for(lambda: engine.inside("curl", "-sf", f"http://{self.address}/v2/").code == 0, 20, "the registry's first answer")
+
+    def push(self, image, name):
+        """Pushes the host's `image` as `name`, and removes the host's own reference to it."""
+        target = f"{self.address}/{name}"
+        self.engine.docker.ok("tag", image, target)
+        self.engine.docker.ok("push", target)
+        self.engine.docker.ok("rmi", target)
+        return target
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()

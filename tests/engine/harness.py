@@ -1,0 +1,229 @@
+"""berth in front of an engine, jobs behind its doors, and the base of the tests that use them."""
+
+import json
+import os
+import subprocess
+import time
+import unittest
+from pathlib import Path
+from urllib.parse import quote
+
+from engines import Engine, Registry
+from tools import Api, Docker, Result, Unavailable, busybox_rootfs, clean_env, run, tar_of, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
+
+
+class Job:
+    """An open job: `docker` and `api` speak through its door."""
+
+    def __init__(self, berth, facts):
+        self.berth = berth
+        self.id = facts["id"]
+        self.key = facts["key"]
+        self.door = facts["door"].removeprefix("unix://")
+        self.docker = Docker(berth.engine.toolchain.docker, self.door, berth.engine.config)
+        self.ok = self.docker.ok
+        self.api = Api(self.door)
+        self.image = f"busybox-{self.key[:6]}"
+        self.closed = False
+
+    def show(self):
+        return json.loads(self.berth.ok("job", "show", self.id, "--json"))
+
+    def address(self):
+        """The address on which the job's published ports are."""
+        return self.show()["address"]
+
+    def close(self, timeout="60s"):
+        """`berth job close`, as a Result; closing twice is an error of the test."""
+        assert not self.closed
+        self.closed = True
+        return self.berth.cli("job", "close", self.id, "--timeout", timeout, timeout=120)
+
+    def build(self, tag, files, **arguments):
+        """A classic build through the door, without a CLI. The answer's lines; raises AssertionError if the build failed."""
+        query = f"/build?t={quote(tag, safe='')}&rm=1" + "".join(f"&{key}={quote(value, safe='')}" for key, value in arguments.items())
+        status, content = self.api.call("POST", query, tar_of(files), raw=True)
+        lines = [json.loads(line) for line in content.splitlines() if line.strip()]
+        assert status == 200 and not any("error" in line for line in lines), f"build of {tag}: {status} {lines[-3:]}"
+        return lines
+
+    def build_busybox(self):
+        """The job's own busybox image, under a name of its own: a tag on an engine is one job's at a time."""
+        self.build(self.image, {"Dockerfile": 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n', "rootfs.tar": busybox_rootfs()})
+
+
+class Berth:
+    """The binary, serving one engine."""
+
+    counter = 0
+
+    def __init__(self, engine):
+        if not BINARY.exists():
+            raise Unavailable(f"{BINARY} is not built")
+        self.engine = engine
+        Berth.counter += 1
+        self.folder = engine.folder / f"berth{Berth.counter}"
+        self.folder.mkdir()
+        self.admin = self.folder / "run/admin.sock"
+        self.log = self.folder / "log"
+        self.process = None
+
+    def start(self):
+        argv = [BINARY, "serve", "--engine", f"unix://{self.engine.socket}", "--state-dir", self.folder / "state",
+                "--runtime-dir", self.folder / "run"]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=clean_env(), start_new_session=True)
+        try:
+            wait_for(lambda: self.process.poll() is not None or self.cli("status").code == 0, 30, "berth's first answer")
+            assert self.process.poll() is None, f"berth serve exited {self.process.returncode}"
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log ends with:\n{self.log_tail()}") from None
+        return self
+
+    def log_tail(self, lines=20):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def cli(self, *args, timeout=60, input=None, **extra):
+        """`berth ARGS` against this daemon."""
+        return run([BINARY, *args], input, timeout, clean_env(BERTH_ADMIN=str(self.admin), **extra))
+
+    def ok(self, *args, **options):
+        """The stripped stdout of a `berth ARGS` that must succeed."""
+        result = self.cli(*args, **options)
+        assert result.code == 0, f"`berth {' '.join(args)}` exited {result.code}\nstdout: {result.out}\nstderr: {result.err}"
+        return result.out.strip()
+
+    def open_job(self, *args):
+        """`berth job open ARGS`."""
+        return Job(self, json.loads(self.ok("job", "open", *args, "--json")))
+
+    def stop(self):
+        """A clean stop; the exit status."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class World:
+    """An engine with the host's own `busybox` on it, and berth in front."""
+
+    def __init__(self, kind):
+        self.engine = Engine(kind)
+        self.made_registry = None
+        try:
+            self.engine.start()
+            self.engine.load_busybox()
+            self.berth = Berth(self.engine).start()
+        except BaseException:
+            self.engine.wipe()
+            raise
+
+    def registry(self):
+        """The engine's registry, started by its first use, with `busybox` in it."""
+        if not self.made_registry:
+            self.made_registry = Registry(self.engine)
+            self.made_registry.push("busybox:latest", "busybox")
+        return self.made_registry
+
+    def end(self):
+        if self.berth.process.poll() is None:
+            self.berth.stop()
+        if self.made_registry:
+            self.made_registry.stop()
+        self.engine.wipe()
+
+
+class EngineCase(unittest.TestCase):
+    """A test that needs an engine. The runner sets `kind`; classes of one process share one World.
+
+    After each class its jobs are closed, and the engine must be as it was before the class.
+    """
+
+    kind = os.environ.get("BERTH_TEST_ENGINE", "newest")
+    world = None
+    jobs_wanted = ("job",)  # attributes of the class: jobs with a busybox image, open as long as the class runs
+    maxDiff = None
+    longMessage = True
+
+    @classmethod
+    def setUpClass(cls):
+        try:
+            if EngineCase.world is None:
+                EngineCase.world = World(cls.kind)
+        except Unavailable as reason:
+            raise unittest.SkipTest(str(reason)) from None
+        cls.engine = cls.world.engine
+        cls.berth = cls.world.berth
+        cls.opened = []
+        cls.before = cls.engine.snapshot()
+        for name in cls.jobs_wanted:
+            setattr(cls, name, cls.open_job())
+
+    @classmethod
+    def tearDownClass(cls):
+        problems = []
+        for job in cls.opened:
+            if not job.closed:
+                result = job.close()
+                if result.code != 0:
+                    problems.append(f"job close exited {result.code}: {result.out} {result.err}")
+        left = cls.difference()
+        if left:
+            problems.append(f"the jobs of {cls.__name__} left on the engine: {left}")
+        assert not problems, "\n".join(problems)
+
+    @classmethod
+    def difference(cls, before=None):
+        """What differs on the engine from `before` (default: before the class), as text; empty when nothing does."""
+        before = before or cls.before
+        now = cls.engine.snapshot()
+        return "; ".join(f"{what}: {sign} {', '.join(sorted(names))}" for what in now
+                         for sign, names in (("new", now[what] - before[what]), ("gone", before[what] - now[what])) if names)
+
+    @classmethod
+    def open_job(cls, *args, busybox=True):
+        """Opens a job that the class closes at its end, with a busybox image of its own (`job.image`)."""
+        job = cls.berth.open_job(*args)
+        cls.opened.append(job)
+        if busybox:
+            job.build_busybox()
+        return job
+
+    def registry(self):
+        try:
+            return self.world.registry()
+        except Unavailable as reason:
+            self.skipTest(str(reason))
+
+    def fetch(self, address, path="/", timeout=10):
+        """The body that a web server in a container answers, asked from the engine's network namespace, once it listens."""
+        def get():
+            result = self.engine.inside("curl", "-sf", "--max-time", "3", f"http://{address}{path}")
+            return result if result.code == 0 else None
+        return wait_for(get, timeout, f"an answer of http://{address}{path}", 0.1).out
+
+    def refused(self, result, *texts, code=None):
+        """`result` is a failure whose message has each of `texts`, and shows no real name."""
+        self.assertNotEqual(result.code, 0, f"was not refused; stdout: {result.out}")
+        if code is not None:
+            self.assertEqual(result.code, code, result.err)
+        for text in texts:
+            self.assertIn(text.lower(), (result.err + result.out).lower())
+        self.assert_private(result.err + result.out)
+
+    def assert_private(self, text):
+        self.assertNotRegex(text, r"berth\.[a-z2-7]{26}", "a real name is shown")
+
+
+def end_world():
+    """Removes what the tests of this process shared."""
+    if EngineCase.world:
+        EngineCase.world.end()
+        EngineCase.world = None

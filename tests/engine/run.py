@@ -1,0 +1,124 @@
+"""Runs the end-to-end tests on one kind of engine: one line a test, then `kind: N passed, N failed, N skipped`.
+
+    /usr/bin/python3 tests/engine/run.py --engine newest [-k PATTERN]... [--counts FILE]
+
+Exit status 0 when nothing failed. --counts writes the three numbers for a caller.
+"""
+
+import argparse
+import fnmatch
+import signal
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import engines
+import harness
+
+
+class Progress(unittest.TestResult):
+    """Prints each test as it ends; a failure with its trace and the end of berth's log."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.passed = 0
+        self.failed = 0
+        self.started = 0.0
+        self.failed_parts = 0
+
+    def say(self, word, test, note=""):
+        seconds = f"{time.monotonic() - self.started:.1f} s" if self.started else ""
+        print(f"{word:6} {self.kind:12} {name_of(test)}  {note or seconds}", flush=True)
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started = time.monotonic()
+        self.failed_parts = 0
+
+    def addSuccess(self, test):
+        if not self.failed_parts:
+            self.passed += 1
+            self.say("ok", test)
+
+    def trouble(self, test, error):
+        self.failed += class_sizes.get(name_of(test), 1)  # a class that cannot be set up is a failure of each of its tests
+        self.say("FAILED", test)
+        print(self._exc_info_to_string(error, test), flush=True)
+        world = harness.EngineCase.world
+        if world:
+            print(f"-- the end of berth's log:\n{world.berth.log_tail(12)}\n--", flush=True)
+
+    def addFailure(self, test, error):
+        self.trouble(test, error)
+
+    addError = addFailure
+
+    def addSubTest(self, test, subtest, error):
+        # The parts of a test are one test: the first part that fails makes it a failure.
+        if error:
+            self.failed_parts += 1
+            if self.failed_parts == 1:
+                self.failed += 1
+            self.say("FAILED", subtest)
+            print(self._exc_info_to_string(error, test), flush=True)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        # A class that cannot be set up is one skip here for each of its tests.
+        count = class_sizes.get(name_of(test), 1)
+        for _ in range(count - 1):
+            super().addSkip(test, reason)
+        self.say("skip", test, f"({count} tests) {reason}" if count > 1 else reason)
+
+
+def name_of(test):
+    if isinstance(test, unittest.TestCase):
+        return test.id()
+    if hasattr(test, "test_case"):  # a part of a test
+        return test.id()
+    return str(test).removeprefix("setUpClass (").removesuffix(")")
+
+
+class_sizes = {}
+
+
+def chosen(suite, patterns):
+    """The tests of `suite` that match a pattern, in their order."""
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from chosen(test, patterns)
+        elif not patterns or any(fnmatch.fnmatch(test.id(), f"*{pattern}*") for pattern in patterns):
+            yield test
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--engine", choices=engines.KINDS, required=True)
+    parser.add_argument("-k", action="append", default=[], metavar="PATTERN", help="only tests whose id holds PATTERN")
+    parser.add_argument("--counts", type=Path, metavar="FILE")
+    options = parser.parse_args()
+
+    # A cancelled run ends as an interrupted one does: what it started is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    harness.EngineCase.kind = options.engine
+    tests = list(chosen(unittest.defaultTestLoader.discover(Path(__file__).parent, "test_*.py"), options.k))
+    for test in tests:
+        name = f"{type(test).__module__}.{type(test).__qualname__}"
+        class_sizes[name] = class_sizes.get(name, 0) + 1
+    result = Progress(options.engine)
+    begun = time.monotonic()
+    try:
+        unittest.TestSuite(tests).run(result)
+    finally:
+        harness.end_world()
+    counts = (result.passed, result.failed, len(result.skipped))
+    print("{}: {} passed, {} failed, {} skipped".format(options.engine, *counts), f"in {time.monotonic() - begun:.0f} s", flush=True)
+    if options.counts:
+        options.counts.write_text("{} {} {}\n".format(*counts))
+    return 1 if result.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""A job has no way to what is another job's or the host's."""
+
+import json
+
+from harness import EngineCase
+from tools import tar_of
+
+
+class Foreign(EngineCase):
+    """`mine` asks for objects of `theirs` and of the host, by every reference that the engine would take."""
+
+    jobs_wanted = ("mine", "theirs")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mine.ok("run", "-d", "--name", "own", cls.mine.image, "sleep", "1000")
+        cls.mine.ok("network", "create", "own-net")
+        cls.references = []
+        for owner, docker, image in (("theirs", cls.theirs.docker, cls.theirs.image), ("host", cls.engine.docker, "busybox")):
+            container = docker.ok("run", "-d", "--name", f"{owner}-box", "-v", f"{owner}-vol:/v", image, "sleep", "1000")
+            exec_id = cls.engine.api.call("POST", f"/containers/{container}/exec", {"Cmd": ["true"]})[1]["Id"]
+            network = docker.ok("network", "create", f"{owner}-net")
+            real = {"theirs": f"berth.{cls.theirs.key}.", "host": ""}[owner]
+            cls.references.append({
+                "containers": [f"{owner}-box", container, container[:12], f"/{owner}-box", f"{real}{owner}-box"],
+                "networks": [f"{owner}-net", network, network[:12], f"{real}{owner}-net"],
+                "volumes": [f"{owner}-vol", f"{real}{owner}-vol"],
+                "exec": exec_id,
+            })
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.engine.docker("rm", "-f", "host-box")
+        cls.engine.docker("network", "rm", "host-net")
+        cls.engine.docker("volume", "rm", "host-vol")
+        super().tearDownClass()
+
+    def absent(self, *args, **options):
+        result = self.mine.docker(*args, **options)
+        self.refused(result)
+        self.assertRegex((result.out + result.err).lower(), "no such|not found|could not find", " ".join(map(str, args)))
+
+    def everything(self):
+        """The foreign containers as the engine sees them."""
+        return {each: json.loads(self.engine.docker.ok("inspect", "-f", "{{json .State}}", owner["containers"][1]))
+                for owner in self.references for each in owner["containers"][:1]}
+
+    def test_containers_are_absent_to_every_command(self):
+        before = self.everything()
+        commands = (
+            ("inspect", "--type", "container", "{}"), ("stop", "{}"), ("start", "{}"), ("restart", "{}"), ("kill", "{}"), ("pause", "{}"),
+            ("rm", "-f", "{}"), ("exec", "{}", "true"), ("logs", "{}"), ("attach", "{}"), ("top", "{}"), ("diff", "{}"), ("port", "{}"),
+            ("wait", "{}"), ("rename", "{}", "taken"), ("update", "--memory", "64m", "{}"), ("cp", "{}:/etc/passwd", "-"), ("export", "{}"),
+            ("stats", "--no-stream", "{}"), ("network", "connect", "own-net", "{}"),
+        )
+        for owner in self.references:
+            for reference in owner["containers"]:
+                for command in commands:
+                    with self.subTest(" ".join(command), reference=reference):
+                        self.absent(*(word.replace("{}", reference) for word in command))
+        self.assertEqual(self.everything(), before)
+
+    def test_a_file_cannot_be_copied_into_them(self):
+        for owner in self.references:
+            for reference in owner["containers"]:
+                with self.subTest(reference):
+                    status, content = self.mine.api.call("PUT", f"/containers/{reference.lstrip('/')}/archive?path=/", tar_of({"x": "x"}))
+                    self.assertEqual(status, 404, content)
+
+    def test_they_cannot_be_part_of_an_own_container(self):
+        image = self.mine.image
+        for owner in self.references:
+            for reference in owner["containers"]:
+                name = reference.lstrip("/")
+                for flags in (("--network", f"container:{name}"), ("--pid", f"container:{name}"), ("--ipc", f"container:{name}"),
+                              ("--volumes-from", name), ("--link", f"{name}:x")):
+                    with self.subTest(flags):
+                        result = self.mine.docker("run", "--rm", *flags, image, "true")
+                        self.refused(result)
+        self.assertEqual(self.mine.ok("ps", "-a", "--format", "{{.Names}}"), "own")
+
+    def test_networks_are_absent(self):
+        for owner in self.references:
+            for reference in owner["networks"]:
+                with self.subTest(reference):
+                    self.absent("network", "inspect", reference)
+                    self.absent("network", "rm", reference)
+                    self.absent("network", "connect", reference, "own")
+                    self.absent("network", "disconnect", reference, "own")
+                    self.refused(self.mine.docker("run", "--rm", "--network", reference, self.mine.image, "true"))
+
+    def test_volumes_are_absent(self):
+        for owner in self.references:
+            for reference in owner["volumes"]:
+                with self.subTest(reference):
+                    self.absent("volume", "inspect", reference)
+                    self.absent("volume", "rm", reference)
+
+    def test_a_volume_of_the_same_name_is_the_jobs_own(self):
+        for name in ("theirs-vol", "host-vol"):
+            with self.subTest(name):
+                self.theirs.ok("run", "--rm", "-v", "theirs-vol:/v", self.theirs.image, "touch", "/v/secret")
+                self.assertEqual(self.mine.ok("run", "--rm", "-v", f"{name}:/v", self.mine.image, "ls", "/v"), "")
+                self.mine.ok("volume", "rm", name)
+
+    def test_execs_are_absent(self):
+        for owner in self.references:
+            for method, path, body in (("GET", "json", None), ("POST", "start", {"Detach": True}), ("POST", "resize?h=1&w=1", None)):
+                with self.subTest(path):
+                    status, content = self.mine.api.call(method, f"/exec/{owner['exec']}/{path}", body)
+                    self.assertEqual(status, 404, content)
+
+    def test_images_are_absent(self):
+        identity = self.engine.docker.ok("inspect", "-f", "{{.Id}}", "busybox")
+        for reference in ("busybox", "busybox:latest", identity, identity[7:], identity[7:19], self.theirs.image):
+            with self.subTest(reference):
+                self.absent("inspect", "--type", "image", reference)
+                self.absent("history", reference)
+                self.absent("tag", reference, "stolen")
+                self.absent("rmi", reference)
+                self.refused(self.mine.docker("create", "--pull", "never", reference), "no such image", code=1)
+        status, content = self.mine.api.call("POST", "/containers/create", {"Image": "busybox"})
+        self.assertEqual(status, 404, content)
+
+    def test_an_image_of_the_host_is_no_base_of_a_build(self):
+        status, content = self.mine.api.call("POST", "/build?t=stolen", tar_of({"Dockerfile": "FROM busybox\nRUN true\n"}), raw=True)
+        self.assertTrue(status != 200 or b'"error"' in content, content)
+        self.assertEqual(self.mine.ok("images", "-q", "stolen"), "")
+
+    def test_lists_show_only_what_is_the_jobs(self):
+        self.assertEqual(self.mine.ok("ps", "-a", "--format", "{{.Names}}"), "own")
+        self.assertEqual(self.mine.ok("volume", "ls", "-q"), "")
+        names = self.mine.ok("network", "ls", "--format", "{{.Name}}").split()
+        self.assertIn("own-net", names)
+        self.assertNotIn("theirs-net", names)
+        self.assertNotIn("host-net", names)
+        self.assertEqual(self.mine.ok("images", "--format", "{{.Repository}}"), self.mine.image)
+        for owner in self.references:
+            container = owner["containers"][1]
+            for flags in (("--filter", f"id={container}"), ("--filter", f"name={owner['containers'][0]}")):
+                self.assertEqual(self.mine.ok("ps", "-aq", *flags), "")
+        for path in ("/containers/json?all=1&size=1", "/images/json?all=1", "/networks", "/volumes", "/system/df", "/info", "/events?until=0"):
+            status, content = self.mine.api.call("GET", path, raw=True)
+            text = content.decode()
+            with self.subTest(path):
+                self.assert_private(text)
+                for word in ("host-box", "theirs-box", "host-net", "theirs-net", "host-vol", "theirs-vol", self.theirs.key, self.theirs.image):
+                    self.assertNotIn(word, text)
+
+    def test_filters_are_no_oracle(self):
+        for filters in ("before={}", "since={}"):
+            with self.subTest(filters):
+                foreign = self.mine.docker("ps", "-a", "--filter", filters.format(self.references[0]["containers"][1]))
+                nobody = self.mine.docker("ps", "-a", "--filter", filters.format("f" * 64))
+                self.assertEqual((foreign.code, foreign.out), (nobody.code, nobody.out))
+
+    def test_prunes_leave_them(self):
+        before = {what: names for what, names in self.engine.snapshot().items() if what != "image ids"}
+        for command in (("container", "prune", "-f"), ("volume", "prune", "-f"), ("image", "prune", "-f")):
+            self.mine.ok(*command)
+        self.assertEqual({what: names for what, names in self.engine.snapshot().items() if what != "image ids"}, before)
+
+    def test_names_taken_by_another_job_are_free(self):
+        self.mine.ok("create", "--name", "theirs-box", self.mine.image)
+        self.mine.ok("rm", "theirs-box")
+        self.mine.ok("network", "create", "theirs-net")
+        self.mine.ok("network", "rm", "theirs-net")
+
+    def test_networks_of_two_jobs_do_not_reach_each_other(self):
+        self.theirs.ok("run", "-d", "--name", "web", self.theirs.image, "httpd", "-f", "-p", "80", "-h", "/etc")
+        try:
+            facts = json.loads(self.theirs.ok("inspect", "web"))[0]["NetworkSettings"]["Networks"]["bridge"]
+            script = "for i in 1 2 3 4 5 6; do wget -qO- http://{}/passwd && exit; sleep 0.3; done; exit 1".format(facts["IPAddress"])
+            self.assertIn("root:", self.theirs.ok("run", "--rm", self.theirs.image, "sh", "-c", script))
+            result = self.mine.docker("run", "--rm", self.mine.image, "timeout", "2", "wget", "-qO-", f"http://{facts['IPAddress']}/passwd")
+            self.assertNotIn("root:", result.out)
+        finally:
+            self.theirs.ok("rm", "-f", "web")

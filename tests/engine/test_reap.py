@@ -1,0 +1,144 @@
+"""After `berth job close` the engine is as it was before the job, whatever the job made."""
+
+import time
+
+from harness import EngineCase
+from tools import wait_for
+
+
+class ReapCase(EngineCase):
+    jobs_wanted = ()
+
+    def setUp(self):
+        self.job = self.open_job(busybox=False)
+        self.at_start = self.engine.snapshot()
+        self.job.build_busybox()
+
+    def run_box(self, *flags, command=("sleep", "1000"), job=None):
+        job = job or self.job
+        return job.ok("run", "-d", *flags, job.image, *command)
+
+    def assert_reaped(self, within=60):
+        """Closes the job; the engine must be as it was at the start of the test."""
+        begun = time.monotonic()
+        result = self.job.close()
+        self.assertEqual(result.code, 0, result.out + result.err)
+        self.assertLess(time.monotonic() - begun, within, "the reap took too long")
+        self.assertEqual(self.difference(self.at_start), "")
+
+
+class Directed(ReapCase):
+    def test_nothing_was_made(self):
+        self.assert_reaped()
+
+    def test_a_container_of_each_state(self):
+        self.job.ok("create", "--name", "created", self.job.image)
+        self.run_box("--name", "running")
+        self.run_box("--name", "paused")
+        self.job.ok("pause", "paused")
+        self.job.ok("run", "--name", "exited", self.job.image, "true")
+        self.run_box("--name", "stubborn", command=("sh", "-c", "trap '' TERM; while :; do sleep 1; done"))
+        self.assert_reaped(within=30)
+
+    def test_a_container_that_removes_itself(self):
+        self.run_box("--rm", "--name", "running")
+        for _ in range(5):
+            self.run_box("--rm", command=("true",))  # may be in removal while the job ends
+        self.assert_reaped()
+
+    def test_a_container_that_crashes_and_restarts_for_ever(self):
+        self.run_box("--restart", "always", "--name", "crashing", command=("false",))
+        wait_for(lambda: int(self.job.ok("inspect", "-f", "{{.RestartCount}}", "crashing")) >= 1, what="a restart")
+        self.assert_reaped()
+
+    def test_anonymous_named_and_orphaned_volumes(self):
+        self.run_box("-v", "/anonymous", "-v", "named:/named")
+        self.job.ok("create", "--name", "left", "-v", "/orphan", self.job.image)
+        self.job.ok("rm", "left")  # without -v: its volume stays
+        self.job.ok("volume", "create")
+        self.job.ok("volume", "create", "made")
+        self.assert_reaped()
+
+    def test_volumes_that_an_image_declares(self):
+        self.job.build("declares", {"Dockerfile": f"FROM {self.job.image}\nVOLUME /declared\n"})
+        self.job.ok("run", "-d", "declares", "sleep", "1000")
+        self.job.ok("create", "--name", "left", "declares")
+        self.job.ok("rm", "left")
+        self.assert_reaped()
+
+    def test_networks_with_members(self):
+        for name in ("first", "second"):
+            self.job.ok("network", "create", name)
+        self.run_box("--name", "both", "--network", "first")
+        self.job.ok("network", "connect", "second", "both")
+        self.run_box("-p", "8080:80")
+        self.assert_reaped()
+
+    def test_a_network_that_the_host_has_joined(self):
+        self.job.ok("network", "create", "shared")
+        real = f"berth.{self.job.key}.shared"
+        self.engine.docker.ok("run", "-d", "--name", "of-the-host", "--network", real, "busybox", "sleep", "1000")
+        try:
+            result = self.job.close()
+            self.assertEqual(result.code, 0, result.out + result.err)
+            self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.State.Running}}", "of-the-host"), "true")
+        finally:
+            self.engine.docker.ok("rm", "-f", "of-the-host")
+        self.assertEqual(self.difference(self.at_start), "")
+
+    def test_images_built_tagged_and_dangling(self):
+        for turn in range(3):
+            self.job.build("again", {"Dockerfile": f"FROM {self.job.image}\nRUN echo {turn} >/turn\nRUN echo more >>/turn\n"})
+        self.job.ok("tag", "again", "tagged:1")
+        self.job.ok("tag", "again", "some.host:5000/path/tagged:2")
+        self.job.ok("rmi", "again")
+        self.job.build("child", {"Dockerfile": "FROM tagged:1\nRUN echo child >/child\n"})
+        self.job.ok("run", "-d", "child", "sleep", "1000")
+        self.assert_reaped()
+
+    def test_a_build_without_a_name(self):
+        self.job.ok("build", "-q", "-", input=f"FROM {self.job.image}\nRUN echo nameless >/x\n")
+        self.assert_reaped()
+
+    def test_a_build_that_failed(self):
+        result = self.job.docker("build", "-t", "fails", "-", input=f"FROM {self.job.image}\nRUN echo a >/a\nRUN false\n")
+        self.assertNotEqual(result.code, 0)
+        self.assert_reaped()
+
+    def test_a_renamed_container_and_execs(self):
+        self.run_box("--name", "before")
+        self.job.ok("rename", "before", "after")
+        self.job.ok("exec", "-d", "after", "sleep", "1000")
+        self.assert_reaped()
+
+    def test_an_image_that_two_jobs_built_alike_stays_with_the_other(self):
+        other = self.open_job()
+        self.job.build(f"{self.job.image}-same", {"Dockerfile": f"FROM {self.job.image}\nRUN echo same >/same\n"})
+        self.assertEqual(self.job.close().code, 0)
+        self.assertEqual(other.ok("run", "--rm", other.image, "echo", "still here"), "still here")
+        self.assertEqual(other.close().code, 0)
+        self.assertEqual(self.difference(), "")
+
+    def test_a_pulled_image_stays_as_the_hosts_cache_and_is_absent_to_the_next_job(self):
+        registry = self.registry()
+        self.job.ok("pull", f"{registry.address}/busybox")
+        self.run_box()
+        self.assertEqual(self.job.close().code, 0)
+        self.assertEqual(self.difference(self.at_start), "")
+        other = self.open_job(busybox=False)
+        self.refused(other.docker("inspect", "--type", "image", f"{registry.address}/busybox"), "no such image")
+
+    def test_what_the_host_removed_is_no_obstacle(self):
+        container = self.run_box("--name", "gone", "-v", "named:/n")
+        self.job.ok("network", "create", "gone")
+        self.engine.docker.ok("rm", "-f", container)
+        self.engine.docker.ok("network", "rm", f"berth.{self.job.key}.gone")
+        self.engine.docker.ok("volume", "rm", f"berth.{self.job.key}.named")
+        self.assert_reaped()
+
+    def test_a_closed_job_is_remembered_as_clean(self):
+        self.run_box()
+        report = self.berth.ok("job", "close", self.job.id, "--json", timeout=90)
+        self.job.closed = True
+        self.assertIn('"clean": true', report)
+        self.assertEqual(self.difference(self.at_start), "")

@@ -1,0 +1,103 @@
+"""A job ends while its clients are busy: after `berth job close` the engine is as it was before the job."""
+
+import socket
+import tempfile
+import threading
+import time
+
+from test_reap import ReapCase
+from tools import tar_of
+
+
+class OpenStreams(ReapCase):
+    """The job ends while its clients are busy."""
+
+    def test_logs_events_attach_exec_and_wait_are_cut(self):
+        self.run_box("--name", "box", command=("sh", "-c", "while :; do echo tick; sleep 0.1; done"))
+        self.job.ok("create", "-i", "--name", "cat", self.job.image, "cat")
+        clients = [self.job.docker.start(*args) for args in (
+            ("logs", "-f", "box"), ("events",), ("attach", "box"), ("exec", "box", "sleep", "1000"), ("wait", "box"), ("stats", "box"),
+            ("start", "-ai", "cat"), ("run", "--rm", self.job.image, "sleep", "1000"))]
+        time.sleep(1.5)
+        self.assert_reaped()
+        for client in clients:
+            client.communicate(timeout=20)
+            self.assertIsNotNone(client.returncode)
+
+    def test_a_client_that_never_reads(self):
+        self.run_box("--name", "noisy", command=("sh", "-c", "while :; do echo 0123456789012345678901234567890123456789; done"))
+        stuck = socket.socket(socket.AF_UNIX)
+        stuck.connect(self.job.door)
+        stuck.sendall(b"GET /v1.41/containers/noisy/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n")
+        time.sleep(2)
+        self.assert_reaped()
+        stuck.close()
+
+    def test_an_archive_that_never_arrives_whole_holds_nothing_up(self):
+        self.run_box("--name", "box")
+        tar = tar_of({"big": bytes(1 << 20)})
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.connect(self.job.door)
+            slow.sendall(b"PUT /v1.41/containers/box/archive?path=/ HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\n"
+                         b"Content-Length: %d\r\n\r\n" % len(tar) + tar[:4096])
+            time.sleep(0.5)
+            self.assert_reaped(within=30)
+
+    def test_a_build_context_that_never_arrives_whole_holds_nothing_up(self):
+        with socket.socket(socket.AF_UNIX) as slow:
+            slow.connect(self.job.door)
+            slow.sendall(b"POST /v1.41/build?t=slow HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n")
+            time.sleep(0.5)
+            self.assert_reaped(within=30)
+
+    def test_a_build_that_is_running(self):
+        client = self.job.docker.start("build", "-t", "long", "-", stdin=open_text(f"FROM {self.job.image}\nRUN sleep 1000\n"))
+        time.sleep(2)
+        self.assert_reaped()
+        client.communicate(timeout=20)
+
+    def test_creates_that_are_under_way(self):
+        made = threading.Event()
+        codes = []
+
+        def create():
+            for turn in range(1000):
+                try:
+                    status, _ = self.job.api.call("POST", f"/containers/create?name=c{threading.get_ident()}-{turn}",
+                                                  {"Image": self.job.image, "HostConfig": {"Binds": [f"v{turn % 7}:/v"]}})
+                except OSError:
+                    return
+                except Exception:  # an answer that was cut
+                    return
+                codes.append(status)
+                made.set()
+                if status != 201:
+                    return
+        threads = [threading.Thread(target=create) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        made.wait(20)
+        time.sleep(0.3)
+        self.assert_reaped()
+        for thread in threads:
+            thread.join(20)
+        self.assertIn(201, codes)
+
+    def test_clients_that_were_killed(self):
+        self.job.ok("create", "-i", "--name", "cat", self.job.image, "cat")
+        clients = [self.job.docker.start(*args) for args in (
+            ("run", "--rm", self.job.image, "sleep", "1000"), ("run", "-v", "/a", self.job.image, "sleep", "1000"), ("start", "-ai", "cat"),
+            ("build", "-"))]
+        for delay, client in zip((0.05, 0.4, 0.2, 0.1), clients):
+            time.sleep(delay)
+            client.kill()
+            client.communicate()
+        self.assert_reaped()
+
+
+def open_text(text):
+    """A file, open for reading, that holds `text`."""
+    file = tempfile.TemporaryFile("w+b")
+    file.write(text.encode())
+    file.seek(0)
+    return file

@@ -1,0 +1,89 @@
+"""A job has no way to the host itself, and reads why."""
+
+from harness import EngineCase
+from tools import tar_of
+
+
+class Refusals(EngineCase):
+    def test_what_would_be_a_way_to_the_host_is_refused(self):
+        cases = (
+            (("--privileged",), "HostConfig.Privileged"),
+            (("-v", "/:/host"), "HostConfig.Binds"),
+            (("-v", "/etc:/host-etc:ro"), "HostConfig.Binds"),
+            (("--mount", "type=bind,source=/etc,target=/host-etc"), "HostConfig.Mounts"),
+            (("-v", "/var/run/docker.sock:/var/run/docker.sock"), "HostConfig.Binds"),
+            (("--network", "host"), "HostConfig.NetworkMode"),
+            (("--pid", "host"), "HostConfig.PidMode"),
+            (("--ipc", "host"), "HostConfig.IpcMode"),
+            (("--uts", "host"), "HostConfig.UTSMode"),
+            (("--userns", "host"), "HostConfig.UsernsMode"),
+            (("--cgroupns", "host"), "HostConfig.CgroupnsMode"),
+            (("--cgroup-parent", "/"), "HostConfig.CgroupParent"),
+            (("--cap-add", "SYS_ADMIN"), "HostConfig.CapAdd"),
+            (("--cap-add", "ALL"), "HostConfig.CapAdd"),
+            (("--device", "/dev/kmsg"), "HostConfig.Devices"),
+            (("--device-cgroup-rule", "c *:* rwm"), "HostConfig.DeviceCgroupRules"),
+            (("--security-opt", "seccomp=unconfined"), "HostConfig.SecurityOpt"),
+            (("--security-opt", "apparmor=unconfined"), "HostConfig.SecurityOpt"),
+            (("--security-opt", "systempaths=unconfined"), "HostConfig."),
+            (("--runtime", "other"), "HostConfig.Runtime"),
+            (("--sysctl", "kernel.panic=1"), "HostConfig.Sysctls"),
+            (("--oom-score-adj", "-500"), "HostConfig.OomScoreAdj"),
+            (("--volume-driver", "other"), "HostConfig.VolumeDriver"),
+            (("--log-driver", "syslog"), "HostConfig.LogConfig"),
+            (("-l", "berth.job=other"), "Labels"),
+        )
+        for flags, field in cases:
+            with self.subTest(" ".join(flags)):
+                result = self.job.docker("run", "--rm", *flags, self.job.image, "true")
+                self.refused(result, "berth: ", field, "is refused by rule", code=125)
+        self.assertEqual(self.job.ok("ps", "-aq"), "")
+        self.assertGreaterEqual(self.job.show()["refusals"], len(cases))
+
+    def test_a_volume_of_a_host_folder_is_refused(self):
+        self.refused(self.job.docker("volume", "create", "--opt", "type=none", "--opt", "o=bind", "--opt", "device=/etc", "etc"),
+                     "berth: ", "refused", code=1)
+        self.refused(self.job.docker("run", "--rm", "--mount", "type=volume,target=/x,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=/etc",
+                                     self.job.image, "true"), "berth: ", "refused", code=125)
+        self.assertEqual(self.job.ok("volume", "ls", "-q"), "")
+
+    def test_networks_on_the_hosts_links_are_refused(self):
+        for flags in (("-d", "macvlan"), ("-d", "ipvlan"), ("-d", "host"), ("-o", "com.docker.network.bridge.name=docker0"),
+                      ("--subnet", "8.8.8.0/24")):
+            with self.subTest(" ".join(flags)):
+                self.refused(self.job.docker("network", "create", *flags, "bad"), code=1)
+        self.assertNotIn("bad", self.job.ok("network", "ls", "--format", "{{.Name}}").split())
+
+    def test_an_exec_has_no_more_than_the_container(self):
+        self.job.ok("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
+        self.refused(self.job.docker("exec", "--privileged", "box", "true"), "berth: ", "privileged", "refused")
+        self.job.ok("rm", "-f", "box")
+
+    def test_what_jobs_have_no_use_for_is_closed(self):
+        for args in (("swarm", "init"), ("plugin", "install", "--grant-all-permissions", "x"), ("secret", "ls"), ("service", "ls"), ("node", "ls")):
+            with self.subTest(" ".join(args)):
+                self.refused(self.job.docker(*args))
+
+    def test_a_tag_that_is_taken_is_refused(self):
+        other = self.open_job()
+        for name in ("busybox:latest", other.image):
+            with self.subTest(name):
+                self.refused(self.job.docker("tag", self.job.image, name), name.split(":")[0], code=1)
+                status, content = self.job.api.call("POST", f"/build?t={name}", tar_of({"Dockerfile": f"FROM {self.job.image}\nLABEL a=b\n"}), raw=True)
+                self.assertTrue(status == 409 or b'"error"' in content, content)
+                self.assert_private(content.decode())
+        self.assertEqual(other.ok("run", "--rm", other.image, "echo", "still"), "still")
+
+    def test_a_second_spelling_of_a_field_is_no_way_around(self):
+        for body in ('{"Image":"IMAGE","HostConfig":{"privileged":true}}', '{"Image":"IMAGE","hostconfig":{"Privileged":true}}',
+                     '{"Image":"IMAGE","HostConfig":{"Privileged":false,"Privileged":true}}', '{"Image":"IMAGE","HostConfig":{"Pri\\u0076ileged":true}}',
+                     '{"Image":"IMAGE","HostConfig":{"\\u017fecurityOpt":["seccomp=unconfined"]}}', '{"Image":"IMAGE","Privileged":true}'):
+            with self.subTest(body):
+                status, content = self.job.api.call("POST", "/containers/create", body.replace("IMAGE", self.job.image).encode(),
+                                                    headers={"Content-Type": "application/json"})
+                self.assertIn(status, (400, 403), content)
+
+    def test_the_ledger_keeps_the_refusals(self):
+        before = self.job.show()["refusals"]
+        self.job.docker("run", "--rm", "--privileged", self.job.image, "true")
+        self.assertEqual(self.job.show()["refusals"], before + 1)

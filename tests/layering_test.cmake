@@ -1,0 +1,33 @@
+# The arrows between the folders: who may include whom. Run as `cmake -DROOT=<source> -P layering_test.cmake`.
+set(rules_may rules)
+set(db_may rules db)
+set(cleanup_may rules db cleanup)
+set(broker_may rules db cleanup broker)
+
+set(broken "")
+foreach(folder rules db cleanup broker)
+    file(GLOB_RECURSE sources ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cpp)
+    foreach(source ${sources})
+        file(STRINGS ${source} includes REGEX "^#include \"[a-z_]+/")
+        foreach(line ${includes})
+            string(REGEX REPLACE "^#include \"([a-z_]+)/.*" "\\1" target "${line}")
+            if(NOT target IN_LIST ${folder}_may)
+                list(APPEND broken "${source}: ${line}")
+            endif()
+        endforeach()
+    endforeach()
+endforeach()
+
+# rules/ decides on values alone: no clock, file, socket, thread or logger.
+file(GLOB_RECURSE pure ${ROOT}/rules/*.h ${ROOT}/rules/*.cpp)
+foreach(source ${pure})
+    file(STRINGS ${source} impure REGEX "#include <(boost/|sqlite3|fstream|filesystem|thread|mutex|unistd|sys/|iostream|fmt/)")
+    if(impure)
+        list(APPEND broken "${source}: ${impure}")
+    endif()
+endforeach()
+
+if(broken)
+    list(JOIN broken "\n  " text)
+    message(FATAL_ERROR "includes against the arrows of ARCHITECTURE.md:\n  ${text}")
+endif()
