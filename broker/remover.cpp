@@ -12,9 +12,9 @@ using rules::Result;
 
 constexpr auto call_limit = 30s;
 
-Result<void> done(const Answer& answer)
+Result<bool> done(const Answer& answer)
 {
-    if (answer.ok() || answer.status == 404) return {};
+    if (answer.ok() || answer.status == 404) return answer.ok();
     return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
 }
 
@@ -77,7 +77,7 @@ Task<Result<std::vector<db::Object>>> Remover::found(Kind kind, const std::strin
     co_return objects;
 }
 
-Task<Result<void>> Remover::remove(const db::Object& object)
+Task<Result<bool>> Remover::remove(const db::Object& object)
 {
     switch (object.kind) {
     case Kind::container: co_return co_await remove_container(object);
@@ -87,10 +87,10 @@ Task<Result<void>> Remover::remove(const db::Object& object)
     case Kind::exec:
     case Kind::none: break;
     }
-    co_return Result<void>{};
+    co_return Result<bool>(false);
 }
 
-Task<Result<void>> Remover::remove_container(const db::Object& object)
+Task<Result<bool>> Remover::remove_container(const db::Object& object)
 {
     EngineRequest request{.op = Op::container_remove, .id = handle(object)};
     request.query.set("force", "1");
@@ -100,12 +100,12 @@ Task<Result<void>> Remover::remove_container(const db::Object& object)
         // The engine is at it (`--rm`): gone when it can no longer be inspected.
         EngineRequest inspect{.op = Op::container_inspect, .id = handle(object)};
         const Answer there = co_await ask(inspect);
-        if (there.status == 404) co_return Result<void>{};
+        if (there.status == 404) co_return Result<bool>(false);
     }
     co_return done(answer);
 }
 
-Task<Result<void>> Remover::remove_network(const db::Object& object)
+Task<Result<bool>> Remover::remove_network(const db::Object& object)
 {
     const EngineRequest request{.op = Op::network_remove, .id = handle(object)};
     const Answer answer = co_await ask(request);
@@ -126,32 +126,32 @@ Task<Result<void>> Remover::remove_network(const db::Object& object)
     co_return done(again);
 }
 
-Task<Result<void>> Remover::remove_volume(const db::Object& object)
+Task<Result<bool>> Remover::remove_volume(const db::Object& object)
 {
     const EngineRequest request{.op = Op::volume_remove, .id = object.real};
     const Answer answer = co_await ask(request);
     co_return done(answer);
 }
 
-Task<Result<void>> Remover::remove_image(const db::Object& object)
+Task<Result<bool>> Remover::remove_image(const db::Object& object)
 {
     const EngineRequest inspect{.op = Op::image_inspect, .id = object.name.empty() ? object.id : object.real};
     const Answer there = co_await ask(inspect);
     if (!object.name.empty()) images_.release(object.name, key_);
-    if (there.status == 404) co_return Result<void>{};
+    if (there.status == 404) co_return Result<bool>(false);
     if (!there.ok()) co_return done(there);
     const Json image = there.json();
     if (object.name.empty()) {
         // It has a name by now: it is somebody's, and stays.
-        if (!rules::is_zero(image.value("RepoTags", Json())) || !rules::is_zero(image.value("RepoDigests", Json()))) co_return Result<void>{};
+        if (!rules::is_zero(image.value("RepoTags", Json())) || !rules::is_zero(image.value("RepoDigests", Json()))) co_return Result<bool>(false);
     } else if (!object.id.empty() && image.value("Id", "") != object.id) {
-        co_return Result<void>{};  // the tag has been moved by somebody else
+        co_return Result<bool>(false);  // the tag has been moved by somebody else
     }
     EngineRequest request{.op = Op::image_remove, .id = object.name.empty() ? object.id : object.real};
     Answer answer = co_await ask(request);
     if (answer.status == 409) {
         // Another job's container runs on an image of the same content, or another image grew from it.
-        if (object.name.empty()) co_return Result<void>{};
+        if (object.name.empty()) co_return Result<bool>(false);
         request.query.set("force", "1");
         answer = co_await ask(request);
     }

@@ -131,8 +131,11 @@ private:
 
 }  // namespace
 
-int serve(const Config& config)
+int serve(const Config& given)
 {
+    Config config = given;
+    config.state_dir = fs::absolute(config.state_dir);  // doors are mounted by the engine, which knows no directory of ours
+    config.runtime_dir = fs::absolute(config.runtime_dir);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     try {

@@ -18,8 +18,8 @@ public:
     /// Everything of `kind` (container, network, volume) on the engine that bears a real name of the job `key`: its id and real name.
     virtual Task<rules::Result<std::vector<db::Object>>> found(rules::Kind kind, const std::string& key) = 0;
 
-    /// Removes `object` from the engine, and whatever of the job hangs on it. That it was not there any more is success.
-    virtual Task<rules::Result<void>> remove(const db::Object& object) = 0;
+    /// Removes `object` from the engine, and whatever of the job hangs on it. False when there was nothing to remove, which is success.
+    virtual Task<rules::Result<bool>> remove(const db::Object& object) = 0;
 };
 
 }  // namespace cleanup

@@ -56,9 +56,9 @@ Task<void> remove_one(Work& work, db::Object object)
             co_await pause(wait);
             wait *= 2;
         }
-        const rules::Result<void> removed = co_await work.engine.remove(object);
+        const rules::Result<bool> removed = co_await work.engine.remove(object);
         if (removed) {
-            ++work.report.removed[object.kind];
+            if (*removed) ++work.report.removed[object.kind];
             const std::int64_t row = object.row;
             if (row != 0) work.store.enqueue([row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
             co_return;

@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.25)
+
 # The arrows between the folders: who may include whom. Run as `cmake -DROOT=<source> -P layering_test.cmake`.
 set(rules_may rules)
 set(db_may rules db)

@@ -3,13 +3,12 @@
 import json
 import os
 import subprocess
-import time
 import unittest
 from pathlib import Path
 from urllib.parse import quote
 
 from engines import Engine, Registry
-from tools import Api, Docker, Result, Unavailable, busybox_rootfs, clean_env, run, tar_of, wait_for
+from tools import Api, Docker, Unavailable, busybox_rootfs, clean_env, run, tar_of, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")

@@ -1,0 +1,179 @@
+#include "cleanup/reap.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <set>
+
+namespace {
+
+using cleanup::Report;
+using db::Object;
+using db::Task;
+using rules::Kind;
+
+Object object(std::int64_t row, Kind kind, std::string id, std::string name = "x", db::Origin origin = db::Origin::made)
+{
+    Object made;
+    made.row = row;
+    made.job = "key";
+    made.kind = kind;
+    made.state = db::ObjectState::live;
+    made.origin = origin;
+    made.id = std::move(id);
+    made.name = std::move(name);
+    made.real = made.id;
+    return made;
+}
+
+/// An engine in memory: what it has, what it was asked, and whom it refuses how often.
+class FakeEngine final : public cleanup::Engine {
+public:
+    Task<rules::Result<std::vector<Object>>> found(Kind kind, const std::string&) override
+    {
+        ++listings;
+        if (unreachable_listings > 0) {
+            --unreachable_listings;
+            co_return tl::unexpected(rules::Error{503, "away", {}, {}, {}});
+        }
+        std::vector<Object> list;
+        for (const Object& each : has)
+            if (each.kind == kind) list.push_back(each);
+        co_return list;
+    }
+
+    Task<rules::Result<bool>> remove(const Object& one) override
+    {
+        asked.push_back(one.id);
+        if (refusals[one.id] > 0) {
+            --refusals[one.id];
+            co_return tl::unexpected(rules::Error{409, "busy", {}, {}, {}});
+        }
+        const auto before = has.size();
+        std::erase_if(has, [&](const Object& each) { return each.id == one.id; });
+        co_return has.size() < before;
+    }
+
+    std::vector<Object> has;
+    std::vector<std::string> asked;
+    std::map<std::string, int> refusals;
+    int unreachable_listings = 0;
+    int listings = 0;
+};
+
+class Reap : public testing::Test {
+protected:
+    Report run(const std::vector<Object>& recorded)
+    {
+        db::Store store(io, ":memory:");
+        Report report;
+        const auto work = [&]() -> Task<void> {
+            co_await store.write([&](db::Ledger& ledger) {
+                db::Job job;
+                job.key = "key";
+                job.id = "job";
+                job.profile = "default";
+                ledger.add(job);
+                for (const Object& each : recorded) ledger.put(each);
+            });
+            const cleanup::Pace pace{std::chrono::milliseconds(1), std::chrono::milliseconds(1), 3, 4};
+            report = co_await cleanup::reap("key", recorded, engine, store, pace);
+            co_await store.write([&](db::Ledger& ledger) { in_ledger = ledger.objects("key").size(); });
+        };
+        boost::asio::co_spawn(io, work(), [](const std::exception_ptr& error) {
+            if (error) std::rethrow_exception(error);
+        });
+        io.run();
+        return report;
+    }
+
+    boost::asio::io_context io;
+    FakeEngine engine;
+    std::size_t in_ledger = 99;
+};
+
+TEST(RemovalOrder, TakesContainersBeforeWhatTheyUseAndNamelessImagesNewestFirst)
+{
+    const auto ordered = cleanup::removal_order({object(1, Kind::image, "base", ""), object(2, Kind::image, "top", ""), object(3, Kind::image, "tag"),
+                                                 object(4, Kind::volume, "v"), object(5, Kind::network, "n"), object(6, Kind::container, "c"), object(7, Kind::exec, "e")});
+    std::string order;
+    for (const Object& each : ordered) order += each.id + " ";
+    EXPECT_EQ(order, "e c n v tag top base ");
+}
+
+TEST_F(Reap, RemovesEverythingThatWasMadeAndProvesItByTwoListings)
+{
+    engine.has = {object(1, Kind::container, "c"), object(2, Kind::network, "n"), object(3, Kind::volume, "v"), object(4, Kind::image, "i")};
+    const Report report = run(engine.has);
+    EXPECT_TRUE(engine.has.empty());
+    EXPECT_TRUE(report.clean());
+    EXPECT_EQ(report.removed_in_all(), 4);
+    EXPECT_EQ(engine.listings, 6);  // three kinds, twice
+    EXPECT_EQ(in_ledger, 0u);
+}
+
+TEST_F(Reap, LeavesPulledImagesInTheCacheAndNeverAsksForThem)
+{
+    engine.has = {object(1, Kind::image, "pulled", "busybox:latest", db::Origin::pulled)};
+    const Report report = run(engine.has);
+    EXPECT_TRUE(engine.asked.empty());
+    EXPECT_EQ(report.kept, 1);
+    EXPECT_TRUE(report.clean());
+    EXPECT_EQ(in_ledger, 0u);
+}
+
+TEST_F(Reap, CountsWhatWasGoneAlreadyAsNothing)
+{
+    const Report report = run({object(1, Kind::container, "auto-removed")});
+    EXPECT_EQ(report.removed_in_all(), 0);
+    EXPECT_TRUE(report.clean());
+    EXPECT_EQ(in_ledger, 0u);
+}
+
+TEST_F(Reap, TriesAgainWhatTheEngineRefusesAtFirst)
+{
+    engine.has = {object(1, Kind::network, "n")};
+    engine.refusals["n"] = 2;
+    const Report report = run(engine.has);
+    EXPECT_TRUE(engine.has.empty());
+    EXPECT_TRUE(report.clean());
+}
+
+TEST_F(Reap, KeepsAStubbornObjectInTheLedgerAndRemovesTheOthers)
+{
+    engine.has = {object(1, Kind::container, "stubborn"), object(2, Kind::container, "other"), object(3, Kind::volume, "v")};
+    engine.refusals["stubborn"] = 1000;
+    const Report report = run(engine.has);
+    ASSERT_EQ(report.left.size(), 1u);
+    EXPECT_EQ(report.left[0].object.id, "stubborn");
+    EXPECT_EQ(report.left[0].error, "busy");
+    EXPECT_FALSE(report.clean());
+    EXPECT_EQ(engine.has.size(), 1u);
+    EXPECT_EQ(in_ledger, 1u);
+}
+
+TEST_F(Reap, RemovesWhatOnlyTheListingKnows)
+{
+    engine.has = {object(0, Kind::container, "late")};
+    const Report report = run({});
+    EXPECT_TRUE(engine.has.empty());
+    EXPECT_EQ(report.removed_in_all(), 1);
+    EXPECT_TRUE(report.clean());
+}
+
+TEST_F(Reap, IsNotProvenByListingsThatFailed)
+{
+    engine.unreachable_listings = 1000;
+    const Report report = run({});
+    EXPECT_FALSE(report.proven);
+    EXPECT_FALSE(report.clean());
+}
+
+TEST_F(Reap, IsProvenOnceTheEngineIsBack)
+{
+    engine.unreachable_listings = 3;
+    const Report report = run({});
+    EXPECT_TRUE(report.clean());
+}
+
+}  // namespace
