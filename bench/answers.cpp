@@ -117,6 +117,23 @@ std::string parameter(std::string_view query, std::string_view key)
     return {};
 }
 
+std::string unescaped(std::string_view text)
+{
+    std::string result;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        int code = 0;
+        if (text[i] == '%' &&
+            std::from_chars(text.data() + i + 1, text.data() + std::min(i + 3, text.size()), code, 16).ec ==
+                std::errc{}) {
+            result += static_cast<char>(code);
+            i += 2;
+        } else {
+            result += text[i];
+        }
+    }
+    return result;
+}
+
 /// The text of the flat object or the string at `"key":` in `json`, without looking at the nesting; else `otherwise`.
 std::string value_at(std::string_view json, std::string_view key, std::string_view otherwise)
 {
@@ -160,10 +177,16 @@ Answer uploaded(std::uint64_t bytes)
     return {answer("200 OK", R"({"bytes":)" + std::to_string(bytes) + "}\n")};
 }
 
+bool Event::wanted_by(std::string_view filter) const
+{
+    return filter.find("\"event\"") == std::string_view::npos ||
+           filter.find('"' + action + '"') != std::string_view::npos;
+}
+
 Answers::Answers(const std::string& record)
 {
-    for (const char* name :
-         {"version", "info", "container", "container-summary", "image", "images", "pull", "network", "exec", "event"})
+    for (const char* name : {"version", "info", "container", "container-summary", "image", "images", "pull", "changes",
+                             "network", "exec", "event"})
         texts_[name] = read(record + "/" + name + ".json");
     ping_head_ = "HTTP/1.1 200 OK\r\n" + std::string(common_head) +
                  "Builder-Version: 2\r\nCache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\n"
@@ -185,7 +208,7 @@ Answer Answers::to(const Request& request)
     if (path == "/events") {
         return {"HTTP/1.1 200 OK\r\n" + std::string(common_head) +
                     "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-                After::events};
+                After::events, unescaped(parameter(request.query, "filters"))};
     }
     if (request.method == "DELETE") return {answer("204 No Content", "")};
     return missing("page not found: ", path);
@@ -225,6 +248,7 @@ Answer Answers::containers(const Request& request, std::string_view rest)
                     "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
                 After::download};
     }
+    if (verb == "changes") return {answer("200 OK", text("changes"))};
     if (verb == "wait") return {answer("200 OK", "{\"StatusCode\":0}\n")};
     return {answer("204 No Content", "")};
 }
@@ -294,7 +318,8 @@ void Answers::note(std::string_view action, const Made& made)
 {
     std::string labels = made.labels.substr(1, made.labels.size() - 2);
     if (!labels.empty()) labels += ',';
-    events_ += text("event", {{"action", action}, {"id", made.id}, {"labels", labels}, {"name", made.name}});
+    events_.push_back({std::string(action),
+                       text("event", {{"action", action}, {"id", made.id}, {"labels", labels}, {"name", made.name}})});
 }
 
 /// The record `name` with each `$part$` in it filled in.

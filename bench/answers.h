@@ -26,6 +26,15 @@ enum class After {
 struct Answer {
     std::string bytes;
     After after = After::next;
+    std::string filter;  ///< of After::events: the query's filters, unescaped
+};
+
+struct Event {
+    std::string action;
+    std::string line;  ///< JSON
+
+    /// Whether one who asked with that filter is told. Only the filter by `event` is looked at.
+    bool wanted_by(std::string_view filter) const;
 };
 
 /// The answers of dockerd 28.5 (recorded), with ids, names and labels filled in. Every create succeeds and gets a new
@@ -39,8 +48,8 @@ public:
 
     Answer to(const Request& request);
 
-    /// The events since the last call, one JSON object a line; empty when nothing happened.
-    std::string take_events() { return std::exchange(events_, {}); }
+    /// What has happened since the last call.
+    std::vector<Event> take_events() { return std::exchange(events_, {}); }
 
 private:
     struct Made {
@@ -71,7 +80,7 @@ private:
     std::vector<Made> networks_;
     std::size_t first_ = 0;  ///< of the containers that are listed
     std::uint64_t execs_ = 0;
-    std::string events_;
+    std::vector<Event> events_;
 };
 
 /// True for the requests whose body is a stream that nobody keeps.

@@ -58,19 +58,29 @@ std::vector<Scenario> request_scenarios(const Options& options)
         return [each](const Target& target) { return drive(target, each); };
     };
     const std::string ping = request("GET", "/_ping");
+    const auto changes = [seconds = options.seconds](int connections) {  // berth forwards it as it is, both ways
+        return [=](const Target& target) {
+            const std::string get = request("GET", "/v1.51/containers/" + target.containers.at("echo") + "/changes");
+            return drive(target, {get, 200, connections, false, seconds, UINT64_MAX});
+        };
+    };
     const std::string list = request("GET", "/v1.51/containers/json?all=1");
     const std::string create = request("POST", "/v1.51/containers/create", create_body("check"));
     // HAProxy does not look into bodies: it knows a refused create by its name
     const std::string refused = request("POST", "/v1.51/containers/create?name=refused", create_body("check", true));
     const Aim pass{&Sample::cpu, 0.75};
+    const Aim judged{&Sample::cpu, 1.20};  // berth reads, judges and writes anew what HAProxy passes on unread
     const Aim anew{&Sample::cpu, 0.80};
     const double seconds = options.seconds;
     return {
         {"ping, 1 connection", pass, load(ping, 1)},
         {"ping, 10", pass, load(ping, 10)},
         {"ping, 50", pass, load(ping, 50)},
-        {"list 2 KiB, 10", pass, load(list, 10)},
-        {"create 2 KiB, 10", {&Sample::cpu, 1.20}, load(create, 10, 201, false, 4000)},
+        {"changes 2 KiB, 1", pass, changes(1)},
+        {"changes 2 KiB, 10", pass, changes(10)},
+        {"changes 2 KiB, 50", pass, changes(50)},
+        {"list 2 KiB, 10", judged, load(list, 10)},
+        {"create 2 KiB, 10", judged, load(create, 10, 201, false, 4000)},
         {"refused create, 10", {&Sample::cpu, 0.90}, load(refused, 10, 403), true},
         {"ping on a new connection, 1", anew, load(ping, 1, 200, true)},
         {"ping on a new connection, 10", anew, load(ping, 10, 200, true)},

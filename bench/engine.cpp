@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "bench/answers.h"
 #include "bench/chunks.h"
@@ -64,7 +63,7 @@ private:
     std::string block_ = chunked_block();
     Answers answers_;
     std::map<int, std::unique_ptr<Connection>> connections_;
-    std::set<int> listening_;  // connections that are told the events
+    std::map<int, std::string> listening_;  // connections that are told the events, and their filters
     std::array<char, 256 * 1024> buffer_;
 };
 
@@ -211,7 +210,7 @@ void Engine::reply(Connection& connection, Answer answer)
             answer.after == After::source ? stream_bytes_ : stream_bytes_ / chunked_payload * block_.size();
         connection.offset = 0;
     }
-    if (answer.after == After::events) listening_.insert(connection.fd);
+    if (answer.after == After::events) listening_[connection.fd] = answer.filter;
     const bool pours = answer.after == After::source || answer.after == After::download;
     send(connection, answer.bytes);
     if (pours) watch(connection, EPOLLIN | EPOLLOUT);
@@ -265,12 +264,13 @@ void Engine::pour(Connection& connection)
 
 void Engine::tell_events()
 {
-    const std::string lines = answers_.take_events();
-    if (lines.empty() || listening_.empty()) return;
-    std::array<char, 24> size{};
-    std::snprintf(size.data(), size.size(), "%zx\r\n", lines.size());
-    const std::string chunk = size.data() + lines + "\r\n";
-    for (const int fd : std::set<int>(listening_)) send(*connections_.at(fd), chunk);
+    for (const Event& event : answers_.take_events()) {
+        std::array<char, 24> size{};
+        std::snprintf(size.data(), size.size(), "%zx\r\n", event.line.size());
+        const std::string chunk = size.data() + event.line + "\r\n";
+        for (const auto& [fd, filter] : std::map(listening_))  // a copy: who is gone is dropped on the way
+            if (event.wanted_by(filter)) send(*connections_.at(fd), chunk);
+    }
 }
 
 void Engine::watch(Connection& connection, std::uint32_t events)

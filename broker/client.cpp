@@ -73,12 +73,16 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
     if (head.framing == Framing::length && head.length > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large", {}, {}, {}});
     BodyReader reader = co_await open_body(head);
     std::string text;
-    for (;;) {
-        deadline = Clock::now() + body_idle_limit;
-        const std::string_view piece = co_await reader.next();
-        if (piece.empty()) break;
-        if (text.size() + piece.size() > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large", {}, {}, {}});
-        text.append(piece);
+    try {
+        for (;;) {
+            deadline = Clock::now() + body_idle_limit;
+            const std::string_view piece = co_await reader.next();
+            if (piece.empty()) break;
+            if (text.size() + piece.size() > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large", {}, {}, {}});
+            text.append(piece);
+        }
+    } catch (const BadFraming&) {
+        co_return rules::bad_request("malformed chunked body");
     }
     deadline = Clock::time_point::max();
     body_unread_ = false;

@@ -290,6 +290,42 @@ Task<> Jobs::watch()
     }
 }
 
+void Jobs::forget_destroyed(std::string_view line)
+{
+    const Json event = Json::parse(line, nullptr, false);
+    if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
+    const Kind kind = rules::kind_of(event.value("Type", ""));
+    const std::string id = event["Actor"].value("ID", "");
+    if (kind == Kind::none || id.empty()) return;
+    for (const auto& [key, job] : jobs_) job->objects.destroyed(kind, id);
+}
+
+Task<> Jobs::follow_engine()
+{
+    EngineRequest request{.op = Op::system_events};
+    request.query.set("filters", R"({"event":["destroy"],"type":["container","network","volume"]})");
+    for (;;) {
+        try {
+            Upstream upstream = co_await services_.engine.send(request);
+            const ResponseHead head = co_await upstream.read_head();
+            BodyReader body(upstream.wire(), head);
+            std::string pending;
+            for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
+                pending.append(piece);
+                std::size_t start = 0;
+                for (std::size_t end = 0; (end = pending.find('\n', start)) != pending.npos; start = end + 1)
+                    forget_destroyed(std::string_view(pending).substr(start, end - start));
+                pending.erase(0, start);
+            }
+        } catch (const EngineFailure& failure) {
+            log::warn("the engine's events broke off", {{"error", failure.what()}});
+        } catch (const Gone& gone) {
+            log::warn("the engine's events broke off", {{"error", gone.what()}});
+        }
+        co_await pause(1s);
+    }
+}
+
 Json json_of(const Job& job)
 {
     Json objects = {{"container", 0}, {"network", 0}, {"volume", 0}, {"image", 0}};

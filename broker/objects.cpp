@@ -110,6 +110,18 @@ void Objects::forget(std::int64_t row)
     store_.enqueue([row](db::Ledger& ledger) { ledger.set_state(row, ObjectState::gone); });
 }
 
+void Objects::destroyed(Kind kind, const std::string& id)
+{
+    const db::Object* object = with_id(kind, id);
+    if (!object) return;
+    forget(object->row);
+    if (kind != Kind::container) return;
+    std::vector<std::int64_t> execs;
+    for (const auto& [row, entry] : rows_)
+        if (entry.object.kind == Kind::exec && entry.object.parent == id) execs.push_back(row);
+    for (const std::int64_t row : execs) forget(row);
+}
+
 const Objects::Entry* Objects::live_by_name(Kind kind, std::string_view name) const
 {
     const auto [first, last] = by_name_.equal_range(std::pair(kind, std::string(name)));

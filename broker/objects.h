@@ -36,6 +36,9 @@ public:
     /// As `gone`, without waiting for the ledger: a row that stays there longer only costs the reap a 404.
     void forget(std::int64_t row);
 
+    /// The engine has removed the object: its rows go, and those of a container's execs.
+    void destroyed(rules::Kind kind, const std::string& id);
+
     std::string_view key() const override { return key_; }
     rules::Result<rules::Named> container(std::string_view reference) const override;
     rules::Result<rules::Named> network(std::string_view reference) const override;

@@ -61,7 +61,8 @@ Task<> relay_answer(Call& call, Upstream& upstream)
     const Header extra_header{stat, path_stat};
     Client& client = call.client;
     if (head.framing == Framing::none || (head.framing == Framing::length && upstream.wire().buffered().size() == head.length)) {
-        const std::string_view body = upstream.wire().buffered();
+        // What stands behind an answer without a body is nobody's; it also keeps the connection from being used again.
+        const std::string_view body = head.framing == Framing::none ? std::string_view{} : upstream.wire().buffered();
         if (path_stat.empty())
             co_await client.reply(head.status, type, body);
         else
@@ -149,26 +150,32 @@ Task<> upload(Call& call, Upstream& upstream)
     BodyReader body = co_await call.client.open_body(call.head);
     const bool chunked = call.head.framing == Framing::chunked;
     call.client.wire().widen();
+    bool writing = false;  // else reading: which of the two failed
     try {
         for (;;) {
             call.client.deadline = Clock::now() + body_idle_limit;
             const std::string_view piece = co_await body.next();
             if (piece.empty()) break;
             call.client.deadline = Clock::time_point::max();  // the engine may take its time
+            writing = true;
             if (chunked) {
                 const std::string size = fmt::format("{:x}\r\n", piece.size());
                 co_await upstream.wire().write(size, piece, "\r\n");
             } else {
                 co_await upstream.wire().write(piece);
             }
+            writing = false;
         }
         call.client.deadline = Clock::time_point::max();
         call.client.body_was_read();
+        writing = true;
         if (chunked) co_await upstream.wire().write("0\r\n\r\n");
+    } catch (const BadFraming&) {
+        throw Refused{{400, "malformed chunked body", {}, {}, {}}};
     } catch (const Gone&) {
         call.client.deadline = Clock::time_point::max();
         // When the engine stopped reading, its answer says why; when the client is gone, nobody needs one.
-        if (!body.done() && call.client.wire().buffered().empty()) throw;
+        if (!writing) throw;
     }
 }
 

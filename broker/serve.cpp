@@ -75,6 +75,7 @@ private:
         co_await jobs_->restore();
         open_admin();
         asio::co_spawn(io_, jobs_->watch(), asio::detached);
+        asio::co_spawn(io_, jobs_->follow_engine(), asio::detached);
         log::info("serving", {{"version", program_version}, {"engine", config_.engine}, {"engine_version", engine_.server_version()},
                               {"api", rules::to_string(engine_.versions().newest)}, {"admin", admin_path().string()}});
         for (;;) {

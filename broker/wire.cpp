@@ -172,7 +172,7 @@ Task<std::string_view> BodyReader::next()
         const std::string_view input = wire_.buffered();
         if (framing_ == Framing::chunked) {
             const ChunkReader::Step step = chunks_.step(input);
-            if (step.broken) throw Gone("broken chunked framing");
+            if (step.broken) throw BadFraming("broken chunked framing");
             done_ = step.done;
             if (!step.payload.empty()) {
                 // The framing before the payload may stay in the buffer until the next call: nothing moves until then.

@@ -55,13 +55,18 @@ private:
     std::size_t end_ = 0;
 };
 
+/// What the peer sent as chunks is none. It may still be told.
+struct BadFraming : Gone {
+    using Gone::Gone;
+};
+
 /// Reads the body behind a head, piece by piece, whatever its framing.
 class BodyReader {
 public:
     BodyReader(Wire& wire, const Head& head);
 
-    /// The next piece, valid until the following call; empty at the end. Throws Gone when the peer closes too early or breaks the
-    /// framing.
+    /// The next piece, valid until the following call; empty at the end. Throws Gone when the peer closes too early, BadFraming when
+    /// it breaks the framing.
     Task<std::string_view> next();
 
     bool done() const { return done_; }

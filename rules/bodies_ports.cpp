@@ -11,7 +11,6 @@ namespace {
 struct Ports {
     int first = 0;
     int last = 0;
-    std::string protocol;
 
     int count() const { return last - first + 1; }
 };
@@ -39,7 +38,7 @@ std::optional<Ports> parse_ports(std::string_view text)
     if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") return std::nullopt;
     const auto range = parse_range(text.substr(0, slash));
     if (!range || range->first == 0) return std::nullopt;
-    return Ports{range->first, range->second, std::string(protocol)};
+    return Ports{range->first, range->second};
 }
 
 bool publishes_all(const Json& host)
@@ -89,16 +88,14 @@ void rewrite_ports(Json& body, const std::string& gateway)
         if (bindings.empty()) bindings.push_back({{"HostPort", ""}});
         for (Json& binding : bindings) binding["HostIp"] = address;
     }
-    // PublishAllPorts alone would bind to every address of the host; what is bound already, it leaves alone.
+    // The engine would bind the ports of PublishAllPorts to every address of the host: each is named here instead.
     if (publishes_all(host))
         for (const auto& [key, nothing] : section(body, "ExposedPorts").items()) {
-            const Ports ports = parse_ports(key).value_or(Ports{1, 0, {}});
-            for (int port = ports.first; port <= ports.last; ++port) {
-                const std::string single = std::to_string(port) + "/" + ports.protocol;
-                if (!published.contains(single) && !published.contains(std::to_string(port)))
-                    published[single] = Json::array({{{"HostIp", address}, {"HostPort", ""}}});
-            }
+            const std::optional<Ports> ports = parse_ports(key);
+            if (!ports || ports->count() != 1) continue;  // the engine publishes no ranges
+            if (!published.contains(key)) published[key] = Json::array({{{"HostIp", address}, {"HostPort", ""}}});
         }
+    host.erase("PublishAllPorts");
     host["PortBindings"] = std::move(published);
 }
 

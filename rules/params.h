@@ -6,10 +6,11 @@
 
 namespace rules {
 
-/// `query` as it may go on: denied, dropped and forced parameters gone, empty ones too, booleans `1` or `0`, integers canonical.
+/// `query` as it may go on: denied, dropped and forced parameters gone, empty ones too, booleans `1` or `0`, integers
+/// canonical.
 ///
-/// 400 for a repeated parameter that is not a list and for an ill-typed value; 403 for denied ones (rule `closed-parameter`) and for
-/// unknown ones with a value (rule `unknown-parameter`).
+/// 400 for a repeated parameter that is not a list and for an ill-typed value; 403 for denied ones (rule
+/// `closed-parameter`) and for unknown ones with a value (rule `unknown-parameter`).
 Result<Query> dispose(const Endpoint& row, const Query& query);
 
 }  // namespace rules

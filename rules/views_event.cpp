@@ -137,9 +137,8 @@ std::optional<Json> view_event(Json event, const Filters& filters, const Lookup&
 {
     Json* actor = at(event, "Actor");
     if (!actor || !actor->is_object()) return std::nullopt;
-    static const Json nothing = Json::object();
     Json* attributes = at(*actor, "Attributes");
-    if (!attributes || !attributes->is_object()) attributes = &((*actor)["Attributes"] = nothing);
+    if (!attributes || !attributes->is_object()) attributes = &((*actor)["Attributes"] = Json::object());
 
     const std::string type = text_or_empty(event, "Type");
     const bool is_own = type == "container" ? view_container_event(*actor, *attributes, job)

@@ -108,6 +108,14 @@ bool passes(const Json& network, const Filters& filters)
            filters.labels_match(labels ? *labels : Json::object());
 }
 
+/// The id of a network that the list lacks: a `dangling` filter may have left out a `bridge` that is made.
+std::string shown_id(std::string_view name, const Lookup& job)
+{
+    if (name == "bridge")
+        if (const Result<Named> made = job.network(name)) return made->id;
+    return builtin_id(name, job.key());
+}
+
 /// `reference` is `id` in full, or as the 12 digits or more that clients print.
 bool names_id(std::string_view reference, std::string_view id)
 {
@@ -153,8 +161,7 @@ Result<Json> view_networks(Json list, const Filters& filters, const Lookup& job,
     }
     for (const std::string_view name : builtin_names) {
         if (name == "bridge" && has_bridge) continue;
-        const Result<Named> made = name == "bridge" ? job.network(name) : Result<Named>(tl::unexpected(Error{}));
-        networks.push_back(synthesised(name, made ? made->id : builtin_id(name, job.key())));
+        networks.push_back(synthesised(name, shown_id(name, job)));
     }
     std::erase_if(networks, [&](const Json& network) { return !passes(network, filters); });
     return Json(std::move(networks));

@@ -90,12 +90,38 @@ bool may_have_anonymous_volumes(const Json& body, const Json& config)
     return filled(*host, "Mounts") || filled(*host, "Binds");
 }
 
-/// Removes the rows of a container that no longer exists, and of its execs.
-void forget_container(Objects& objects, const std::string& id)
+/// On a rename the aliases of the old name must go and those of the new one come: an endpoint's aliases are fixed when it is made,
+/// so the container is connected anew to each network of the job.
+Task<> refresh_aliases(Call& call, const std::string& old_name, const std::string& new_name)
 {
-    for (const db::Object& each : objects.all(Kind::exec))
-        if (each.parent == id) objects.forget(each.row);
-    if (const db::Object* container = objects.with_id(Kind::container, id)) objects.forget(container->row);
+    EngineRequest inspect{.op = Op::container_inspect};
+    inspect.id = call.target.id;
+    const Answer answer = co_await call.services.engine.call(inspect);
+    if (!answer.ok()) co_return;
+    const Json container = answer.json();
+    const Json::json_pointer at("/NetworkSettings/Networks");
+    if (!container.contains(at) || !container.at(at).is_object()) co_return;
+    for (const auto& [key, endpoint] : container.at(at).items()) {
+        const Named* network = call.job.objects.by_id(Kind::network, endpoint.value("NetworkID", ""));
+        if (!network) continue;
+        EngineRequest leave{.op = Op::network_disconnect};
+        leave.id = network->id;
+        leave.body = Json{{"Container", call.target.id}, {"Force", true}};
+        co_await call.services.engine.call(leave);
+
+        Json aliases = Json::array({new_name});
+        if (const auto given = endpoint.find("Aliases"); given != endpoint.end() && given->is_array())
+            for (const Json& alias : *given)
+                if (alias.is_string() && alias != old_name && alias != new_name && !call.target.id.starts_with(alias.get<std::string>())) aliases.push_back(alias);
+        Json config = {{"Aliases", aliases}};
+        for (const char* kept : {"Links", "IPAMConfig", "DriverOpts"})
+            if (const auto given = endpoint.find(kept); given != endpoint.end() && !given->is_null()) config[kept] = *given;
+        EngineRequest join{.op = Op::network_connect};
+        join.id = network->id;
+        join.body = Json{{"Container", call.target.id}, {"EndpointConfig", config}};
+        const Answer joined = co_await call.services.engine.call(join);
+        if (!joined.ok()) throw Refused{error_of(call, joined)};
+    }
 }
 
 }  // namespace
@@ -211,40 +237,6 @@ Task<> update_container(Call& call)
     co_await call.client.reply(answer.status, "application/json", shown(call, answer.body));
 }
 
-/// On a rename the aliases of the old name must go and those of the new one come: an endpoint's aliases are fixed when it is made,
-/// so the container is connected anew to each network of the job.
-static Task<> refresh_aliases(Call& call, const std::string& old_name, const std::string& new_name)
-{
-    EngineRequest inspect{.op = Op::container_inspect};
-    inspect.id = call.target.id;
-    const Answer answer = co_await call.services.engine.call(inspect);
-    if (!answer.ok()) co_return;
-    const Json container = answer.json();
-    const Json::json_pointer at("/NetworkSettings/Networks");
-    if (!container.contains(at) || !container.at(at).is_object()) co_return;
-    for (const auto& [key, endpoint] : container.at(at).items()) {
-        const Named* network = call.job.objects.by_id(Kind::network, endpoint.value("NetworkID", ""));
-        if (!network) continue;
-        EngineRequest leave{.op = Op::network_disconnect};
-        leave.id = network->id;
-        leave.body = Json{{"Container", call.target.id}, {"Force", true}};
-        co_await call.services.engine.call(leave);
-
-        Json aliases = Json::array({new_name});
-        if (const auto given = endpoint.find("Aliases"); given != endpoint.end() && given->is_array())
-            for (const Json& alias : *given)
-                if (alias.is_string() && alias != old_name && alias != new_name && !call.target.id.starts_with(alias.get<std::string>())) aliases.push_back(alias);
-        Json config = {{"Aliases", aliases}};
-        for (const char* kept : {"Links", "IPAMConfig", "DriverOpts"})
-            if (const auto given = endpoint.find(kept); given != endpoint.end() && !given->is_null()) config[kept] = *given;
-        EngineRequest join{.op = Op::network_connect};
-        join.id = network->id;
-        join.body = Json{{"Container", call.target.id}, {"EndpointConfig", config}};
-        const Answer joined = co_await call.services.engine.call(join);
-        if (!joined.ok()) throw Refused{error_of(call, joined)};
-    }
-}
-
 Task<> rename_container(Call& call)
 {
     Job& job = call.job;
@@ -275,7 +267,7 @@ Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool forc
     if (volumes) request.query.set("v", "1");
     Answer answer = co_await call.services.engine.call(request);
     if (answer.ok() || answer.status == 404) {
-        forget_container(call.job.objects, id);
+        call.job.objects.destroyed(Kind::container, id);
         // With v=1 the engine removed the volumes that were anonymous in it; one that another container uses is still there.
         if (volumes)
             for (const db::Object& volume : call.job.objects.all(Kind::volume)) {

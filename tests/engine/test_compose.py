@@ -126,7 +126,7 @@ class Compose(EngineCase):
             others, host = self.lists(self.two), self.engine.snapshot()
             third.ok("system", "prune", "-af", "--volumes")
             self.assertEqual(third.ok("ps", "-aq"), "")
-            self.assertEqual(third.ok("images", "-aq"), "")
+            self.assertEqual(third.ok("images", "-q"), "")
             self.assertEqual(self.lists(self.two), others)
             now = self.engine.snapshot()
             gone = {what: {each for each in host[what] - now[what] if third.key not in each} for what in host}

@@ -1,5 +1,7 @@
 """A job has no way to the host itself, and reads why."""
 
+import json
+
 from harness import EngineCase
 from tools import tar_of
 
@@ -11,14 +13,11 @@ class Refusals(EngineCase):
             (("-v", "/:/host"), "HostConfig.Binds"),
             (("-v", "/etc:/host-etc:ro"), "HostConfig.Binds"),
             (("--mount", "type=bind,source=/etc,target=/host-etc"), "HostConfig.Mounts"),
-            (("-v", "/var/run/docker.sock:/var/run/docker.sock"), "HostConfig.Binds"),
             (("--network", "host"), "HostConfig.NetworkMode"),
             (("--pid", "host"), "HostConfig.PidMode"),
             (("--ipc", "host"), "HostConfig.IpcMode"),
             (("--uts", "host"), "HostConfig.UTSMode"),
-            (("--userns", "host"), "HostConfig.UsernsMode"),
             (("--cgroupns", "host"), "HostConfig.CgroupnsMode"),
-            (("--cgroup-parent", "/"), "HostConfig.CgroupParent"),
             (("--cap-add", "SYS_ADMIN"), "HostConfig.CapAdd"),
             (("--cap-add", "ALL"), "HostConfig.CapAdd"),
             (("--device", "/dev/kmsg"), "HostConfig.Devices"),
@@ -27,11 +26,9 @@ class Refusals(EngineCase):
             (("--security-opt", "apparmor=unconfined"), "HostConfig.SecurityOpt"),
             (("--security-opt", "systempaths=unconfined"), "HostConfig."),
             (("--runtime", "other"), "HostConfig.Runtime"),
-            (("--sysctl", "kernel.panic=1"), "HostConfig.Sysctls"),
             (("--oom-score-adj", "-500"), "HostConfig.OomScoreAdj"),
             (("--volume-driver", "other"), "HostConfig.VolumeDriver"),
             (("--log-driver", "syslog"), "HostConfig.LogConfig"),
-            (("-l", "berth.job=other"), "Labels"),
         )
         for flags, field in cases:
             with self.subTest(" ".join(flags)):
@@ -39,6 +36,29 @@ class Refusals(EngineCase):
                 self.refused(result, "berth: ", field, "is refused by rule", code=125)
         self.assertEqual(self.job.ok("ps", "-aq"), "")
         self.assertGreaterEqual(self.job.show()["refusals"], len(cases))
+
+    def test_a_sysctl_of_the_whole_machine_is_refused(self):
+        body = {"Image": self.job.image, "HostConfig": {"Sysctls": {"kernel.panic": "1"}}}  # the CLI refuses it by itself
+        status, content = self.job.api.call("POST", "/containers/create", body)
+        self.assertEqual(status, 403, content)
+        self.assertIn("HostConfig.Sysctls", content["message"])
+
+    def test_what_is_berths_to_say_is_said_by_berth(self):
+        identity = self.job.ok("create", "--userns", "host", "--cgroup-parent", "/", "-l", "berth.job=other", "-l", "colour=red", self.job.image)
+        facts = json.loads(self.engine.docker.ok("inspect", identity))[0]
+        self.assertEqual((facts["HostConfig"]["UsernsMode"], facts["HostConfig"]["CgroupParent"]), ("", ""))
+        self.assertEqual((facts["Config"]["Labels"]["berth.job"], facts["Config"]["Labels"]["colour"]), (self.job.id, "red"))
+        self.job.ok("rm", identity)
+
+    def test_the_docker_socket_in_a_container_is_the_jobs_own_door(self):
+        out = self.job.ok("run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", self.job.image, "stat", "-c", "%F", "/var/run/docker.sock")
+        self.assertEqual(out, "socket")
+        identity = self.job.ok("create", "-v", "/var/run/docker.sock:/var/run/docker.sock", self.job.image)
+        sources = [each["Source"] for each in json.loads(self.engine.docker.ok("inspect", identity))[0]["Mounts"]]
+        self.assertEqual(len(sources), 1)
+        self.assertIn(self.job.key, sources[0])
+        self.assertNotIn(self.job.key, self.job.ok("inspect", identity))
+        self.job.ok("rm", identity)
 
     def test_a_volume_of_a_host_folder_is_refused(self):
         self.refused(self.job.docker("volume", "create", "--opt", "type=none", "--opt", "o=bind", "--opt", "device=/etc", "etc"),

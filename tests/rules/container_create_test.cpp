@@ -470,14 +470,15 @@ TEST(ContainerCreate, MovesWhatOlderClientsSayOfTheNetworkIntoTheEndpoint)
 
 TEST(ContainerCreate, BindsPublishedPortsToTheJobsAddressAlone)
 {
-    const Json body =
-        sent(R"({"Image":"alpine","ExposedPorts":{"80/tcp":{},"90-91/udp":{}},"HostConfig":{"NetworkMode":"back",
+    const Json body = sent(
+        R"({"Image":"alpine","ExposedPorts":{"80/tcp":{},"90/udp":{},"91-92/udp":{}},"HostConfig":{"NetworkMode":"back",
         "PublishAllPorts":true,"PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"},{"HostPort":"9000-9010"}],
         "22":[],"23/tcp":null}}})");
     EXPECT_EQ(body["HostConfig"]["PortBindings"], Json::parse(R"({
         "80/tcp":[{"HostIp":"172.30.1.1","HostPort":"8080"},{"HostIp":"172.30.1.1","HostPort":"9000-9010"}],
         "22":[{"HostIp":"172.30.1.1","HostPort":""}], "23/tcp":[{"HostIp":"172.30.1.1","HostPort":""}],
-        "90/udp":[{"HostIp":"172.30.1.1","HostPort":""}], "91/udp":[{"HostIp":"172.30.1.1","HostPort":""}]})"));
+        "90/udp":[{"HostIp":"172.30.1.1","HostPort":""}]})"));
+    EXPECT_FALSE(body["HostConfig"].contains("PublishAllPorts")) << "the engine would add ports on every address";
 
     const Json nobody =
         rewrite_container_create(admit(Json::parse(with_host(R"({"NetworkMode":"back","PortBindings":{"80/tcp":[]}})")),
@@ -609,7 +610,7 @@ TEST(ContainerCreate, SendsADockerRunOn)
         "PortBindings":{"80/tcp":[{"HostIp":"172.30.1.1","HostPort":"8080"}]},
         "RestartPolicy":{"Name":"no","MaximumRetryCount":0},"AutoRemove":false,"VolumeDriver":"","ConsoleSize":[0,0],
         "CgroupnsMode":"private","Dns":[],"DnsOptions":[],"DnsSearch":[],"IpcMode":"private","OomScoreAdj":0,"PidMode":"",
-        "PublishAllPorts":false,"ReadonlyRootfs":false,"UTSMode":"","ShmSize":0,"Isolation":"","CpuShares":0,"Memory":0,
+        "ReadonlyRootfs":false,"UTSMode":"","ShmSize":0,"Isolation":"","CpuShares":0,"Memory":0,
         "NanoCpus":0,"BlkioWeight":0,"CpuPeriod":0,"CpuQuota":0,"CpusetCpus":"","CpusetMems":"","MemoryReservation":0,
         "MemorySwap":0,"MemorySwappiness":-1,"PidsLimit":0,"Ulimits":[]},
         "NetworkingConfig":{"EndpointsConfig":{")" +

@@ -160,27 +160,29 @@ TEST_P(Regex, IsFoundAsGoFindsIt)
 
 INSTANTIATE_TEST_SUITE_P(
     Patterns, Regex,
-    testing::Values(
-        Found{"", "", true}, Found{"", "x", true}, Found{"b", "abc", true}, Found{"d", "abc", false},
-        Found{"^b", "abc", false}, Found{"^a", "abc", true}, Found{"c$", "abc", true}, Found{"b$", "abc", false},
-        Found{"^abc$", "abc", true}, Found{"^$", "", true}, Found{"^$", "a", false}, Found{"a.c", "xabcx", true},
-        Found{"a.c", "a\nc", false}, Found{"a\\.c", "abc", false}, Found{"a\\.c", "a.c", true},
-        Found{"ab*c", "ac", true}, Found{"ab+c", "ac", false}, Found{"ab+c", "abbbc", true},
-        Found{"ab?c", "abbc", false}, Found{"a(b|cd)e", "acde", true}, Found{"a(b|cd)e", "acd", false},
-        Found{"(|a)b", "b", true}, Found{"^(a|b)*$", "abba", true}, Found{"^(a|b)*$", "abca", false},
-        Found{"^(a*)*$", "aaa", true}, Found{"^(a*)+$", "", true}, Found{"^(?:ab)+$", "abab", true},
-        Found{"a|b|", "zzz", true}, Found{"[a-c]+$", "xyzabc", true}, Found{"^[^a-c]$", "b", false},
-        Found{"^[^a-c]$", "d", true}, Found{"[]]", "]", true}, Found{"[a-]", "-", true}, Found{"^[\\d]+$", "123", true},
-        Found{"^\\w+$", "a_1", true}, Found{"^\\w+$", "a-1", false}, Found{"\\s", "a b", true},
-        Found{"^\\D$", "1", false}, Found{"^a*?b$", "aab", true}, Found{"x{a", "x{a", true}, Found{"x{}", "x{}", true},
-        Found{"^/?web-[0-9]+$", "/web-12", true}, Found{"a\\/b", "a/b", true}, Found{"(a|b)(c|d)$", "zbd", true},
-        // Malformed, or beyond what is offered.
-        Found{"(", "(", std::nullopt}, Found{")", ")", std::nullopt}, Found{"a)", "a", std::nullopt},
-        Found{"[", "[", std::nullopt}, Found{"[a", "a", std::nullopt}, Found{"[b-a]", "a", std::nullopt},
-        Found{"*", "*", std::nullopt}, Found{"a**", "a", std::nullopt}, Found{"a{2}", "aa", std::nullopt},
-        Found{"(?i)a", "A", std::nullopt}, Found{"\\", "\\", std::nullopt}, Found{"\\b", "b", std::nullopt},
-        Found{"(?P<n>a)", "a", std::nullopt}, Found{"[[:alpha:]]", "a", std::nullopt}, Found{"(a", "a", std::nullopt},
-        Found{"+a", "a", std::nullopt}, Found{"[]", "]", std::nullopt}, Found{"[\\d-z]", "x", true}));
+    testing::Values(Found{"", "", true}, Found{"", "x", true}, Found{"b", "abc", true}, Found{"d", "abc", false},
+                    Found{"^b", "abc", false}, Found{"^a", "abc", true}, Found{"c$", "abc", true},
+                    Found{"b$", "abc", false}, Found{"^abc$", "abc", true}, Found{"^$", "", true},
+                    Found{"^$", "a", false}, Found{"a.c", "xabcx", true}, Found{"a.c", "a\nc", false},
+                    Found{"a\\.c", "abc", false}, Found{"a\\.c", "a.c", true}, Found{"ab*c", "ac", true},
+                    Found{"ab+c", "ac", false}, Found{"ab+c", "abbbc", true}, Found{"ab?c", "abbc", false},
+                    Found{"a(b|cd)e", "acde", true}, Found{"a(b|cd)e", "acd", false}, Found{"(|a)b", "b", true},
+                    Found{"^(a|b)*$", "abba", true}, Found{"^(a|b)*$", "abca", false}, Found{"^(a*)*$", "aaa", true},
+                    Found{"^(a*)+$", "", true}, Found{"^(?:ab)+$", "abab", true}, Found{"a|b|", "zzz", true},
+                    Found{"[a-c]+$", "xyzabc", true}, Found{"^[^a-c]$", "b", false}, Found{"^[^a-c]$", "d", true},
+                    Found{"[]]", "]", true}, Found{"[a-]", "-", true}, Found{"^[\\d]+$", "123", true},
+                    Found{"^\\w+$", "a_1", true}, Found{"^\\w+$", "a-1", false}, Found{"\\s", "a b", true},
+                    Found{"^\\D$", "1", false}, Found{"^a*?b$", "aab", true}, Found{"x{a", "x{a", true},
+                    Found{"x{}", "x{}", true}, Found{"^/?web-[0-9]+$", "/web-12", true}, Found{"a\\/b", "a/b", true},
+                    Found{"(a|b)(c|d)$", "zbd", true},
+                    // Malformed, or beyond what is offered.
+                    Found{"(", "(", std::nullopt}, Found{")", ")", std::nullopt}, Found{"a)", "a", std::nullopt},
+                    Found{"[", "[", std::nullopt}, Found{"[a", "a", std::nullopt}, Found{"[b-a]", "a", std::nullopt},
+                    Found{"*", "*", std::nullopt}, Found{"a**", "a", std::nullopt}, Found{"a{2}", "aa", std::nullopt},
+                    Found{"(?i)a", "A", std::nullopt}, Found{"\\", "\\", std::nullopt}, Found{"\\b", "b", std::nullopt},
+                    Found{"(?P<n>a)", "a", std::nullopt}, Found{"[[:alpha:]]", "a", std::nullopt},
+                    Found{"(a", "a", std::nullopt}, Found{"+a", "a", std::nullopt}, Found{"[]", "]", std::nullopt},
+                    Found{"[\\d-z]", "x", false}, Found{"[\\d-z]", "-", true}));
 
 TEST(Regex, TakesPatternsUpTo256Bytes)
 {
@@ -238,7 +240,7 @@ private:
 TEST(Regex, AgreesWithTheStandardLibraryOnRandomPatterns)
 {
     Generator generator;
-    for (int round = 0; round < 1000; ++round) {
+    for (int round = 0; round < 300; ++round) {
         std::string pattern = generator.pattern(2);
         if (generator.pick(3) == 0) pattern.insert(0, "^");
         if (generator.pick(3) == 0) pattern += "$";

@@ -62,10 +62,6 @@ TEST_P(ContainerView, HostPathsAreThoseOfADockerOfTheJobsOwn)
     EXPECT_TRUE(view.at("NetworkSettings").at("SandboxKey").get<std::string>().starts_with("/var/run/docker/netns/"));
     EXPECT_EQ(view.at("State").at("Pid"), 1);
     EXPECT_EQ(inspect("none").at("State").at("Pid"), 0);
-    EXPECT_EQ(inspect("none").at("LogPath"),
-              data.at("inspect_none").at("LogPath") == ""
-                  ? ""
-                  : "/var/lib/docker/containers/" + sample.none + "/" + sample.none + "-json.log");
 }
 
 TEST_P(ContainerView, MountsNameTheJobsVolumes)

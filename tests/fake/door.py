@@ -1,0 +1,314 @@
+"""berth between a fake engine and raw clients, and the base of the tests that use them."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from fake_engine import FakeEngine
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("BERTH_BIN") or ROOT / "build/dev/berth")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def wait_for(condition, limit=5.0, what="it"):
+    """The first true value of `condition()`; AssertionError after `limit` seconds."""
+    end = time.monotonic() + limit
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"waited {limit} s for {what}"
+        time.sleep(0.005)
+
+
+def request(method, target, body=None, *headers, content_type="application/json"):
+    """The bytes of a request. `body`: bytes, something for JSON, or None."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: x", *headers]
+    data = b""
+    if body is not None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(data)}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
+
+
+def chunked(*pieces):
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
+
+
+class Broken(Exception):
+    """The answer ended before its framing said so, or was no HTTP."""
+
+
+class Reply:
+    def __init__(self, status, headers, head):
+        self.status = status
+        self.headers = headers
+        self.head = head
+        self.body = b""
+
+    def json(self):
+        return json.loads(self.body)
+
+    def message(self):
+        """The text of a refusal in Docker's form."""
+        value = self.json()
+        assert list(value) == ["message"] and value["message"], f"not a refusal in Docker's form: {self.body!r}"
+        return value["message"]
+
+    def __repr__(self):
+        return f"<{self.status} {self.headers} {self.body[:200]!r}>"
+
+
+class Client:
+    """A raw connection to a door. Reads strictly: what is not exactly one framed answer is Broken."""
+
+    def __init__(self, path, timeout=20):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(timeout)
+        self.sock.connect(str(path))
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.sock.close()
+
+    def send(self, data):
+        """Returns self. A peer that has closed is noticed by reading."""
+        try:
+            self.sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return self
+
+    def half_close(self):
+        self.sock.shutdown(socket.SHUT_WR)
+        return self
+
+    def fill(self):
+        try:
+            data = self.sock.recv(1 << 18)
+        except ConnectionResetError:
+            data = b""
+        self.buffer += data
+        return bool(data)
+
+    def closed(self):
+        """True when berth closes without another byte."""
+        return not self.buffer and not self.fill()
+
+    def rest(self):
+        """All bytes until berth closes."""
+        while self.fill():
+            pass
+        data, self.buffer = self.buffer, b""
+        return data
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            if not self.fill():
+                raise Broken(f"within a line: {self.buffer!r}")
+        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        return line
+
+    def take(self, size):
+        while len(self.buffer) < size:
+            if not self.fill():
+                raise Broken("within a body")
+        data, self.buffer = self.buffer[:size], self.buffer[size:]
+        return data
+
+    def head(self):
+        """The next head; its `body` is yet to be read."""
+        while b"\r\n\r\n" not in self.buffer:
+            if not self.fill():
+                raise Broken(f"within a head: {self.buffer!r}")
+        head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
+        lines = head.decode().split("\r\n")
+        match = re.fullmatch(r"HTTP/1\.1 ([1-5][0-9]{2}) [A-Za-z ]+", lines[0])
+        if not match:
+            raise Broken(f"no status line: {lines[0]!r}")
+        headers = {}
+        for line in lines[1:]:
+            name, colon, value = line.partition(": ")
+            if not colon or name.lower() in headers:
+                raise Broken(f"a malformed or repeated header: {line!r}")
+            headers[name.lower()] = value
+        return Reply(int(match[1]), headers, head)
+
+    def chunk(self):
+        """The next chunk of a chunked answer; empty at its end."""
+        size = int(self.line(), 16)
+        data = self.take(size)
+        if self.line() != b"":
+            raise Broken("no CRLF behind a chunk")
+        return data
+
+    def reply(self, to_head=False):
+        """The next answer, whole."""
+        reply = self.head()
+        headers = reply.headers
+        if to_head or reply.status < 200 or reply.status in (204, 304):
+            return reply
+        if "transfer-encoding" in headers:
+            while piece := self.chunk():
+                reply.body += piece
+        elif "content-length" in headers:
+            reply.body = self.take(int(headers["content-length"]))
+        else:
+            reply.body = self.rest()
+        return reply
+
+    def call(self, method, target, body=None, *headers, **options):
+        return self.send(request(method, target, body, *headers, **options)).reply(method == "HEAD")
+
+
+class Berth:
+    """The binary, serving a fake engine, with one open job."""
+
+    def __init__(self):
+        if not BINARY.exists():
+            raise unittest.SkipTest(f"{BINARY} is not built; BERTH_BIN names another one")
+        self.folder = Path(tempfile.mkdtemp(prefix="berth-fake-"))
+        self.engine = FakeEngine(self.folder / "engine.sock")
+        self.log = self.folder / "log"
+        self.admin = self.folder / "run/admin.sock"
+        self.jobs = 0
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([BINARY, "serve", "--engine", f"unix://{self.engine.path}", "--state-dir", self.folder / "state",
+                                             "--runtime-dir", self.folder / "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(lambda: self.process.poll() is not None or self.admin.exists(), 20, "berth's admin socket")
+        assert self.process.poll() is None, f"berth serve exited {self.process.returncode}:\n{self.log_tail()}"
+
+    def log_tail(self):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+    def cli(self, *args):
+        return subprocess.run([BINARY, "--admin", self.admin, *args], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    def open_job(self):
+        """A new job's facts: id, key, door."""
+        self.jobs += 1
+        made = self.cli("job", "open", f"job{self.jobs}", "--json")
+        assert made.returncode == 0, made.stderr
+        return json.loads(made.stdout)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def cpu(self):
+        """Seconds of CPU time so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory_peak(self):
+        """MiB."""
+        return int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())[1]) / 1024
+
+    def stop(self):
+        """Stops everything; the exit status of a clean stop."""
+        self.process.terminate()
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+        finally:
+            self.engine.stop()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FakeCase(unittest.TestCase):
+    """One berth, engine and job a class. After each test berth must live, hold no more than before, and have sent only its own bytes."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.berth = Berth()
+        cls.addClassCleanup(cls.end)
+        cls.engine = cls.berth.engine
+        cls.job = cls.berth.open_job()
+        cls.key, cls.door = cls.job["key"], cls.job["door"]
+        with cls.client() as client:
+            assert client.call("POST", "/images/create?fromImage=busybox&tag=latest").status == 200
+            made = client.call("POST", "/containers/create?name=base", {"Image": "busybox"})
+            assert made.status == 201, made
+            cls.container = made.json()["Id"]
+        time.sleep(0.1)  # berth closes what has just ended
+        cls.base = cls.berth.descriptors() - cls.engine.open_connections()
+
+    @classmethod
+    def end(cls):
+        status = cls.berth.stop()
+        assert status == 0, f"berth serve exited {status}"
+
+    @classmethod
+    def client(cls, timeout=20):
+        return Client(cls.door, timeout)
+
+    def setUp(self):
+        self.mark = self.engine.mark()
+        self.addCleanup(self.check_after)
+
+    def check_after(self):
+        self.engine.clear()
+        self.assertIsNone(self.berth.process.poll(), f"berth has ended:\n{self.berth.log_tail()}")
+        self.assertEqual(self.engine.violations, [], "bytes that are not berth's own")
+        self.settled()
+        with self.client() as client:
+            self.assertEqual(client.call("GET", "/_ping").status, 200)
+
+    def leak(self):
+        """Descriptors that belong neither to the idle berth nor to a connection with the engine."""
+        return self.berth.descriptors() - self.engine.open_connections() - self.base
+
+    def settled(self, limit=6):
+        """berth has closed all that ended."""
+        try:
+            wait_for(lambda: self.leak() <= 0, limit)
+        except AssertionError:
+            self.fail(f"{self.leak()} descriptors of berth are left open")
+
+    def sent(self, method=None, pattern=""):
+        """What this test made berth send to the engine."""
+        return self.engine.since(self.mark, method, pattern)
+
+    def call(self, method, target, body=None, *headers, **options):
+        """One request on a connection of its own."""
+        with self.client() as client:
+            return client.call(method, target, body, *headers, **options)
+
+
+def in_background(function, *args):
+    """Runs `function` in a thread; the returned function waits for it and gives its result or raises what it raised."""
+    outcome = {}
+
+    def run():
+        try:
+            outcome["value"] = function(*args)
+        except BaseException as error:  # handed to whoever waits
+            outcome["error"] = error
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def result(timeout=60):
+        thread.join(timeout)
+        assert not thread.is_alive(), "still at it"
+        if "error" in outcome:
+            raise outcome["error"]
+        return outcome.get("value")
+
+    return result
