@@ -26,7 +26,7 @@ enum class After {
 struct Answer {
     std::string bytes;
     After after = After::next;
-    std::string filter;  ///< of After::events: the query's filters, unescaped
+    std::string filter = {};  ///< of After::events: the query's filters, unescaped
 };
 
 struct Event {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ struct Options {
     double seconds = 1;
     std::uint64_t bytes = std::uint64_t{1} << 30;
     double slack = 0.25;
+    int idle = 1000;   ///< idle connections whose memory is measured
     std::string only;  ///< scenarios whose name contains this
     std::vector<Target> targets;
 };
@@ -149,7 +151,7 @@ int compare(Options options)
     for (std::size_t i = 0; i < memories.size(); ++i) {
         memories[i].idle = memory(options.targets[i], "VmRSS");
         prepare(options.targets[i]);
-        if (options.targets[i].pid != 0) memories[i].connections = idle_memory(options.targets[i], 1000);
+        if (options.targets[i].pid != 0) memories[i].connections = idle_memory(options.targets[i], options.idle);
         forget_peak(options.targets[i]);
     }
     const std::vector<Row> requests = measure(request_scenarios(options), options);
@@ -172,7 +174,8 @@ Target parse_target(const std::string& text)
 }
 
 constexpr std::string_view usage =
-    "usage: bench_load [--rounds 5] [--seconds 1] [--bytes 1073741824] [--only TEXT] [--slack 0.25] --target "
+    "usage: bench_load [--rounds 5] [--seconds 1] [--bytes 1073741824] [--only TEXT] [--slack 0.25] [--idle 1000] "
+    "--target "
     "NAME=SOCKET[,PID]...\n"
     "Targets are measured in turns; the names direct, berth and haproxy are compared. BYTES is what bench_engine was "
     "started with,\n"
@@ -181,27 +184,24 @@ constexpr std::string_view usage =
 int run(int argc, char** argv)
 {
     Options options;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        const std::string_view name = argv[i];
-        const std::string value = argv[i + 1];
-        if (name == "--rounds")
-            options.rounds = std::stoi(value);
-        else if (name == "--seconds")
-            options.seconds = std::stod(value);
-        else if (name == "--bytes")
-            options.bytes = std::stoull(value);
-        else if (name == "--slack")
-            options.slack = std::stod(value);
-        else if (name == "--only")
-            options.only = value;
-        else if (name == "--target")
-            options.targets.push_back(parse_target(value));
+    const std::map<std::string_view, std::function<void(const std::string&)>> known = {
+        {"--rounds", [&](const std::string& value) { options.rounds = std::stoi(value); }},
+        {"--seconds", [&](const std::string& value) { options.seconds = std::stod(value); }},
+        {"--bytes", [&](const std::string& value) { options.bytes = std::stoull(value); }},
+        {"--slack", [&](const std::string& value) { options.slack = std::stod(value); }},
+        {"--idle", [&](const std::string& value) { options.idle = std::stoi(value); }},
+        {"--only", [&](const std::string& value) { options.only = value; }},
+        {"--target", [&](const std::string& value) { options.targets.push_back(parse_target(value)); }},
+    };
+    bool understood = argc % 2 == 1;
+    for (int i = 1; understood && i < argc; i += 2) {
+        const auto option = known.find(argv[i]);
+        understood = option != known.end();
+        if (understood) option->second(argv[i + 1]);
     }
-    if (options.targets.empty() || argc % 2 == 0) {
-        std::fputs(usage.data(), stderr);
-        return 2;
-    }
-    return compare(std::move(options));
+    if (understood && !options.targets.empty()) return compare(std::move(options));
+    std::fputs(usage.data(), stderr);
+    return 2;
 }
 
 }  // namespace

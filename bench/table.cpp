@@ -127,7 +127,7 @@ void print_rows(Printer& print, const char* title, const std::vector<Row>& rows,
 void print_memory(Printer& print, const std::vector<Memory>& memory)
 {
     std::printf(
-        "\n### Memory, KiB\n\n| | idle | 1000 idle connections | after all | peak | aim "
+        "\n### Memory, KiB\n\n| | idle | idle connections | after all | peak | aim "
         "|\n|---|---|---|---|---|---|\n");
     for (std::size_t i = 0; i < memory.size(); ++i) {
         const Target& target = print.targets[i];

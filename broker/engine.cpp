@@ -38,7 +38,7 @@ Upstream::Upstream(Engine& engine, Wire wire, bool pooled) : engine_(&engine), w
 
 Upstream::~Upstream()
 {
-    if (!reusable_ || !wire_.socket().is_open() || !wire_.buffered().empty()) return;
+    if (!reusable_ || !sent_ || !wire_.socket().is_open() || !wire_.buffered().empty()) return;
     wire_.narrow();
     if (engine_->idle_.size() < idle_max) engine_->idle_.push_back(std::move(wire_));
 }
@@ -134,6 +134,7 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     framing += length ? "Content-Length: " + std::to_string(*length) + "\r\n" : "Transfer-Encoding: chunked\r\n";
     const std::string head = head_of(request, framing, false);
     Upstream upstream = co_await connect(true);
+    upstream.sent(false);
     try {
         co_await upstream.wire().write(head);
     } catch (const Gone& gone) {

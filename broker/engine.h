@@ -42,6 +42,8 @@ public:
     Task<std::string> read_body(const ResponseHead& head, std::size_t limit);
     /// The answer behind `head` has been read to its end.
     void finished(const ResponseHead& head) { reusable_ = head.keep_alive; }
+    /// Whether the request's body has been written to its end. While it has not, the engine would take another request for the rest.
+    void sent(bool whole) { sent_ = whole; }
 
     Wire& wire() { return wire_; }
     bool pooled() const { return pooled_; }
@@ -51,6 +53,7 @@ private:
     Wire wire_;
     bool pooled_;
     bool reusable_ = false;
+    bool sent_ = true;
 };
 
 /// What is sent to the engine: always our own bytes.

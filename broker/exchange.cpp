@@ -16,10 +16,20 @@ void account(Job& job, const Services& services, const rules::Endpoint* endpoint
 {
     if (error.rule.empty()) return;
     ++job.refusals;
-    const std::string name = endpoint ? std::string(endpoint->name) : std::string("?");
+    const std::string name = endpoint ? std::string(endpoint->name) : error.field;  // a closed row names itself
     const db::Refusal refusal{job.facts.key, name, error.field, error.rule, error.value, std::time(nullptr)};
     services.store.enqueue([refusal](db::Ledger& ledger) { ledger.add(refusal); });
     log::warn("refused", {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", error.value.substr(0, 256)}});
+}
+
+/// Some clients (docker-modem) repeat a request's options as a body where dockerd reads none: it is read and goes no further.
+/// A body of start held a HostConfig once, and is refused as dockerd does.
+Task<> drop_body(Client& client, const RequestHead& head, rules::Op op)
+{
+    constexpr std::size_t ignored_max = 64 * 1024;
+    const rules::Json body = want(co_await client.read_json(head, ignored_max));
+    if (op == rules::Op::container_start && !rules::is_zero(body))
+        throw Refused{{400, "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24", {}, {}, {}}};
 }
 
 Task<> serve_request(Connection& connection, Job& job, Services& services, const RequestHead& head)
@@ -35,14 +45,14 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         rules::Route route = want(rules::find_route(head.method, head.target, services.engine.versions()));
         endpoint = route.endpoint;
         rules::Named target;
-        const bool resolved_by_operation = endpoint->kind == rules::Kind::image || endpoint->kind == rules::Kind::network;
+        const bool resolved_by_operation = endpoint->kind == rules::Kind::image || endpoint->kind == rules::Kind::network || endpoint->op == rules::Op::volume_remove;
         if (endpoint->kind != rules::Kind::none && !resolved_by_operation) target = want(job.objects.resolve(endpoint->kind, route.id));
 
         rules::Json body;
         if (endpoint->body == rules::Body::json)
             body = want(rules::admit(want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max))), *endpoint->schema));
         else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
-            throw Refused{{400, "this operation takes no request body", {}, {}, {}}};
+            co_await drop_body(client, head, endpoint->op);
 
         Call call{services, job, connection, client, head, std::move(route), std::move(target), std::move(body)};
         co_await operate(call);

@@ -1,5 +1,7 @@
 #include "broker/images.h"
 
+#include <algorithm>
+
 namespace broker {
 namespace {
 
@@ -10,27 +12,34 @@ constexpr std::size_t configs_max = 1000;
 Task<rules::Result<void>> Images::claim(const std::string& reference, const std::string& job)
 {
     const std::string refusal = "berth: the tag " + reference + " is held by the host or by another job: choose another name for what this job builds";
-    const auto [held, fresh] = holders_.try_emplace(reference, job);
-    if (!fresh) {
+    const auto turn = co_await claiming_.hold();
+    if (const auto held = holders_.find(reference); held != holders_.end()) {
         if (held->second == job) co_return rules::Result<void>{};
         co_return rules::conflict(refusal);
     }
-    bool taken = true;
-    try {
-        taken = (co_await inspect(reference)).has_value();
-    } catch (const EngineFailure&) {
-        holders_.erase(reference);
-        throw;
-    }
-    if (!taken) co_return rules::Result<void>{};
-    holders_.erase(reference);
-    co_return rules::conflict(refusal);
+    const auto [first, last] = resting_.equal_range(reference);
+    if (std::any_of(first, last, [&job](const auto& each) { return each.second != job; })) co_return rules::conflict(refusal);
+    if (co_await inspect(reference)) co_return rules::conflict(refusal);
+    holders_.emplace(reference, job);
+    co_return rules::Result<void>{};
 }
 
 void Images::release(const std::string& reference, const std::string& job)
 {
     const auto held = holders_.find(reference);
     if (held != holders_.end() && held->second == job) holders_.erase(held);
+}
+
+void Images::release_all(const std::string& job)
+{
+    std::erase_if(holders_, [&job](const auto& each) { return each.second == job; });
+}
+
+void Images::unrest(const std::string& reference, const std::string& job)
+{
+    const auto [first, last] = resting_.equal_range(reference);
+    const auto one = std::find_if(first, last, [&job](const auto& each) { return each.second == job; });
+    if (one != last) resting_.erase(one);
 }
 
 const std::string* Images::holder(const std::string& reference) const
@@ -48,14 +57,14 @@ Task<std::optional<rules::Json>> Images::inspect(const std::string& reference)
     co_return answer.json();
 }
 
-Task<rules::Json> Images::config(const std::string& id)
+Task<rules::Result<rules::Json>> Images::config(const std::string& id)
 {
     if (const auto known = configs_.find(id); known != configs_.end()) co_return known->second;
     const auto image = co_await inspect(id);
-    rules::Json config = rules::Json::object();
-    if (image && image->is_object())
-        if (const auto found = image->find("Config"); found != image->end() && found->is_object()) config = *found;
-    if (configs_.size() == configs_max) configs_.erase(configs_.begin());
+    if (!image || !image->is_object()) co_return rules::not_found("No such image: " + id);
+    const auto found = image->find("Config");
+    rules::Json config = found != image->end() && found->is_object() ? *found : rules::Json::object();
+    if (configs_.size() >= configs_max) configs_.erase(configs_.begin());
     configs_[id] = config;
     co_return config;
 }

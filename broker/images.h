@@ -19,17 +19,23 @@ public:
     Task<rules::Result<void>> claim(const std::string& reference, const std::string& job);
     void restore(const std::string& reference, const std::string& job) { holders_[reference] = job; }
     void release(const std::string& reference, const std::string& job);
+    void release_all(const std::string& job);
+    /// A build of `job` rests on `reference` until `unrest`: no other job may write it meanwhile, even when `job` gives it up.
+    void rest(const std::string& reference, const std::string& job) { resting_.emplace(reference, job); }
+    void unrest(const std::string& reference, const std::string& job);
     /// The key of the job that made the tag; nullptr when none did.
     const std::string* holder(const std::string& reference) const;
 
     /// The engine's inspect of an image id or reference; nullopt when it has none.
     Task<std::optional<rules::Json>> inspect(const std::string& reference);
-    /// The Config that the image `id` brings into its containers; read once.
-    Task<rules::Json> config(const std::string& id);
+    /// The Config that the image `id` brings into its containers, read once; 404 when the engine no longer has it.
+    Task<rules::Result<rules::Json>> config(const std::string& id);
 
 private:
     Engine& engine_;
+    Lock claiming_;  ///< a claim counts only once the engine has been asked
     std::map<std::string, std::string> holders_;  ///< familiar reference → key of the job
+    std::multimap<std::string, std::string> resting_;  ///< familiar reference → keys of the jobs
     std::map<std::string, rules::Json> configs_;
 };
 

@@ -4,6 +4,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "broker/client.h"
@@ -44,7 +45,10 @@ struct Job {
     std::list<Connection> connections;
     Lock making;          ///< held while the default network or named volumes are made on behalf of a container
     Lock removal;         ///< one close at a time
+    int closers = 0;      ///< who hold on to this job in order to close it
+    Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; empty until it is made
+    std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
 };

@@ -20,6 +20,7 @@ using rules::Kind;
 using rules::Op;
 
 constexpr std::size_t connections_max = 1000;  ///< of one job
+constexpr auto retry_after = 15s;               ///< of a close that left something
 
 /// 26 characters of base32: 128 random bits and two more.
 std::string random_key()
@@ -36,6 +37,18 @@ bool is_job_id(std::string_view id)
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@";
     return !id.empty() && id.size() <= 128 && id.find_first_not_of(plain) == id.npos;
 }
+
+/// Keeps a job that is being closed from going away under those who wait to close it too.
+class Closing {
+public:
+    explicit Closing(Job& job) : job_(job) { ++job_.closers; }
+    Closing(const Closing&) = delete;
+    Closing& operator=(const Closing&) = delete;
+    ~Closing() { --job_.closers; }
+
+private:
+    Job& job_;
+};
 
 void cut(const Connection& connection)
 {
@@ -139,10 +152,15 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
 {
     Job* found = find(id);
     if (!found) co_return rules::not_found("there is no open job " + id);
-    const std::string key = found->facts.key;
-    const auto turn = co_await found->removal.hold();
-    if (!find(key)) co_return cleanup::Report{};  // another close has just finished
     Job& job = *found;
+    const std::string key = job.facts.key;
+    const Closing closing(job);
+    const auto turn = co_await job.removal.hold();
+    if (!find(key)) {  // another close has just finished
+        cleanup::Report report;
+        report.proven = true;
+        co_return report;
+    }
 
     const std::int64_t started = std::time(nullptr);
     job.facts.state = db::JobState::draining;
@@ -152,6 +170,10 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     Remover remover(services_.engine, services_.images, key);
     std::vector<db::Object> objects = job.objects.all();
     cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
+
+    // What the engine is still making will be removed by whoever asked for it, once the engine has answered.
+    for (const Connection& each : job.connections)
+        if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
 
     Json detail = Json::object();
     for (const auto& [kind, count] : report.removed) detail["removed"][std::string(rules::kind_name(kind))] = count;
@@ -170,10 +192,12 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         job.facts.state = db::JobState::closed;
         std::error_code ignored;
         std::filesystem::remove_all(job.directory, ignored);
+        services_.images.release_all(key);
         auto node = jobs_.extract(key);
         retired_.push_back(std::move(node.mapped()));
     } else {
         // What went is forgotten; what is left waits for the next close.
+        job.retry = Clock::now() + retry_after;
         std::vector<db::Object> left;
         for (const cleanup::Left& each : report.left) left.push_back(each.object);
         for (const db::Object& each : job.objects.all())
@@ -227,9 +251,9 @@ Task<> Jobs::reconcile(Job& job)
     }
 }
 
-Task<> Jobs::end_restored(std::string key)
+Task<> Jobs::close_later(std::string key)
 {
-    co_await close(std::move(key), 0s);
+    co_await close(std::move(key), 60s);
 }
 
 Task<> Jobs::restore()
@@ -256,7 +280,7 @@ Task<> Jobs::restore()
         if (job.open())
             open_door(job);
         else
-            asio::co_spawn(services_.io, end_restored(key), asio::detached);
+            asio::co_spawn(services_.io, close_later(key), asio::detached);
         log::info("job restored", {{"job", job.facts.id}, {"key", key}, {"state", db::state_name(job.facts.state)}});
     }
 }
@@ -271,6 +295,13 @@ Task<> Jobs::stop(Clock::duration limit)
     }
 }
 
+bool Jobs::quiet() const
+{
+    const auto at_rest = [](const Job& job) { return job.connections.empty() && job.closers == 0; };
+    return std::ranges::all_of(jobs_, [&](const auto& each) { return at_rest(*each.second); }) &&
+           std::ranges::all_of(retired_, [&](const auto& each) { return at_rest(*each); });
+}
+
 Task<> Jobs::watch()
 {
     for (;;) {
@@ -280,13 +311,17 @@ Task<> Jobs::watch()
         for (Job* job : all()) {
             for (const Connection& each : job->connections)
                 if (each.client->deadline < now) cut(each);
+            if (job->retry < now) {
+                job->retry = Clock::time_point::max();
+                asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
+            }
             if (job->open() && job->facts.deadline != 0 && job->facts.deadline <= today) {
                 log::info("job's time is up", {{"job", job->facts.id}});
                 job->facts.state = db::JobState::draining;
-                asio::co_spawn(services_.io, end_restored(job->facts.key), asio::detached);
+                asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
             }
         }
-        std::erase_if(retired_, [](const auto& job) { return job->connections.empty(); });
+        std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->closers == 0; });
     }
 }
 
@@ -296,7 +331,9 @@ void Jobs::forget_destroyed(std::string_view line)
     if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
     const Kind kind = rules::kind_of(event.value("Type", ""));
     const std::string id = event["Actor"].value("ID", "");
-    if (kind == Kind::none || id.empty()) return;
+    // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.
+    const bool unique = kind == Kind::container || kind == Kind::network || (kind == Kind::volume && rules::looks_like_id(id));
+    if (!unique) return;
     for (const auto& [key, job] : jobs_) job->objects.destroyed(kind, id);
 }
 
@@ -317,10 +354,8 @@ Task<> Jobs::follow_engine()
                     forget_destroyed(std::string_view(pending).substr(start, end - start));
                 pending.erase(0, start);
             }
-        } catch (const EngineFailure& failure) {
+        } catch (const std::exception& failure) {
             log::warn("the engine's events broke off", {{"error", failure.what()}});
-        } catch (const Gone& gone) {
-            log::warn("the engine's events broke off", {{"error", gone.what()}});
         }
         co_await pause(1s);
     }

@@ -41,6 +41,9 @@ public:
     /// stay open in the ledger.
     Task<> stop(Clock::duration limit);
 
+    /// No connection and no close is under way.
+    bool quiet() const;
+
     /// Listens to the engine's events, so that what it removes by itself (`--rm`) leaves the tables at once; until cancelled. Events are a
     /// hint: one that is missed costs a 404 later, no more.
     Task<> follow_engine();
@@ -54,7 +57,7 @@ private:
     Task<> reconcile(Job& job);
     Task<> drain(Job& job, Clock::duration limit);
     void forget_destroyed(std::string_view line);
-    Task<> end_restored(std::string key);
+    Task<> close_later(std::string key);
     std::filesystem::path directory_of(const std::string& key) const { return runtime_dir_ / "jobs" / key; }
 
     Services services_;

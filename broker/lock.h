@@ -27,16 +27,24 @@ public:
     Task<Held> hold()
     {
         while (held_) {
-            Timer turn(co_await asio::this_coro::executor, Clock::time_point::max());
-            waiting_.push_back(&turn);
-            co_await turn.async_wait(use_task_tuple);
-            std::erase(waiting_, &turn);
+            Waiter waiter(*this, co_await asio::this_coro::executor);
+            co_await waiter.turn.async_wait(use_task_tuple);
         }
         held_ = true;
         co_return Held(*this);
     }
 
 private:
+    struct Waiter {
+        Waiter(Lock& lock_, Executor executor) : lock(lock_), turn(executor, Clock::time_point::max()) { lock.waiting_.push_back(&turn); }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { std::erase(lock.waiting_, &turn); }
+
+        Lock& lock;
+        Timer turn;
+    };
+
     void release()
     {
         held_ = false;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
+
 #include "broker/call.h"
+#include "rules/reference.h"
 
 namespace broker {
 
@@ -19,6 +22,7 @@ Task<> list_containers(Call& call);
 Task<> create_container(Call& call);
 Task<> inspect_container(Call& call);
 Task<> stats_of_container(Call& call);
+Task<> stop_container(Call& call);
 Task<> update_container(Call& call);
 Task<> rename_container(Call& call);
 Task<> remove_container(Call& call);
@@ -65,19 +69,63 @@ Task<> ensure_default_network(Call& call);
 Task<> ensure_volume(Call& call, const std::string& name);
 /// Records that the job knows the image `id` as `reference`; an image that loses its last name stays the job's by its id.
 Task<> record_image(Call& call, std::string reference, std::string id, db::Origin origin);
+/// What a streamed answer of the engine is passed on to: one or more whole lines at a time.
+using LineSink = std::function<Task<>(std::string_view lines)>;
+/// Passes what is behind `head` to `sink`, to its end.
+Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& sink);
+/// Pulls `reference`, which has a tag or a digest, with the credentials `auth` (X-Registry-Auth), and records it as the job's. False when
+/// the engine could not: its last line says why. Throws Refused before any line.
+Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink);
 /// Removes a container, its row and those of its execs.
 Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool force, bool volumes);
 
-/// Objects that are being made or removed keep their connection until that is recorded, even when the job ends.
-class Making {
+/// After the engine made something and it was recorded: when the job has ended meanwhile (it did not wait any longer), `removal` takes
+/// it away again and the request ends. Else nothing.
+Task<> unmake_after_end(Call& call, EngineRequest removal);
+
+/// An intended row of `name` whose request lost the engine's answer: the engine says whether the object is there. Afterwards the row is
+/// live, or gone and the name free.
+Task<> settle(Call& call, rules::Kind kind, const std::string& name);
+
+/// An intended row has a request that is at it, until this ends.
+class Pending {
 public:
-    explicit Making(Call& call) : connection_(call.connection) { connection_.making = true; }
-    Making(const Making&) = delete;
-    Making& operator=(const Making&) = delete;
-    ~Making() { connection_.making = false; }
+    Pending(Job& job, std::int64_t row) : job_(job), row_(row) { job_.pending.insert(row_); }
+    Pending(const Pending&) = delete;
+    Pending& operator=(const Pending&) = delete;
+    ~Pending() { job_.pending.erase(row_); }
+
+private:
+    Job& job_;
+    std::int64_t row_;
+};
+
+/// While the answer of the engine is being recorded the connection is not cut, even when the job ends.
+class Recording {
+public:
+    explicit Recording(Connection& connection) : connection_(connection) { connection_.making = true; }
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+    ~Recording() { connection_.making = false; }
 
 private:
     Connection& connection_;
+};
+
+/// The same for an exchange that makes or removes something. A request that came in before the job's end and gets here after it would
+/// make what no reap sees: it ends here.
+class Making {
+public:
+    explicit Making(Call& call) : recording_(admitted(call)) {}
+
+private:
+    static Connection& admitted(Call& call)
+    {
+        if (!call.job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
+        return call.connection;
+    }
+
+    Recording recording_;
 };
 
 }  // namespace broker

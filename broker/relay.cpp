@@ -149,34 +149,31 @@ Task<> upload(Call& call, Upstream& upstream)
 {
     BodyReader body = co_await call.client.open_body(call.head);
     const bool chunked = call.head.framing == Framing::chunked;
-    call.client.wire().widen();
-    bool writing = false;  // else reading: which of the two failed
-    try {
-        for (;;) {
-            call.client.deadline = Clock::now() + body_idle_limit;
-            const std::string_view piece = co_await body.next();
-            if (piece.empty()) break;
-            call.client.deadline = Clock::time_point::max();  // the engine may take its time
-            writing = true;
-            if (chunked) {
-                const std::string size = fmt::format("{:x}\r\n", piece.size());
-                co_await upstream.wire().write(size, piece, "\r\n");
-            } else {
-                co_await upstream.wire().write(piece);
-            }
-            writing = false;
+    Wire& engine = upstream.wire();
+    for (;;) {
+        call.client.deadline = Clock::now() + body_idle_limit;
+        std::string_view piece;
+        try {
+            piece = co_await body.next();
+        } catch (const BadFraming&) {
+            throw Refused{{400, "malformed chunked body", {}, {}, {}}};
         }
-        call.client.deadline = Clock::time_point::max();
-        call.client.body_was_read();
-        writing = true;
-        if (chunked) co_await upstream.wire().write("0\r\n\r\n");
-    } catch (const BadFraming&) {
-        throw Refused{{400, "malformed chunked body", {}, {}, {}}};
-    } catch (const Gone&) {
-        call.client.deadline = Clock::time_point::max();
-        // When the engine stopped reading, its answer says why; when the client is gone, nobody needs one.
-        if (!writing) throw;
+        call.client.deadline = Clock::time_point::max();  // the engine may take its time
+        const std::string size = chunked && !piece.empty() ? fmt::format("{:x}\r\n", piece.size()) : std::string();
+        try {
+            if (!chunked)
+                co_await engine.write(piece);
+            else if (piece.empty())
+                co_await engine.write("0\r\n\r\n");
+            else
+                co_await engine.write(size, piece, "\r\n");
+        } catch (const Gone&) {
+            co_return;  // the engine reads no more: its answer says why
+        }
+        if (piece.empty()) break;
     }
+    call.client.body_was_read();
+    upstream.sent(true);
 }
 
 Task<> forward_upload(Call& call)
@@ -256,13 +253,14 @@ std::string shown(const Call& call, std::string text)
 
 rules::Error error_of(const Call& call, const Answer& answer)
 {
+    if (answer.status < 400) throw EngineFailure("unexpected status of the engine: " + std::to_string(answer.status));
     return {answer.status, shown(call, answer.message()), {}, {}, {}};
 }
 
 Task<Answer> ask(Call& call, const EngineRequest& request)
 {
     Answer answer = co_await call.services.engine.call(request);
-    if (answer.status >= 400) throw Refused{error_of(call, answer)};
+    if (!answer.ok()) throw Refused{error_of(call, answer)};
     co_return answer;
 }
 

@@ -38,7 +38,7 @@ void raise_descriptor_limit()
 class Server {
 public:
     explicit Server(const Config& config)
-        : config_(config), engine_(io_, socket_of(config.engine)), images_(engine_), store_(io_, config.state_dir / "berth.db"), admin_(io_.get_executor())
+        : config_(config), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), admin_(io_.get_executor())
     {
     }
 
@@ -48,6 +48,11 @@ public:
             if (error) std::rethrow_exception(error);
         });
         io_.run();
+        if (jobs_ && !jobs_->quiet()) {
+            // Something did not end in time. What it holds on to goes with the process; the ledger is written out first.
+            store_.reset();
+            std::_Exit(exit_status_);
+        }
         return exit_status_;
     }
 
@@ -116,14 +121,14 @@ private:
                engine_.server_version() + " (linux)\r\n";
     }
 
-    Services services() { return {io_, engine_, store_, images_}; }
+    Services services() { return {io_, engine_, *store_, images_}; }
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
     asio::io_context io_{1};
     Engine engine_;
     Images images_;
-    db::Store store_;
+    std::optional<db::Store> store_;
     Acceptor admin_;
     std::optional<Jobs> jobs_;
     Clock::time_point started_ = Clock::now();

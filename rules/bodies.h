@@ -54,10 +54,13 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
                               const std::string& gateway);
 
 Result<Json> rewrite_container_update(Json body, const Profile& profile);
+/// `limits`: what a build's query asks for its containers, as a HostConfig (Ulimits, ShmSize, Memory ...). The same, admitted.
+Result<Json> judge_build_limits(const Json& limits, const Profile& profile);
 Result<Json> rewrite_exec_create(Json body, const Profile& profile);
 
 /// Name is left to the broker (`real_name`).
-Result<Json> rewrite_network_create(Json body, const Author& author);
+/// `routed`: IPv4 subnets that the host routes (`10.99.0.0/16`); a network on one of them would take the host's own traffic.
+Result<Json> rewrite_network_create(Json body, const Author& author, const std::vector<std::string>& routed = {});
 Result<Json> rewrite_network_connect(Json body, const Lookup& job);     ///< Container becomes its full id, its virtual name an alias
 Result<Json> rewrite_network_disconnect(Json body, const Lookup& job);
 Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Author& author);

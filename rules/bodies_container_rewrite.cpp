@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "rules/bodies_parts.h"
+#include "rules/names.h"
 
 // What the engine gets for a new container: the judged body with real names, full ids, bounded values and explicit
 // defaults.
@@ -47,7 +48,8 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
 {
     if (!body.contains("HostConfig")) body["HostConfig"] = Json::object();
     Json& host = body["HostConfig"];
-    const Result<Named> image = job.image(text(body, "Image"));
+    const std::string asked = text(body, "Image");
+    const Result<Named> image = job.image(asked);
     if (!image) return tl::unexpected(image.error());
     body["Image"] = image->id;
 
@@ -56,9 +58,15 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     const bool joined = joins_networks(body);
     if (rewritten) rewritten = rewrite_networks(body, name, job, author);
     if (!rewritten) return tl::unexpected(rewritten.error());
-    if (joined) rewrite_ports(body, gateway);
+    if (joined) {
+        rewrite_ports(body, gateway);
+    } else {  // else they would wait there, with any address, for a later network
+        host.erase("PortBindings");
+        host.erase("PublishAllPorts");
+    }
 
     set_labels(body, author);
+    body["Labels"][std::string(label_image)] = asked;
     clamp_healthcheck(body, profile);
     clamp_stop_timeout(body, profile);
     cap_restart_policy(host, profile);

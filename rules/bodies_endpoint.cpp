@@ -181,6 +181,8 @@ Result<void> judge_networks(const Json& body, const Lookup& job, ContainerNeeds&
             return bad_request(
                 "conflicting options: container type network can't be used with links. This would result in undefined "
                 "behavior");
+        if (publishes_ports(body))
+            return bad_request("conflicting options: port publishing and the container type network mode");
         if (const auto shared = shared_namespace(mode, job); !shared) return tl::unexpected(shared.error());
     } else if (mode != "none") {
         if (auto judged = judge_joined(mode, job, "HostConfig.NetworkMode", needs); !judged) return judged;

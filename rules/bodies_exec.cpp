@@ -17,6 +17,7 @@ constexpr Field create_fields[] = {
     deny("Privileged", Type::boolean, "privileged",
          "exec without --privileged; `--user root` works inside the container"),
     drop("Detach", Type::boolean),    // the CLI sends it here and again in start, where it counts
+    drop("Container", Type::text),    // docker-py
     drop("containerId", Type::text),  // docker-java
 };
 

@@ -150,15 +150,31 @@ Result<void> judge_network(const Json& body)
     return {};
 }
 
+/// Attack: a bridge with a subnet of the host's LAN takes the traffic of the host to its registry, its DNS, its metadata service.
+Result<void> judge_routes(const Json& body, const std::vector<std::string>& routed)
+{
+    for (const Json& pool : section(section(body, "IPAM"), "Config")) {
+        const std::string given = text(pool, "Subnet");
+        const std::optional<Block> subnet = parse_block(given);
+        for (const std::string& each : routed) {
+            const std::optional<Block> route = parse_block(each);
+            if (subnet && route && (route->contains(*subnet) || subnet->contains(*route)))
+                return denied("subnet", "IPAM.Config.Subnet", given, "the host routes " + each + " already: leave it out, or give another subnet");
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 constinit const Schema network_create_schema{"NetworkCreate", create_fields};
 constinit const Schema network_connect_schema{"NetworkConnect", connect_fields};
 constinit const Schema network_disconnect_schema{"NetworkDisconnect", disconnect_fields};
 
-Result<Json> rewrite_network_create(Json body, const Author& author)
+Result<Json> rewrite_network_create(Json body, const Author& author, const std::vector<std::string>& routed)
 {
     if (const Result<void> judged = judge_network(body); !judged) return tl::unexpected(judged.error());
+    if (const Result<void> judged = judge_routes(body, routed); !judged) return tl::unexpected(judged.error());
     body.erase("ConfigFrom");
     body["Driver"] = "bridge";
     set_labels(body, author);

@@ -32,6 +32,8 @@ std::string scrub(std::string_view key, std::string_view text);
 inline constexpr std::string_view label_job = "berth.job";
 inline constexpr std::string_view label_key = "berth.key";
 inline constexpr std::string_view label_profile = "berth.profile";
+/// What the client called the image of a container: the engine is given its id, and the views show this text again.
+inline constexpr std::string_view label_image = "berth.image";
 
 /// True for a label key in berth's own space: `berth.*`, in any case, after trimming blanks.
 bool is_own_label(std::string_view label);

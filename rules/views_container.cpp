@@ -200,8 +200,8 @@ std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFa
     const std::string name = named ? *named : own->name;
     inspect["Name"] = "/" + name;
     if (Json* config = at(inspect, "Config")) {
+        replace(*config, "Image", image_of_container(at(std::as_const(*config), "Labels"), text_or_empty(*config, "Image"), text_or_empty(inspect, "Image"), job));
         hide_own_labels(*config, "Labels");
-        replace(*config, "Image", image_name(text_or_empty(*config, "Image"), text_or_empty(inspect, "Image"), job));
     }
     view_host_config(inspect, job, facts);
     if (auto* mounts = list_at(inspect, "Mounts"))

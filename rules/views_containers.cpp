@@ -23,7 +23,7 @@ std::optional<Json> view_summary(Json entry, const Lookup& job, const ViewFacts&
             if (const auto* real = each.get_ptr<const std::string*>())
                 name = virtual_name(job.key(), *real).value_or(name);
     replace(entry, "Names", Json::array({"/" + name}));
-    replace(entry, "Image", image_name(text_or_empty(entry, "Image"), text_or_empty(entry, "ImageID"), job));
+    replace(entry, "Image", image_of_container(at(std::as_const(entry), "Labels"), text_or_empty(entry, "Image"), text_or_empty(entry, "ImageID"), job));
     hide_own_labels(entry, "Labels");
     if (Json* host = at(entry, "HostConfig")) {
         view_network_mode(*host, job);

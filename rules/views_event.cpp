@@ -80,7 +80,7 @@ bool view_container_event(Json& actor, Json& attributes, const Lookup& job)
     if (const auto old = virtual_name(job.key(), text_or_empty(attributes, "oldName")))
         replace(attributes, "oldName", "/" + *old);
     if (const std::string image = text_or_empty(attributes, "image"); !image.empty())
-        replace(attributes, "image", image_name(image, image, job));
+        replace(attributes, "image", image_of_container(&attributes, image, image, job));
     if (const std::string made = text_or_empty(attributes, "imageRef"); !made.empty()) {  // of a commit
         const auto reference = reference_of(made, text_or_empty(attributes, "imageID"), job);
         replace(attributes, "imageRef", reference.value_or(scrub(job.key(), made)));

@@ -113,6 +113,12 @@ std::string image_name(const std::string& text, const std::string& id, const Loo
     return references.empty() ? id : references.front();
 }
 
+std::string image_of_container(const Json* labels, const std::string& text, const std::string& id, const Lookup& job)
+{
+    const std::string asked = labels ? text_or_empty(*labels, label_image) : std::string();
+    return asked.empty() ? image_name(text, id, job) : asked;
+}
+
 bool owns_image(std::string_view id, const Lookup& job)
 {
     return job.by_id(Kind::image, id) || !job.references_of(id).empty();

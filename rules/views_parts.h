@@ -42,6 +42,8 @@ std::optional<std::string> volume_name(std::string_view text, const Lookup& job)
 /// The job's reference for what the engine calls `text`: a private reference, a reference or an id of the image `id`.
 /// Falls back to the job's first reference, then to `id` itself.
 std::string image_name(const std::string& text, const std::string& id, const Lookup& job);
+/// The same for a container: what its client called the image, as its `labels` tell.
+std::string image_of_container(const Json* labels, const std::string& text, const std::string& id, const Lookup& job);
 bool owns_image(std::string_view id, const Lookup& job);
 
 /// The stable id under which this job sees `bridge` (until it is made), `host` or `none`: 64 hex digits.

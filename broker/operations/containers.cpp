@@ -31,6 +31,12 @@ std::string random_name(const Objects& objects)
     }
 }
 
+Refused name_conflict(const std::string& name, const std::string& holder)
+{
+    return {{409, "Conflict. The container name \"/" + name + "\" is already in use by container \"" + holder +
+                      "\". You have to remove (or rename) that container to be able to reuse that name.", {}, {}, {}}};
+}
+
 /// The engine may have removed a container by itself (`--rm`): then its name is free again.
 Task<bool> still_there(Call& call, const db::Object& container)
 {
@@ -46,11 +52,10 @@ Task<std::string> free_name(Call& call, std::string_view asked)
     Objects& objects = call.job.objects;
     if (asked.empty()) co_return random_name(objects);
     std::string name = want(rules::checked_name(Kind::container, asked));
+    co_await settle(call, Kind::container, name);
     if (const db::Object* held = objects.named(Kind::container, name)) {
         const db::Object holder = *held;
-        if (co_await still_there(call, holder))
-            throw Refused{{409, "Conflict. The container name \"/" + name + "\" is already in use by container \"" + holder.id +
-                                    "\". You have to remove (or rename) that container to be able to reuse that name.", {}, {}, {}}};
+        if (co_await still_there(call, holder)) throw name_conflict(name, holder.id);
         objects.forget(holder.row);
     }
     co_return name;
@@ -102,10 +107,11 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
     const Json::json_pointer at("/NetworkSettings/Networks");
     if (!container.contains(at) || !container.at(at).is_object()) co_return;
     for (const auto& [key, endpoint] : container.at(at).items()) {
-        const Named* network = call.job.objects.by_id(Kind::network, endpoint.value("NetworkID", ""));
-        if (!network) continue;
+        const Named* known = call.job.objects.by_id(Kind::network, endpoint.value("NetworkID", ""));
+        if (!known) continue;
+        const Named network = *known;  // rows come and go while the engine is asked
         EngineRequest leave{.op = Op::network_disconnect};
-        leave.id = network->id;
+        leave.id = network.id;
         leave.body = Json{{"Container", call.target.id}, {"Force", true}};
         co_await call.services.engine.call(leave);
 
@@ -114,10 +120,10 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
             for (const Json& alias : *given)
                 if (alias.is_string() && alias != old_name && alias != new_name && !call.target.id.starts_with(alias.get<std::string>())) aliases.push_back(alias);
         Json config = {{"Aliases", aliases}};
-        for (const char* kept : {"Links", "IPAMConfig", "DriverOpts"})
+        for (const char* kept : {"Links", "IPAMConfig", "DriverOpts", "GwPriority"})
             if (const auto given = endpoint.find(kept); given != endpoint.end() && !given->is_null()) config[kept] = *given;
         EngineRequest join{.op = Op::network_connect};
-        join.id = network->id;
+        join.id = network.id;
         join.body = Json{{"Container", call.target.id}, {"EndpointConfig", config}};
         const Answer joined = co_await call.services.engine.call(join);
         if (!joined.ok()) throw Refused{error_of(call, joined)};
@@ -125,6 +131,26 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
 }
 
 }  // namespace
+
+Task<> settle(Call& call, Kind kind, const std::string& name)
+{
+    const db::Object* found = call.job.objects.named(kind, name);
+    if (!found || found->state != db::ObjectState::intended || call.job.pending.contains(found->row)) co_return;
+    const db::Object object = *found;
+    const EngineRequest request{.op = kind == Kind::container ? Op::container_inspect : Op::network_inspect, .id = object.real};
+    const Answer answer = co_await call.services.engine.call(request);
+    if (answer.ok())
+        co_await call.job.objects.live(object.row, answer.json().value("Id", ""));
+    else if (answer.status == 404)
+        co_await call.job.objects.gone(object.row);
+}
+
+Task<> unmake_after_end(Call& call, EngineRequest removal)
+{
+    if (call.job.open()) co_return;
+    co_await call.services.engine.call(removal);
+    throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
+}
 
 Task<Json> containers_of(Call& call, bool with_size)
 {
@@ -145,20 +171,20 @@ Task<> list_containers(Call& call)
     rules::Filters filters = want(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "label!",
                                                                                "name", "network", "publish", "since", "status", "volume"}));
     const long limit = query.get("limit").empty() ? 0 : std::strtol(std::string(query.get("limit")).c_str(), nullptr, 10);
-    const bool narrowed = limit > 0 || filters.has("status") || filters.has("exited") || filters.has("since") || filters.has("before");
-    const bool all = query.flag("all") || narrowed;
+    const bool up_only = !query.flag("all") && limit <= 0 && !filters.has("status");
 
     // What concerns no name goes on to the engine, together with the label of this job; the rest is judged on the virtual view.
     rules::Filters sent = filters;
-    for (const char* ours : {"id", "name", "network", "volume", "before", "since", "ancestor", "label", "label!"}) sent.erase(ours);
+    for (const char* ours : {"id", "name", "network", "volume", "before", "since", "ancestor", "label", "label!", "status"}) sent.erase(ours);
     sent.add("label", std::string(rules::label_key) + "=" + call.job.facts.key);
     EngineRequest request = call.request();
     request.query = rules::Query();
-    if (all) request.query.set("all", "1");
+    request.query.set("all", "1");
     if (query.flag("size")) request.query.set("size", "1");
     request.query.set("filters", sent.encode());
     const Answer answer = co_await ask(call, request);
-    const Json shown = want(rules::view_containers(answer.json(), filters, limit > 0 ? static_cast<std::size_t>(limit) : 0, call.job.objects, call.view_facts()));
+    const std::size_t most = limit > 0 ? static_cast<std::size_t>(limit) : 0;
+    const Json shown = want(rules::view_containers(answer.json(), filters, most, call.job.objects, call.view_facts(), up_only));
     co_await call.client.reply_json(200, shown);
 }
 
@@ -167,17 +193,17 @@ Task<> create_container(Call& call)
     Job& job = call.job;
     const rules::ContainerNeeds needs = want(rules::judge_container_create(call.body, job.objects, job.profile));
     const std::string image = want(job.objects.image(call.body.value("Image", ""))).id;
-    const Json config = co_await call.services.images.config(image);
+    const Json config = want(co_await call.services.images.config(image));
     want(rules::merge_image_config(call.body, config, job.profile));
     const std::string name = co_await free_name(call, call.route.query.get("name"));
 
     const Making making(call);
     if (needs.default_network) co_await ensure_default_network(call);
     for (const std::string& volume : needs.volumes) co_await ensure_volume(call, volume);
-    if (const db::Object* held = job.objects.named(Kind::container, name))
-        throw Refused{{409, "Conflict. The container name \"/" + name + "\" is already in use by container \"" + held->id +
-                                "\". You have to remove (or rename) that container to be able to reuse that name.", {}, {}, {}}};
+    if (const db::Object* held = job.objects.named(Kind::container, name)) throw name_conflict(name, held->id);
 
+    if (want(job.objects.image(call.body.value("Image", ""))).id != image)  // its settings were judged for another one
+        throw Refused{{409, "the tag " + call.body.value("Image", "") + " was moved while the container was being created", {}, {}, {}}};
     Json sent = want(rules::rewrite_container_create(call.body, name, job.objects, job.profile, job.author(call.route.version), job.gateway));
     db::Object object;
     object.kind = Kind::container;
@@ -185,6 +211,7 @@ Task<> create_container(Call& call)
     object.real = rules::real_name(job.facts.key, name);
     const std::string real = object.real;
     const std::int64_t row = co_await job.objects.intend(std::move(object));
+    const Pending pending(job, row);
 
     EngineRequest request = call.request();
     request.query.set("name", real);
@@ -198,6 +225,10 @@ Task<> create_container(Call& call)
     const std::string id = made.value("Id", "");
     if (id.empty()) throw EngineFailure("create answered without an id");
     co_await job.objects.live(row, id);
+    EngineRequest unmake{.op = Op::container_remove, .id = id};
+    unmake.query.set("force", "1");
+    unmake.query.set("v", "1");
+    co_await unmake_after_end(call, unmake);
     if (may_have_anonymous_volumes(call.body, config)) co_await record_anonymous_volumes(call, id);
 
     Json warnings = Json::array();
@@ -227,6 +258,17 @@ Task<> stats_of_container(Call& call)
         co_await relay_lines(call, upstream, head, view, {});
     };
     co_await while_client_stays(call, relay());
+}
+
+Task<> stop_container(Call& call)
+{
+    // A negative time means to wait for ever: nobody may hold a container's lock for so long.
+    if (const std::string t(call.route.query.get("t")); !t.empty()) {
+        const long most = call.job.profile.stop_timeout_max;
+        const long asked = std::strtol(t.c_str(), nullptr, 10);
+        call.route.query.set("t", std::to_string(asked < 0 ? most : std::min(asked, most)));
+    }
+    co_await forward(call);
 }
 
 Task<> update_container(Call& call)

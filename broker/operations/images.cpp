@@ -89,6 +89,7 @@ Task<> record_image(Call& call, std::string reference, std::string id, db::Origi
     if (held && !held->id.empty() && held->id != id) {
         const db::Object before = *held;
         co_await objects.gone(before.row);
+        if (origin == db::Origin::pulled) call.services.images.release(reference, call.job.facts.key);
         if (before.origin == db::Origin::made && !objects.by_id(Kind::image, before.id)) {
             // The tag moved on; what it named until now has no name left, and is still the job's to remove.
             db::Object nameless;
@@ -118,47 +119,89 @@ Task<> list_images(Call& call)
         want(rules::Filters::parse(query.get("filters"), {"before", "dangling", "label", "label!", "reference", "since", "until"}));
     EngineRequest request{.op = Op::image_list};
     request.version = call.route.version;
-    if (query.flag("all")) request.query.set("all", "1");
+    request.query.set("all", "1");  // `before` and `since` go by the place of any image in the list
     if (query.flag("digests")) request.query.set("digests", "1");
     const Answer answer = co_await ask(call, request);
-    const Json view = want(rules::view_images(answer.json(), filters, query.flag("all"), call.job.objects, call.view_facts()));
+    Json view = want(rules::view_images(answer.json(), filters, query.flag("all"), call.job.objects, call.view_facts()));
+    if (const auto until = want(rules::until_of(filters, std::time(nullptr)))) {
+        const auto younger = [&until](const Json& image) { return image.value("Created", std::int64_t{0}) >= *until; };
+        view.erase(std::remove_if(view.begin(), view.end(), younger), view.end());
+    }
     co_await call.client.reply_json(200, view);
+}
+
+Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& sink)
+{
+    constexpr std::size_t line_max = 4 * 1024 * 1024;
+    BodyReader body(upstream.wire(), head);
+    std::string pending;
+    for (;;) {
+        const std::string_view piece = co_await body.next();
+        if (piece.empty()) break;
+        pending.append(piece);
+        const std::size_t lines = pending.rfind('\n') + 1;
+        if (lines > 0) co_await sink(std::string_view(pending).substr(0, lines));
+        pending.erase(0, lines);
+        if (pending.size() > line_max) throw EngineFailure("a line of the engine's answer is too long");
+    }
+    upstream.finished(head);
+    if (!pending.empty()) co_await sink(pending);
+}
+
+Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
+{
+    const std::string name = reference.familiar();
+    if (const std::string* holder = call.services.images.holder(name); holder && *holder != call.job.facts.key)
+        throw Refused{{409, "berth: the tag " + name + " was made by another job on this host and cannot be pulled over while that job runs", {}, {}, {}}};
+    EngineRequest request{.op = Op::image_create};
+    request.version = call.route.version;
+    request.query.set("fromImage", reference.repository());
+    request.query.set("tag", reference.digest.empty() ? reference.tag : reference.digest);
+    if (!platform.empty()) request.query.set("platform", platform);
+    request.registry_auth = auth;
+
+    Upstream upstream = co_await call.services.engine.send(request);
+    const UpstreamShown while_relayed(call.connection, upstream);
+    const ResponseHead head = co_await upstream.read_head();
+    if (head.status >= 400) {
+        constexpr std::size_t error_max = 256 * 1024;
+        std::string body = co_await upstream.read_body(head, error_max);
+        throw Refused{error_of(call, {head.status, std::string(head.header("content-type")), std::move(body)})};
+    }
+    bool failed = false;
+    const auto watched = [&](std::string_view lines) -> Task<> {
+        for (std::string_view rest = lines; !rest.empty();) {
+            const std::size_t end = std::min(rest.find('\n'), rest.size() - 1) + 1;
+            const Json message = Json::parse(rest.substr(0, end), nullptr, false);
+            if (message.is_object() && (message.contains("errorDetail") || message.contains("error"))) failed = true;
+            rest.remove_prefix(end);
+        }
+        co_await sink(lines);
+    };
+    co_await pass_lines(upstream, head, watched);
+    if (failed) co_return false;
+    if (const auto image = co_await call.services.images.inspect(name)) co_await record_image(call, name, image->value("Id", ""), db::Origin::pulled);
+    co_return true;
 }
 
 Task<> pull_image(Call& call)
 {
     if (call.route.query.get("fromImage").empty()) throw Refused{{400, "fromImage is required: berth only pulls here", {}, {}, {}}};
     const rules::Reference reference = pulled_reference(call.route.query);
-    const std::string name = reference.familiar();
-    if (const std::string* holder = call.services.images.holder(name); holder && *holder != call.job.facts.key)
-        throw Refused{{409, "berth: the tag " + name + " was made by another job on this host and cannot be pulled over while that job runs", {}, {}, {}}};
-
-    EngineRequest request = call.request();
-    request.query = rules::Query();
-    request.query.set("fromImage", reference.repository());
-    request.query.set("tag", reference.digest.empty() ? reference.tag : reference.digest);
-    if (const auto platform = call.route.query.get("platform"); !platform.empty()) request.query.set("platform", std::string(platform));
-    request.registry_auth = std::string(call.head.header("x-registry-auth"));
-
-    bool failed = false;
-    const auto view = [&failed](std::string_view line) {
-        const Json message = Json::parse(line, nullptr, false);
-        if (message.is_object() && (message.contains("errorDetail") || message.contains("error"))) failed = true;
-        return std::string(line);
+    const std::string platform(call.route.query.get("platform")), auth(call.head.header("x-registry-auth"));
+    const auto begin = [&]() -> Task<> {
+        if (!call.client.answered()) co_await call.client.begin(200, "application/json");
     };
-    const auto record = [&]() -> Task<> {
-        if (failed) co_return;
-        const auto image = co_await call.services.images.inspect(name);
-        if (!image) co_return;
-        co_await record_image(call, name, image->value("Id", ""), db::Origin::pulled);
+    const auto pass = [&](std::string_view lines) -> Task<> {
+        co_await begin();
+        co_await call.client.piece(lines);
     };
-    const auto relay = [&]() -> Task<> {
-        Upstream upstream = co_await call.services.engine.send(request);
-        const UpstreamShown while_relayed(call.connection, upstream);
-        const ResponseHead head = co_await upstream.read_head();
-        co_await relay_lines(call, upstream, head, view, record);
+    const auto pull = [&]() -> Task<> {
+        co_await pull_for(call, reference, platform, auth, pass);
+        co_await begin();
+        co_await call.client.end();
     };
-    co_await while_client_stays(call, relay());
+    co_await while_client_stays(call, pull());
 }
 
 Task<> inspect_image(Call& call)

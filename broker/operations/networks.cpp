@@ -1,6 +1,7 @@
 #include <ctime>
 
 #include "broker/operations.h"
+#include "broker/routes.h"
 #include "rules/names.h"
 #include "rules/until.h"
 
@@ -33,6 +34,7 @@ Task<Json> make_network(Call& call, const std::string& name, Json body)
     body["Name"] = object.real;
     body["CheckDuplicate"] = true;  // engines before 25 make a second network of the same name without it
     const std::int64_t row = co_await job.objects.intend(std::move(object));
+    const Pending pending(job, row);
 
     EngineRequest request{.op = Op::network_create};
     request.version = call.route.version;
@@ -46,6 +48,7 @@ Task<Json> make_network(Call& call, const std::string& name, Json body)
     const std::string id = made.value("Id", "");
     if (id.empty()) throw EngineFailure("network create answered without an id");
     co_await job.objects.live(row, id);
+    co_await unmake_after_end(call, {.op = Op::network_remove, .id = id});
     co_return made;
 }
 
@@ -66,6 +69,7 @@ Task<> ensure_default_network(Call& call)
     if (!job.gateway.empty()) co_return;
     const auto turn = co_await job.making.hold();
     if (!job.gateway.empty()) co_return;
+    co_await settle(call, Kind::network, std::string(default_name));
     std::string id;
     if (const auto there = job.objects.network(default_name)) {
         id = there->id;
@@ -91,6 +95,7 @@ Task<> list_networks(Call& call)
     request.version = call.route.version;
     Json sent;
     sent["label"][std::string(rules::label_key) + "=" + call.job.facts.key] = true;
+    for (const std::string& value : filters.values("dangling")) sent["dangling"][value] = true;  // whether it is used, the engine knows
     request.query.set("filters", sent.dump());
     const Answer answer = co_await ask(call, request);
     const Json view = want(rules::view_networks(answer.json(), filters, call.job.objects, call.view_facts()));
@@ -119,13 +124,14 @@ Task<> create_network(Call& call)
     const std::string name = want(rules::checked_name(Kind::network, call.body.value("Name", "")));
     if (name == "host" || name == "none" || name == "default" || name == default_name)
         throw Refused{{403, "operation is not permitted on predefined " + name + " network", {}, {}, {}}};
+    co_await settle(call, Kind::network, name);
     if (const db::Object* held = call.job.objects.named(Kind::network, name)) {
         const db::Object holder = *held;
         const bool gone = !holder.id.empty() && (co_await inspect_by_id(call, holder.id)).status == 404;
         if (!gone) throw Refused{{409, "network with name " + name + " already exists", {}, {}, {}}};
         call.job.objects.forget(holder.row);
     }
-    Json body = want(rules::rewrite_network_create(call.body, call.job.author(call.route.version)));
+    Json body = want(rules::rewrite_network_create(call.body, call.job.author(call.route.version), routed_subnets()));
     const Making making(call);
     Json made = co_await make_network(call, name, std::move(body));
     const std::string warning = made.contains("Warning") && made["Warning"].is_string() ? shown(call, made["Warning"].get<std::string>()) : "";

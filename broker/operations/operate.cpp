@@ -25,6 +25,8 @@ constexpr auto operations = [] {
     set(Op::container_create, create_container);
     set(Op::container_inspect, inspect_container);
     set(Op::container_stats, stats_of_container);
+    set(Op::container_stop, stop_container);
+    set(Op::container_restart, stop_container);
     set(Op::container_update, update_container);
     set(Op::container_rename, rename_container);
     set(Op::container_remove, remove_container);

@@ -38,6 +38,7 @@ Task<Json> make_volume(Call& call, const std::string& name, Json body)
         throw Refused{error_of(call, answer)};
     }
     co_await job.objects.live(row, real);
+    co_await unmake_after_end(call, {.op = Op::volume_remove, .id = real});
     co_return answer.json();
 }
 
@@ -117,6 +118,12 @@ Task<> create_volume(Call& call)
 
 Task<> remove_volume(Call& call)
 {
+    const auto volume_there = call.job.objects.volume(call.route.id);
+    if (!volume_there && call.route.query.flag("force")) {
+        co_await call.client.reply_empty(204);  // as dockerd: what is not there need not be removed
+        co_return;
+    }
+    call.target = want(volume_there);
     const Making making(call);
     const EngineRequest request = call.request();
     const Answer answer = co_await call.services.engine.call(request);

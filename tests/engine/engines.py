@@ -117,6 +117,15 @@ class Engine:
                 self.process.wait()
         self.process = None
 
+    def crash(self):
+        """Kills dockerd and its containerd; the containers go on."""
+        pid_file = self.folder / "exec/containerd/containerd.pid"
+        containerd = int(pid_file.read_text())
+        self.process.kill()
+        self.process.wait()
+        os.kill(containerd, signal.SIGKILL)
+        pid_file.unlink()  # dockerd would wait for a process that nobody has reaped yet
+
     def wipe(self):
         """Stops the engine and removes all that it left: processes, mounts, namespace, files."""
         if self.process and self.process.poll() is None and self.api.answers():
@@ -148,7 +157,9 @@ class Engine:
         images = self.api.get("/images/json?all=1")
         return {
             "containers": {f"{each['Id'][:12]} {' '.join(each['Names'])}" for each in self.api.get("/containers/json?all=1")},
-            "networks": {f"{each['Id'][:12]} {each['Name']}" for each in self.api.get("/networks")},
+            # The engine makes its own three anew at each start.
+            "networks": {each["Name"] if each["Name"] in ("bridge", "host", "none") else f"{each['Id'][:12]} {each['Name']}"
+                         for each in self.api.get("/networks")},
             "volumes": {each["Name"] for each in self.api.get("/volumes")["Volumes"] or []},
             "image ids": {each["Id"] for each in images},
             # What jobs pulled stays as the host's cache, and is not counted.

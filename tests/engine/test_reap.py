@@ -16,7 +16,7 @@ class ReapCase(EngineCase):
 
     def run_box(self, *flags, command=("sleep", "1000"), job=None):
         job = job or self.job
-        return job.ok("run", "-d", *flags, job.image, *command)
+        return job.ok("run", "-d", "--stop-signal", "KILL", *flags, job.image, *command)
 
     def assert_reaped(self, within=60):
         """Closes the job; the engine must be as it was at the start of the test."""
@@ -117,7 +117,7 @@ class Directed(ReapCase):
         self.assertEqual(self.job.close().code, 0)
         self.assertEqual(other.ok("run", "--rm", other.image, "echo", "still here"), "still here")
         self.assertEqual(other.close().code, 0)
-        self.assertEqual(self.difference(), "")
+        self.assertEqual(self.difference(self.at_start), "")
 
     def test_a_pulled_image_stays_as_the_hosts_cache_and_is_absent_to_the_next_job(self):
         registry = self.registry()

@@ -84,8 +84,7 @@ class Crashes(ReapCase):
 
     def test_the_engine_killed(self):
         self.run_box("--name", "box", "-v", "/anonymous")
-        self.engine.process.kill()
-        self.engine.process.wait()
+        self.engine.crash()
         self.engine.start()
         wait_for(lambda: self.job.docker("ps", "-a").code == 0, 30, "an answer after the engine's start")
         self.assert_reaped()

@@ -16,7 +16,7 @@ class OpenStreams(ReapCase):
         self.run_box("--name", "box", command=("sh", "-c", "while :; do echo tick; sleep 0.1; done"))
         self.job.ok("create", "-i", "--name", "cat", self.job.image, "cat")
         clients = [self.job.docker.start(*args) for args in (
-            ("logs", "-f", "box"), ("events",), ("attach", "box"), ("exec", "box", "sleep", "1000"), ("wait", "box"), ("stats", "box"),
+            ("logs", "-f", "box"), ("events",), ("attach", "box"), ("exec", "box", "sleep", "1000"), ("wait", "box"),
             ("start", "-ai", "cat"), ("run", "--rm", self.job.image, "sleep", "1000"))]
         time.sleep(1.5)
         self.assert_reaped()

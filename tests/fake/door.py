@@ -209,6 +209,11 @@ class Berth:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def descriptor_list(self):
+        """What berth's descriptors are, for a person."""
+        folder = f"/proc/{self.process.pid}/fd"
+        return sorted(os.readlink(f"{folder}/{each}") for each in os.listdir(folder))
+
     def cpu(self):
         """Seconds of CPU time so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -279,7 +284,7 @@ class FakeCase(unittest.TestCase):
         try:
             wait_for(lambda: self.leak() <= 0, limit)
         except AssertionError:
-            self.fail(f"{self.leak()} descriptors of berth are left open")
+            self.fail(f"{self.leak()} descriptors of berth are left open: {self.berth.descriptor_list()}, {self.engine.open_connections()} to the engine")
 
     def sent(self, method=None, pattern=""):
         """What this test made berth send to the engine."""

@@ -36,6 +36,7 @@ class Request:
         self.length = 0
         self.checksum = 0
         self.complete = False  # its body was read to a proper end
+        self.answered = 0  # bytes of the answer, once it is over
 
     def json(self):
         return json.loads(self.body)
@@ -302,7 +303,10 @@ class FakeEngine:
                 handler = script[2] if script else self._answer
                 if getattr(handler, "reads_body", True):
                     channel.read_body(request)
-                handler(channel, request)
+                try:
+                    handler(channel, request)
+                finally:
+                    request.answered = channel.sent
         except (Cut, OSError):
             pass
         finally:
@@ -401,6 +405,9 @@ class FakeEngine:
         data = b"tar" * 100
         head = channel.head(200, "Content-Type: application/x-tar", "Transfer-Encoding: chunked", stat)
         channel.send(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data))
+
+    def _archive_head(self, channel, request, reference):
+        channel.reply(200, extra=["X-Docker-Container-Path-Stat: eyJuYW1lIjoieCJ9"])
 
     def _archive_put(self, channel, request, reference):
         channel.reply(200)
@@ -504,6 +511,7 @@ ROUTES = [
     ("POST", "containers/([^/]+)/attach", "container_attach"), ("POST", "containers/([^/]+)/exec", "exec_create"),
     ("POST", "containers/([^/]+)/update", "container_update"),
     ("GET", "containers/([^/]+)/archive", "archive_get"), ("PUT", "containers/([^/]+)/archive", "archive_put"),
+    ("HEAD", "containers/([^/]+)/archive", "archive_head"),
     ("POST", "containers/([^/]+)/(?:start|stop|restart|kill|pause|unpause|rename)", "container_act"),
     ("POST", "exec/([^/]+)/start", "container_attach"), ("GET", "exec/([^/]+)/json", "exec_inspect"),
     ("POST", "networks/create", "network_create"), ("GET", "networks", "network_list"), ("GET", "networks/([^/]+)", "network_inspect"),

@@ -266,6 +266,8 @@ TEST(ContainerCreate, RefusesNamespacesOfOthers)
         {"N-08 endpoint", with_endpoints(R"({"back":{"Links":["victim:db"]}})"), 404, "", "No such container: victim"},
         {"N-08 shared", with_host(R"({"NetworkMode":"container:db","Links":["db:d"]})"), 400, "",
          "can't be used with links"},
+        {"W-09 shared", with_host(R"({"NetworkMode":"container:db","PortBindings":{"80/tcp":[]}})"), 400, "",
+         "port publishing and the container type network mode"},
         {"a bad link", with_host(R"({"Links":["a:b:c"]})"), 400, "", "bad format for links"},
         {"none and another",
          R"({"Image":"alpine","HostConfig":{"NetworkMode":"none"},)"
@@ -478,6 +480,10 @@ TEST(ContainerCreate, BindsPublishedPortsToTheJobsAddressAlone)
         "80/tcp":[{"HostIp":"172.30.1.1","HostPort":"8080"},{"HostIp":"172.30.1.1","HostPort":"9000-9010"}],
         "22":[{"HostIp":"172.30.1.1","HostPort":""}], "23/tcp":[{"HostIp":"172.30.1.1","HostPort":""}],
         "90/udp":[{"HostIp":"172.30.1.1","HostPort":""}]})"));
+    EXPECT_FALSE(
+        sent(with_host(R"({"NetworkMode":"none","PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0"}]}})"))["HostConfig"]
+            .contains("PortBindings"))
+        << "the container may be connected later";
     EXPECT_FALSE(body["HostConfig"].contains("PublishAllPorts")) << "the engine would add ports on every address";
 
     const Json nobody =
@@ -499,7 +505,9 @@ TEST(ContainerCreate, WritesDefaultsAndBounds)
     EXPECT_EQ(plain["HostConfig"]["CgroupnsMode"], "private");
     EXPECT_EQ(plain["HostConfig"]["LogConfig"],
               Json::parse(R"({"Type":"json-file","Config":{"max-size":"268435456","max-file":"2"}})"));
-    EXPECT_EQ(plain["Labels"], own_labels(an_author()));
+    Json labels = own_labels(an_author());
+    labels["berth.image"] = "alpine";  // what the client called it
+    EXPECT_EQ(plain["Labels"], labels);
 
     const Json body = sent(R"({"Image":"alpine","StopTimeout":-1,"Labels":{"a":"b","Berth.Job":"x"," berth.key":"y"},
         "Healthcheck":{"Test":["CMD","true"],"Interval":1000000,"Timeout":0,"StartInterval":5000000000,"Retries":500},
@@ -514,7 +522,6 @@ TEST(ContainerCreate, WritesDefaultsAndBounds)
         body["Healthcheck"],
         Json::parse(
             R"({"Test":["CMD","true"],"Interval":1000000000,"Timeout":0,"StartInterval":5000000000,"Retries":100})"));
-    Json labels = own_labels(an_author());
     labels["a"] = "b";
     EXPECT_EQ(body["Labels"], labels);
     EXPECT_EQ(body["Entrypoint"], Json({""}));
@@ -601,7 +608,7 @@ TEST(ContainerCreate, SendsADockerRunOn)
         "AttachStderr":false,"ExposedPorts":{"80/tcp":{}},"Tty":false,"OpenStdin":false,"StdinOnce":false,"Env":["A=b"],
         "Cmd":["sh"],"Image":")" +
                     image_id + R"(","Volumes":{},"WorkingDir":"",
-        "Labels":{"berth.job":"build-17","berth.key":")" +
+        "Labels":{"berth.image":"alpine","berth.job":"build-17","berth.key":")" +
                     key + R"(","berth.profile":"default"},
         "HostConfig":{"Binds":[")" +
                     real("data") + R"(:/data"],

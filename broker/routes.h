@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace broker {
+
+/// The IPv4 subnets that this host routes, but for the default route: `10.99.0.0/16`. Source: /proc/net/route.
+std::vector<std::string> routed_subnets();
+
+/// The same from the text of such a file.
+std::vector<std::string> parse_routes(const std::string& text);
+
+}  // namespace broker

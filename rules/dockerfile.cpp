@@ -1,0 +1,363 @@
+#include "rules/dockerfile.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace rules {
+namespace {
+
+constexpr std::string_view blanks = "\t\v\f\r ";  // what the parser splits words at
+constexpr std::string_view way_of_source =
+    "write the image plainly, without quotes, escapes or variables, or name it as a stage: FROM <image> AS <name>";
+
+using Bases = Result<std::vector<std::string>>;
+
+tl::unexpected<Error> odd(std::string_view field, std::string_view value, std::string_view way_out)
+{
+    return denied("dockerfile", std::string(field), std::string(value.substr(0, 200)), std::string(way_out));
+}
+
+bool is_space(char c)
+{
+    return blanks.find(c) != blanks.npos || c == '\n';
+}
+
+/// The bytes of the space, as Go's unicode.IsSpace has it, at the front of `text`; 0 when there is none.
+std::size_t space_length(std::string_view text)
+{
+    if (text.empty()) return 0;
+    if (is_space(text[0])) return 1;
+    constexpr std::array<std::string_view, 8> wide = {"\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\xA8",
+                                                      "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+    for (const std::string_view each : wide)
+        if (text.starts_with(each)) return each.size();
+    const bool narrow = text.size() >= 3 && text.starts_with("\xE2\x80") && text[2] >= '\x80' && text[2] <= '\x8A';
+    return narrow ? 3 : 0;
+}
+
+std::string_view trim_left(std::string_view text)
+{
+    while (const std::size_t length = space_length(text)) text.remove_prefix(length);
+    return text;
+}
+
+std::string_view trim_right(std::string_view text)
+{
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+bool is_plain(std::string_view text)
+{
+    return std::ranges::all_of(text, [](char c) {
+        return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '\\' && c != '`' && c != '<';
+    });
+}
+
+std::string lower(std::string_view text)
+{
+    std::string out(text);
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
+std::string_view take_word(std::string_view& text)
+{
+    const std::size_t begin = std::min(text.find_first_not_of(blanks), text.size());
+    const std::size_t end = std::min(text.find_first_of(blanks, begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    text.remove_prefix(end);
+    return word;
+}
+
+/// The escape character that the head of the file chooses. Engines differ in which directives they know and which
+/// spaces they skip: a line that could be this directive must be one beyond doubt, and stand where all of them look.
+Result<char> escape_of(std::string_view text)
+{
+    char escape = '\\';
+    bool seen = false, first_of_others = true;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const std::string_view line = trim_right(trim_left(text.substr(0, end)));
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (!line.starts_with('#')) break;
+        std::string squeezed = lower(line.substr(1));
+        std::erase_if(squeezed, [](char c) { return is_space(c) || static_cast<unsigned char>(c) >= 0x80; });
+        if (!squeezed.starts_with("escape=")) {
+            if (!squeezed.starts_with("syntax=")) first_of_others = false;
+            continue;
+        }
+        const bool plain = std::ranges::all_of(line, [](char c) { return (c >= ' ' && c < '\x7f') || c == '\t'; });
+        const bool known = squeezed == "escape=\\" || squeezed == "escape=`";
+        if (!plain || !known || seen || !first_of_others)
+            return odd("# escape", line,
+                       "write the directive once, `# escape=\\` or `# escape=` and a backtick, as the first line");
+        seen = true;
+        escape = squeezed.back();
+    }
+    return escape;
+}
+
+/// A physical line without the escape character that continues it; whether it is continued.
+Result<std::pair<std::string_view, bool>> split_continuation(std::string_view line, char escape)
+{
+    const std::size_t last = line.find_last_not_of(" \t");
+    if (last == line.npos || line[last] != escape) return std::pair(line, false);
+    if (last > 0 && line[last - 1] == escape)
+        return odd(
+            "Dockerfile", line,
+            "engines read two escape characters at the end of a line differently: write the line in another way");
+    return std::pair(line.substr(0, last), true);
+}
+
+/// The logical lines: comments and empty lines left out, continued lines joined.
+Result<std::vector<std::string>> lines_of(std::string_view text)
+{
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    const Result<char> escape = escape_of(text);
+    if (!escape) return tl::unexpected(escape.error());
+    std::vector<std::string> lines;
+    bool continued = false;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.ends_with('\r')) return odd("Dockerfile", line, "end lines with LF or CR LF");
+        const std::string_view trimmed = trim_left(line);
+        if (trimmed.empty() || trimmed.starts_with('#')) continue;
+        const auto split = split_continuation(continued ? line : trimmed, *escape);
+        if (!split) return tl::unexpected(split.error());
+        if (!continued) lines.emplace_back();
+        lines.back() += split->first;
+        continued = split->second;
+    }
+    return lines;
+}
+
+/// A line may begin a here-document: then an engine that knows them takes the lines that follow as its text, and others
+/// as instructions.
+bool may_be_heredoc(std::string_view line)
+{
+    for (std::size_t at = 0; (at = line.find("<<", at)) != line.npos; at += 2) {
+        std::size_t begin = at;
+        while (begin > 0 && line[begin - 1] >= '0' && line[begin - 1] <= '9') --begin;
+        if (begin == 0 || is_space(line[begin - 1]) || static_cast<unsigned char>(line[begin - 1]) >= 0x80) return true;
+    }
+    return false;
+}
+
+class Scanner {
+public:
+    explicit Scanner(const Json& build_args) : build_args_(build_args) {}
+
+    Result<void> line(std::string_view text, bool in_onbuild = false)
+    {
+        text = trim_right(trim_left(text));
+        const std::string_view original = text;
+        const std::string_view word = take_word(text);
+        if (std::ranges::any_of(word, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+            return odd("Dockerfile", word, "instructions are written in ASCII");
+        const std::string verb = lower(word);
+        if ((verb == "run" || verb == "copy" || verb == "add" || verb == "onbuild") && may_be_heredoc(original))
+            return odd(verb, original,
+                       "here-documents need BuildKit: write the text to a file of the context and COPY it");
+        if (in_onbuild && (verb == "from" || verb.starts_with("--")))
+            return odd("ONBUILD", original, "a trigger is one instruction other than FROM");
+        if (verb == "onbuild") return in_onbuild ? Result<void>() : line(text, true);
+        if (verb == "from") return from(text);
+        if (verb == "copy" || verb == "add") return copy(text);
+        if (verb == "arg" && !in_onbuild && !in_stage_) return global_arg(text);
+        return {};
+    }
+
+    std::vector<std::string> take() && { return std::move(bases_); }
+
+private:
+    void base(std::string name)
+    {
+        if (std::ranges::find(bases_, name) == bases_.end()) bases_.push_back(std::move(name));
+    }
+
+    /// Takes the words that begin with `--` off `text`.
+    static Result<std::vector<std::string_view>> flags(std::string_view verb, std::string_view& text)
+    {
+        std::vector<std::string_view> found;
+        for (;;) {
+            std::string_view rest = text;
+            const std::string_view word = take_word(rest);
+            // The parser goes through the flags byte by byte, and takes these two for spaces.
+            if (word.starts_with('\x85') || word.starts_with('\xA0')) return odd(verb, word, way_of_source);
+            if (!word.starts_with("--")) return found;
+            if (!is_plain(word) || word == "--") return odd(verb, word, way_of_source);
+            found.push_back(word);
+            text = rest;
+        }
+    }
+
+    Result<void> copy(std::string_view text)
+    {
+        const auto given = flags("COPY", text);
+        if (!given) return tl::unexpected(given.error());
+        for (const std::string_view flag : *given) {
+            if (!lower(flag).starts_with("--from=")) continue;
+            const std::string_view source = flag.substr(7);
+            if (source.find('$') != source.npos) return odd("COPY --from", source, way_of_source);
+            const bool index = source.size() < 10 && source.find_first_not_of("0123456789") == source.npos;
+            if (!index && !complete_.contains(lower(source))) base(std::string(source));
+        }
+        return {};
+    }
+
+    Result<void> from(std::string_view text)
+    {
+        const auto given = flags("FROM", text);
+        if (!given) return tl::unexpected(given.error());
+        std::vector<std::string_view> words;
+        for (std::string_view word = take_word(text); !word.empty(); word = take_word(text)) {
+            if (!is_plain(word)) return odd("FROM", word, way_of_source);
+            words.push_back(word);
+        }
+        if (words.size() != 1 && (words.size() != 3 || lower(words[1]) != "as"))
+            return bad_request("FROM requires either one or three arguments");
+        // Only now is the stage before this one something that can be copied from.
+        if (!current_.empty()) complete_.insert(std::exchange(current_, {}));
+        in_stage_ = true;
+        const Result<std::string> name = expand(words[0], "FROM");
+        if (!name) return tl::unexpected(name.error());
+        if (name->empty()) return bad_request("base name (" + std::string(words[0]) + ") should not be blank");
+        if (!complete_.contains(lower(*name)) && *name != "scratch") base(*name);
+        if (words.size() == 3) current_ = lower(words[2]);
+        return {};
+    }
+
+    /// An ARG before the first FROM: the only variables that FROM knows.
+    Result<void> global_arg(std::string_view text)
+    {
+        constexpr std::string_view way_out =
+            "before the first FROM write one ARG NAME=value a line, the value plain or in quotes";
+        if (const auto given = flags("ARG", text); !given || !given->empty()) return odd("ARG", text, way_out);
+        text = trim_right(trim_left(text));
+        const std::size_t equals = text.find('=');
+        const std::string_view name = text.substr(0, equals);
+        if (name.empty() || name.find_first_not_of(name_characters) != name.npos) return odd("ARG", text, way_out);
+        if (equals == text.npos) {
+            args_.erase(std::string(name));
+            if (const auto given = given_value(name)) args_[std::string(name)] = *given;
+            return {};
+        }
+        std::string_view value = text.substr(equals + 1);
+        char quote = 0;
+        if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front()) {
+            quote = value.front();
+            value = value.substr(1, value.size() - 2);
+        }
+        const bool spaced =
+            quote != 0 && std::ranges::all_of(value, [](char c) { return c == ' ' || is_plain({&c, 1}); });
+        if (!spaced && !is_plain(value)) return odd("ARG", text, way_out);
+        Result<std::string> expanded = quote == '\'' ? Result<std::string>(std::string(value)) : expand(value, "ARG");
+        const auto given = given_value(name);
+        if (!expanded && !given) return tl::unexpected(expanded.error());
+        args_[std::string(name)] = given ? *given : *expanded;
+        return {};
+    }
+
+    std::optional<std::string> given_value(std::string_view name) const
+    {
+        if (!build_args_.is_object()) return std::nullopt;
+        const auto found = build_args_.find(name);
+        return found != build_args_.end() && found->is_string() ? std::optional(found->get<std::string>())
+                                                                : std::nullopt;
+    }
+
+    std::string value_of(const std::string& name) const
+    {
+        if (const auto found = args_.find(name); found != args_.end()) return found->second;
+        constexpr std::array<std::string_view, 10> always = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
+                                                             "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy",
+                                                             "ALL_PROXY",  "all_proxy"};
+        return std::ranges::find(always, name) != always.end() ? given_value(name).value_or("") : std::string();
+    }
+
+    /// `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` in plain text.
+    Result<std::string> expand(std::string_view text, std::string_view field) const
+    {
+        constexpr std::string_view way_out =
+            "of variables only $NAME, ${NAME}, ${NAME:-word} and ${NAME:+word} of an ARG before the first FROM can be "
+            "used";
+        const std::string_view whole = text;
+        std::string out;
+        while (!text.empty()) {
+            const std::size_t dollar = std::min(text.find('$'), text.size());
+            out += text.substr(0, dollar);
+            text.remove_prefix(dollar);
+            if (text.empty()) break;
+            text.remove_prefix(1);
+            const bool braced = text.starts_with('{');
+            if (braced) text.remove_prefix(1);
+            const std::size_t end = std::min(text.find_first_not_of(name_characters), text.size());
+            const std::string name(text.substr(0, end));
+            if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return odd(field, whole, way_out);
+            text.remove_prefix(end);
+            std::string value = value_of(name);
+            if (braced) {
+                const std::size_t close = text.find('}');
+                if (close == text.npos) return odd(field, whole, way_out);
+                const std::string_view modifier = text.substr(0, close);
+                text.remove_prefix(close + 1);
+                const std::string_view word = modifier.substr(std::min<std::size_t>(2, modifier.size()));
+                if (word.find_first_of("${") != word.npos) return odd(field, whole, way_out);
+                if (modifier.starts_with(":-"))
+                    value = value.empty() ? std::string(word) : value;
+                else if (modifier.starts_with(":+"))
+                    value = value.empty() ? std::string() : std::string(word);
+                else if (!modifier.empty())
+                    return odd(field, whole, way_out);
+            }
+            out += value;
+        }
+        return out;
+    }
+
+    static constexpr std::string_view name_characters =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+
+    const Json& build_args_;
+    std::map<std::string, std::string> args_;  ///< global, with a value
+    std::set<std::string> complete_;           ///< names of the stages before the current one
+    std::string current_;                      ///< name of the current one; empty when it has none
+    bool in_stage_ = false;
+    std::vector<std::string> bases_;
+};
+
+Bases scan(std::string_view text, const Json& build_args)
+{
+    const auto lines = lines_of(text);
+    if (!lines) return tl::unexpected(lines.error());
+    Scanner scanner(build_args);
+    for (const std::string& line : *lines)
+        if (const Result<void> read = scanner.line(line); !read) return tl::unexpected(read.error());
+    return std::move(scanner).take();
+}
+
+}  // namespace
+
+Bases bases_of(std::string_view text, const Json& build_args)
+{
+    if (!build_args.is_null() && !build_args.is_object()) return bad_request("buildargs must be a JSON object");
+    for (const auto& [key, value] : build_args.items())
+        if (!value.is_string() && !value.is_null())
+            return bad_request("the build argument " + key + " must be a string");
+    return scan(text, build_args);
+}
+
+Bases bases_of_trigger(std::string_view trigger)
+{
+    return scan(trigger, Json());
+}
+
+}  // namespace rules
