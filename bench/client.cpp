@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -77,33 +78,36 @@ std::optional<Response> head_of(std::string_view bytes)
 {
     const auto end = bytes.find("\r\n\r\n");
     if (end == std::string_view::npos) return std::nullopt;
+    const std::string head = lower(bytes.substr(0, end + 2));
     Response response;
-    response.status = std::atoi(std::string(bytes.substr(9, 3)).c_str());
+    response.status = std::atoi(head.c_str() + std::min<std::size_t>(9, head.size()));
     response.head = response.size = end + 4;
+    response.chunked = head.find("\r\ntransfer-encoding: chunked\r\n") != std::string::npos;
+    response.last = head.find("\r\nconnection: close\r\n") != std::string::npos;
     return response;
 }
 
 std::optional<Response> response_of(std::string_view bytes)
 {
     auto response = head_of(bytes);
-    if (!response) return std::nullopt;
-    const std::string head = lower(bytes.substr(0, response->head));
-    response->last = head.find("\r\nconnection: close") != std::string::npos;
-    if (response->status == 204 || response->status == 304) return response;
-    if (const auto at = head.find("\r\ncontent-length:"); at != std::string::npos) {
-        response->size += std::strtoull(head.c_str() + at + 17, nullptr, 10);
-    } else if (head.find("\r\ntransfer-encoding:") != std::string::npos) {
+    if (!response || response->status == 204 || response->status == 304) return response;
+    if (response->chunked) {
         Chunks chunks;
         response->size += chunks.take(bytes.substr(response->head));
         if (!chunks.done()) return std::nullopt;
+        return response;
     }
+    const std::string head = lower(bytes.substr(0, response->head));
+    const auto at = head.find("\r\ncontent-length:");
+    if (at != std::string::npos) response->size += std::strtoull(head.c_str() + at + 17, nullptr, 10);
     return bytes.size() >= response->size ? response : std::nullopt;
 }
 
 std::string request(const std::string& method, const std::string& path, const std::string& body)
 {
-    std::string bytes =
-        method + " " + path + " HTTP/1.1\r\nHost: api.moby.localhost\r\nUser-Agent: Docker-Client/28.5.2 (linux)\r\n";
+    std::string bytes = method + " " + path +
+                        " HTTP/1.1\r\nHost: api.moby.localhost\r\n"
+                        "User-Agent: Docker-Client/28.5.2 (linux)\r\n";
     if (method != "GET") bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     if (!body.empty()) bytes += "Content-Type: application/json\r\n";
     return bytes + "\r\n" + body;

@@ -29,10 +29,11 @@ struct Response {
     int status = 0;
     std::size_t head = 0;  ///< bytes of the head
     std::size_t size = 0;  ///< bytes of it all
-    bool last = false;     ///< the connection carries no more
+    bool chunked = false;
+    bool last = false;  ///< the connection carries no more
 };
 
-/// The response at the front of `bytes` as far as its head; nullopt when that is not whole.
+/// The response at the front of `bytes`, its `size` without a body; nullopt when its head is not whole.
 std::optional<Response> head_of(std::string_view bytes);
 
 /// The response at the front of `bytes`; nullopt when it is not whole.

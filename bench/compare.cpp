@@ -45,10 +45,11 @@ std::string create_body(const std::string& command, bool privileged = false)
                        "=some/value/of-a-usual-length/" + std::to_string(i) + "\"";
     return R"({"Image":"bench/image:latest","Cmd":[")" + command + R"("],"Env":[)" + environment +
            R"(],"WorkingDir":"/builds/project","Labels":{"org.example.pipeline":"48151","org.example.job":"623"},)"
-           R"("AttachStdin":false,"AttachStdout":true,"AttachStderr":true,"Tty":false,"OpenStdin":false,"StdinOnce":false,)"
-           R"("HostConfig":{"Binds":null,"NetworkMode":"default","PortBindings":{},"RestartPolicy":{"Name":"no","MaximumRetryCount":0},)"
-           R"("AutoRemove":false,"CapAdd":null,"CapDrop":null,"Dns":[],"DnsOptions":[],"DnsSearch":[],"ExtraHosts":null,"Memory":0,)"
-           R"("NanoCpus":0,"ShmSize":67108864,"ReadonlyRootfs":false,"Privileged":)" +
+           R"("AttachStdin":false,"AttachStdout":true,"AttachStderr":true,"Tty":false,"OpenStdin":false,)"
+           R"("StdinOnce":false,"HostConfig":{"Binds":null,"NetworkMode":"default","PortBindings":{},)"
+           R"("RestartPolicy":{"Name":"no","MaximumRetryCount":0},"AutoRemove":false,"CapAdd":null,"CapDrop":null,)"
+           R"("Dns":[],"DnsOptions":[],"DnsSearch":[],"ExtraHosts":null,"Memory":0,"NanoCpus":0,"ShmSize":67108864,)"
+           R"("ReadonlyRootfs":false,"Privileged":)" +
            (privileged ? "true" : "false") + R"(},"NetworkingConfig":{"EndpointsConfig":{}}})";
 }
 

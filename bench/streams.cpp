@@ -15,6 +15,19 @@ struct Raw {
     std::size_t early = 0;  // bytes of the stream that came together with the head
 };
 
+/// What has come once the answer's head is whole.
+std::string receive_head(const Socket& socket, const std::string& sent, int status)
+{
+    std::string in;
+    while (!head_of(in)) {
+        const auto got = socket.receive();
+        in.append(got);
+        if (got.empty()) unexpected(sent, in);
+    }
+    if (head_of(in)->status != status) unexpected(sent, in);
+    return in;
+}
+
 /// The raw stream of a container, whose command the engine knows. Not an exec's: HAProxy 2.6 takes `Upgrade` away from
 /// a request with a body, so through it no exec can be interactive.
 Raw attach(const Target& target, const std::string& command)
@@ -24,22 +37,22 @@ Raw attach(const Target& target, const std::string& command)
     start.insert(start.find("Content-Length"), "Connection: Upgrade\r\nUpgrade: tcp\r\n");
     Socket socket(target.socket);
     socket.send(start);
-    std::string in;
-    do {
-        const auto got = socket.receive();
-        in.append(got);
-        if (got.empty()) unexpected(start, in);
-    } while (!head_of(in));
-    const auto head = head_of(in);
-    if (head->status != 101) unexpected(start, in);
-    return {std::move(socket), in.size() - head->size};
+    const std::string in = receive_head(socket, start, 101);
+    const std::size_t early = in.size() - head_of(in)->size;
+    return {std::move(socket), early};
 }
 
-std::uint64_t read_raw(const Raw& raw)
+/// Bytes until the other side ends.
+std::uint64_t receive_rest(const Socket& socket)
 {
-    std::uint64_t count = raw.early;
-    for (auto got = raw.socket.receive(); !got.empty(); got = raw.socket.receive()) count += got.size();
+    std::uint64_t count = 0;
+    for (auto got = socket.receive(); !got.empty(); got = socket.receive()) count += got.size();
     return count;
+}
+
+std::uint64_t receive_raw(const Raw& raw)
+{
+    return raw.early + receive_rest(raw.socket);
 }
 
 std::uint64_t send_raw(const Socket& socket, std::uint64_t bytes)
@@ -61,12 +74,12 @@ std::uint64_t download(const Target& target)
     const Socket socket(target.socket);
     const std::string get = request("GET", "/v1.51/containers/" + target.containers.at("echo") + "/export");
     socket.send(get);
-    std::string head;
-    do head.append(socket.receive());
-    while (!head_of(head));
-    if (head_of(head)->status != 200) unexpected(get, head);
+    const std::string in = receive_head(socket, get, 200);
+    const auto head = head_of(in);
+    const std::string_view early = std::string_view(in).substr(head->size);
+    if (!head->chunked) return early.size() + receive_rest(socket);
     Chunks chunks;
-    chunks.take(std::string_view(head).substr(head_of(head)->size));
+    chunks.take(early);
     while (!chunks.done()) {
         const auto got = socket.receive();
         if (got.empty()) unexpected(get, "an early end after " + std::to_string(chunks.payload()) + " bytes");
@@ -101,7 +114,7 @@ std::uint64_t moved(const Target& target, Stream stream, std::uint64_t bytes)
         case Stream::attach_up:
             return send_raw(attach(target, "sink").socket, bytes);
         case Stream::attach_down:
-            return read_raw(attach(target, "source"));
+            return receive_raw(attach(target, "source"));
         case Stream::download:
             return download(target);
         case Stream::upload:

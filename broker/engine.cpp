@@ -79,10 +79,10 @@ Engine::Engine(asio::io_context& io, std::string socket_path) : io_(io), path_(s
 
 Task<Upstream> Engine::connect(bool fresh)
 {
-    while (!fresh && !idle_.empty()) {
+    if (!fresh && !idle_.empty()) {
         Wire wire = std::move(idle_.back());
         idle_.pop_back();
-        if (wire.idle()) co_return Upstream(*this, std::move(wire), true);
+        co_return Upstream(*this, std::move(wire), true);
     }
     Socket socket(io_.get_executor());
     const auto [error] = co_await socket.async_connect(Unix::endpoint(path_), use_task_tuple);
@@ -122,7 +122,7 @@ Task<Upstream> Engine::send(const EngineRequest& request, bool upgrade)
             co_await upstream.wire().write(head, body);
             co_return upstream;
         } catch (const Gone& gone) {
-            // Nothing of the request was taken in by an engine that had closed this idle connection.
+            // An engine that had closed this idle connection takes in nothing of the request: the first write fails.
             if (!upstream.pooled()) throw EngineFailure(gone.what());
         }
     }

@@ -11,23 +11,38 @@ constexpr std::size_t configs_max = 1000;
 
 Task<rules::Result<void>> Images::claim(const std::string& reference, const std::string& job)
 {
-    const std::string refusal = "berth: the tag " + reference + " is held by the host or by another job: choose another name for what this job builds";
+    const std::string refusal = "berth: the tag " + reference +
+                                " is held by the host or by another job: choose another name for what this job builds";
     const auto turn = co_await claiming_.hold();
     if (const auto held = holders_.find(reference); held != holders_.end()) {
-        if (held->second == job) co_return rules::Result<void>{};
+        if (held->second == job) {
+            released_.erase(reference);
+            co_return rules::Result<void>{};
+        }
         co_return rules::conflict(refusal);
     }
     const auto [first, last] = resting_.equal_range(reference);
-    if (std::any_of(first, last, [&job](const auto& each) { return each.second != job; })) co_return rules::conflict(refusal);
+    if (std::any_of(first, last, [&job](const auto& each) { return each.second != job; }))
+        co_return rules::conflict(refusal);
     if (co_await inspect(reference)) co_return rules::conflict(refusal);
     holders_.emplace(reference, job);
     co_return rules::Result<void>{};
 }
 
+void Images::restore(const std::string& reference, const std::string& job)
+{
+    holders_[reference] = job;
+    released_.erase(reference);
+}
+
 void Images::release(const std::string& reference, const std::string& job)
 {
     const auto held = holders_.find(reference);
-    if (held != holders_.end() && held->second == job) holders_.erase(held);
+    if (held == holders_.end() || held->second != job) return;
+    if (rests(reference, job))
+        released_.insert(reference);
+    else
+        holders_.erase(held);
 }
 
 void Images::release_all(const std::string& job)
@@ -35,11 +50,20 @@ void Images::release_all(const std::string& job)
     std::erase_if(holders_, [&job](const auto& each) { return each.second == job; });
 }
 
+bool Images::rests(const std::string& reference, const std::string& job) const
+{
+    const auto [first, last] = resting_.equal_range(reference);
+    return std::any_of(first, last, [&job](const auto& each) { return each.second == job; });
+}
+
 void Images::unrest(const std::string& reference, const std::string& job)
 {
     const auto [first, last] = resting_.equal_range(reference);
     const auto one = std::find_if(first, last, [&job](const auto& each) { return each.second == job; });
     if (one != last) resting_.erase(one);
+    if (!rests(reference, job) && holders_.contains(reference) && holders_[reference] == job &&
+        released_.erase(reference) > 0)
+        holders_.erase(reference);
 }
 
 const std::string* Images::holder(const std::string& reference) const

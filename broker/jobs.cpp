@@ -329,6 +329,7 @@ void Jobs::forget_destroyed(std::string_view line)
 {
     const Json event = Json::parse(line, nullptr, false);
     if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
+    if (event.value("Action", "") != "destroy") return;
     const Kind kind = rules::kind_of(event.value("Type", ""));
     const std::string id = event["Actor"].value("ID", "");
     // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/splice.h"
 #include "rules/names.h"
 
 namespace broker {
@@ -90,12 +91,17 @@ Task<> relay_answer(Call& call, Upstream& upstream)
 /// Bytes from one side to the other until `from` ends; then `to` learns that no more will come.
 Task<> pump(Wire& from, Wire& to)
 {
-    for (;;) {
+    constexpr std::size_t bulk = 32 * 1024;
+    for (int in_bulk = 0;;) {
         if (from.buffered().empty() && !co_await from.fill()) break;
         const std::size_t size = from.buffered().size();
         co_await to.write(from.buffered());
         from.consume(size);
         if (size >= 4096) from.widen();
+        in_bulk = size >= bulk ? in_bulk + 1 : 0;
+        if (in_bulk < 2) continue;  // somebody may be typing
+        from.narrow();
+        if (co_await splice_to_end(from, to)) break;
     }
     to.half_close();
 }

@@ -143,10 +143,14 @@ Result<std::vector<std::string>> lines_of(std::string_view text)
 /// as instructions.
 bool may_be_heredoc(std::string_view line)
 {
-    for (std::size_t at = 0; (at = line.find("<<", at)) != line.npos; at += 2) {
+    for (std::size_t at = 0; (at = line.find("<<", at)) != line.npos;) {
+        const std::size_t end = std::min(line.find_first_not_of('<', at), line.size());
         std::size_t begin = at;
         while (begin > 0 && line[begin - 1] >= '0' && line[begin - 1] <= '9') --begin;
-        if (begin == 0 || is_space(line[begin - 1]) || static_cast<unsigned char>(line[begin - 1]) >= 0x80) return true;
+        const bool first =
+            begin == 0 || is_space(line[begin - 1]) || static_cast<unsigned char>(line[begin - 1]) >= 0x80;
+        if (end - at == 2 && first) return true;  // `<<<` is the shell's own
+        at = end;
     }
     return false;
 }

@@ -152,6 +152,7 @@ std::string Query::encode() const
 
 std::string percent_encode(std::string_view text)
 {
+    if (std::ranges::all_of(text, is_unreserved)) return std::string(text);  // ids: nearly every request
     std::string encoded;
     encoded.reserve(text.size());
     for (const char c : text) {

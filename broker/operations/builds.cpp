@@ -64,7 +64,8 @@ void bound_containers(rules::Query& query, const rules::Profile& profile)
     Json limits = Json::object();
     const auto ulimits = json_parameter(query, "ulimits");
     if (ulimits) limits["Ulimits"] = *ulimits;
-    if (const std::string size(query.get("shmsize")); !size.empty()) limits["ShmSize"] = std::strtoll(size.c_str(), nullptr, 10);
+    if (const std::string size(query.get("shmsize")); !size.empty())
+        limits["ShmSize"] = std::strtoll(size.c_str(), nullptr, 10);
     const Json judged = want(rules::judge_build_limits(limits, profile));
     if (ulimits) query.set("ulimits", judged.value("Ulimits", Json::array()).dump());
 }
@@ -298,10 +299,6 @@ private:
         request.query = co_await build_query(call_, tags_);
         request.query.set("dockerfile", dockerfile_.path);
         request.registry_config = std::string(call_.head.header("x-registry-config"));
-        {
-            const Making making(call_);
-            co_await claim();
-        }
         began_ = std::time(nullptr) - 2;
 
         const auto exchange = [&]() -> Task<> {
@@ -315,6 +312,10 @@ private:
         };
         std::exception_ptr ended;
         try {
+            {
+                const Making making(call_);
+                co_await claim();
+            }
             co_await while_client_stays(call_, exchange());
         } catch (const Refused& refused) {
             settled_ = true;
@@ -326,7 +327,8 @@ private:
             ended = std::current_exception();
         }
         {
-            // However it ended, what is on the engine now is the job's. The build itself may be cut by the job's end, this not.
+            // However it ended, what is on the engine now is the job's. The build itself may be cut by the job's end,
+            // this not.
             const Recording recording(call_.connection);
             co_await record();
         }
@@ -338,6 +340,7 @@ private:
     {
         Objects& objects = call_.job.objects;
         for (const std::string& tag : tags_) {
+            resting_.add(tag);
             want(co_await images_.claim(tag, call_.job.facts.key));
             if (objects.named(Kind::image, tag)) continue;
             db::Object object;
@@ -423,6 +426,8 @@ private:
         // A build that was cut off may have come to its end all the same.
         const bool ours = done ? id == output_.result() : !settled_ && image && made_now(*image);
         if (ours) {
+            images_.restore(
+                tag, call_.job.facts.key);  // another build of the tag may have failed meanwhile, and given it up
             co_await record_image(call_, tag, id, db::Origin::made);
             co_return;
         }

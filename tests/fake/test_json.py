@@ -172,7 +172,8 @@ class Bodies(FakeCase):
         self.assertIn(body["HostConfig"]["NetworkMode"], (own_network["Id"], own_network["Name"]))
         labels = body["Labels"]
         self.assertEqual((labels["berth.key"], labels["berth.job"], labels["berth.profile"]), (self.key, self.job["id"], "default"))
-        self.assertEqual([key for key in labels if key.strip().lower().startswith("berth.")], ["berth.job", "berth.key", "berth.profile"])
+        self.assertLessEqual({key for key in labels if key.strip().lower().startswith("berth.")}, {"berth.image", "berth.job", "berth.key", "berth.profile"})
+        self.assertEqual(labels.get("berth.image", "busybox"), "busybox")
         self.assertEqual(create.body, json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(), "not canonical")
         self.assertNotIn(None, body.values())
 

@@ -1,8 +1,10 @@
 """Clients and engines that vanish, stall or answer nonsense at any byte: berth closes, tells what it can, and serves on."""
 
+import io
 import json
 import os
 import select
+import tarfile
 import threading
 import time
 import unittest
@@ -12,6 +14,20 @@ from fake_engine import RAW_STREAM, Cut, FakeEngine
 
 UPGRADE = ("Connection: Upgrade", "Upgrade: tcp")
 TAR = b"tar" * 20
+
+
+def build_context():
+    """A tar that a build takes."""
+    text = b"FROM scratch\nADD Dockerfile /\n"
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        info = tarfile.TarInfo("Dockerfile")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text))
+    return file.getvalue()[:2048]  # header, text and the two empty blocks of the end
+
+
+CONTEXT = build_context()
 
 
 def with_chunks(method, target, kind, *pieces):
@@ -62,7 +78,7 @@ class ClientVanishes(FakeCase):
         ("a create in chunks", with_chunks("POST", "/containers/create", "application/json", b'{"Image"', b':"busybox"}'), "containers/create"),
         ("an upload with a length", request("PUT", "/containers/base/archive?path=/", TAR, content_type="application/x-tar"), "archive"),
         ("an upload in chunks", with_chunks("PUT", "/containers/base/archive?path=/", "application/x-tar", TAR, TAR), "archive"),
-        ("a build", with_chunks("POST", "/build?t=gone", "application/x-tar", TAR), "build"),
+        ("a build", with_chunks("POST", "/build?t=gone", "application/x-tar", CONTEXT), "build"),
         ("an attach", request("POST", "/containers/base/attach?stream=1", None, *UPGRADE), "attach"),
     ]
 
@@ -134,7 +150,7 @@ class ClientVanishes(FakeCase):
         ("export", "GET", "/containers/base/export", None, (), raw_chunks),
         ("a download", "GET", "/containers/base/archive?path=/", None, (), raw_chunks),
         ("a pull", "POST", "/images/create?fromImage=busybox&tag=latest", None, (), lines),
-        ("a build", "POST", "/build", TAR, (), lines),
+        ("a build", "POST", "/build", CONTEXT, (), lines),
         ("an upload", "PUT", "/containers/base/archive?path=/", TAR, (), None),
         ("attach", "POST", "/containers/base/attach?stream=1", None, UPGRADE, switched),
         ("attach of old", "POST", "/containers/base/attach?stream=1", None, (),
@@ -222,7 +238,7 @@ class EngineVanishes(FakeCase):
         ("a download", "GET", "/containers/base/archive?path=/", None),
         ("an upload", "PUT", "/containers/base/archive?path=/", TAR),
         ("a pull", "POST", "/images/create?fromImage=busybox&tag=latest", None),
-        ("a build", "POST", "/build", TAR),
+        ("a build", "POST", "/build", CONTEXT),
     ]
     number = 0
 
@@ -236,7 +252,7 @@ class EngineVanishes(FakeCase):
         if size is not None:
             self.engine.fault(method, path.split("?")[0].rsplit("/", 1)[1], "cut", size)
         with self.client() as client:
-            client.send(request(method, path, body, content_type="application/x-tar" if body == TAR else "application/json"))
+            client.send(request(method, path, body, content_type="application/x-tar" if isinstance(body, bytes) else "application/json"))
             try:
                 reply = client.reply(method == "HEAD")
             except Broken as broken:

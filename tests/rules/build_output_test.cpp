@@ -1,0 +1,54 @@
+#include "rules/build_output.h"
+
+#include <gtest/gtest.h>
+
+namespace rules {
+namespace {
+
+using Names = std::vector<std::string>;
+
+BuildOutput after(const std::vector<Json>& messages)
+{
+    BuildOutput output;
+    for (const Json& each : messages) output.read(each);
+    return output;
+}
+
+TEST(BuildOutput, TheResultIsThatOfTheLastStage)
+{
+    const BuildOutput output =
+        after({{{"aux", {{"ID", "sha256:1"}}}}, {{"stream", "x"}}, {{"aux", {{"ID", "sha256:2"}}}}});
+    EXPECT_EQ(output.result(), "sha256:2");
+    EXPECT_FALSE(output.failed());
+}
+
+TEST(BuildOutput, StepsCannotWriteTheResult)
+{
+    EXPECT_EQ(after({{{"stream", R"({"aux":{"ID":"sha256:3"}})"}}}).result(), "");
+}
+
+TEST(BuildOutput, ShortIdsAreHintsEachOnce)
+{
+    const BuildOutput output = after({{{"stream", " ---> 0123456789ab\n"}},
+                                      {{"stream", " ---> Using cache\n"}},
+                                      {{"stream", " ---> Running in 0123456789cd\n"}},
+                                      {{"stream", " ---> ba9876543210\n"}},
+                                      {{"stream", " ---> 0123456789ab\n"}}});
+    EXPECT_EQ(output.made(), (Names{"0123456789ab", "ba9876543210"}));
+}
+
+TEST(BuildOutput, AnErrorFailsIt)
+{
+    EXPECT_TRUE(after({{{"errorDetail", {{"message", "no"}}}, {"error", "no"}}}).failed());
+}
+
+TEST(BuildOutput, OddMessagesAreLetBe)
+{
+    const BuildOutput output = after({Json(), Json::array(), {{"aux", 1}}, {{"aux", {{"ID", 1}}}}, {{"stream", 1}}});
+    EXPECT_EQ(output.result(), "");
+    EXPECT_TRUE(output.made().empty());
+    EXPECT_FALSE(output.failed());
+}
+
+}  // namespace
+}  // namespace rules
