@@ -79,10 +79,10 @@ Engine::Engine(asio::io_context& io, std::string socket_path) : io_(io), path_(s
 
 Task<Upstream> Engine::connect(bool fresh)
 {
-    if (!fresh && !idle_.empty()) {
+    while (!fresh && !idle_.empty()) {
         Wire wire = std::move(idle_.back());
         idle_.pop_back();
-        co_return Upstream(*this, std::move(wire), true);
+        if (wire.idle()) co_return Upstream(*this, std::move(wire), true);
     }
     Socket socket(io_.get_executor());
     const auto [error] = co_await socket.async_connect(Unix::endpoint(path_), use_task_tuple);

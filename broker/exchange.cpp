@@ -62,6 +62,14 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
     } catch (const EngineFailure& failure) {
         log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
         refusal = Error{502, "berth: the engine does not answer", {}, {}, {}};
+    } catch (const rules::Json::exception& failure) {
+        log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
+        refusal = Error{502, "berth: the engine's answer has an unknown shape", {}, {}, {}};
+    } catch (const Gone& gone) {
+        if (client.answered()) throw;
+        // The engine broke off, unless the client is gone: then telling it fails too.
+        log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", gone.what()}});
+        refusal = Error{502, "berth: the engine broke off", {}, {}, {}};
     } catch (const db::Failure& failure) {
         log::error("ledger", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
         refusal = Error{503, "berth: the ledger cannot be written, so nothing may be made", {}, {}, {}};

@@ -1,5 +1,7 @@
 #include "broker/wire.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -147,6 +149,12 @@ Task<> Wire::closed_by_peer()
 {
     // The reactor wakes an error wait on EPOLLHUP, which a unix socket shows only when both directions are closed.
     co_await socket_.async_wait(Socket::wait_error, use_task_tuple);
+}
+
+bool Wire::idle()
+{
+    char byte = 0;
+    return begin_ == end_ && ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 BodyReader::BodyReader(Wire& wire, const Head& head) : wire_(wire), framing_(head.framing), left_(head.length), done_(head.framing == Framing::none)

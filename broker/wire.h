@@ -42,6 +42,9 @@ public:
     /// Returns when the peer has closed its socket wholly; a half-close is not noticed.
     Task<> closed_by_peer();
 
+    /// True when the peer neither closed nor sent anything unasked: an idle connection may be used again.
+    bool idle();
+
     Socket& socket() { return socket_; }
 
 private:

@@ -4,6 +4,7 @@ An Engine is a dockerd of its own: own network namespace (loopback only, so noth
 own data, own socket, all in one temporary folder, so that any number of runs may be under way on a machine at once.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from tools import Api, Docker, SYSTEM_PATH, Unavailable, busybox_rootfs, clean_e
 CACHE = Path(os.environ.get("BERTH_TEST_CACHE")
              or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth-tests")
 KINDS = ("distribution", "newest")
+PLACE = Path(os.environ.get("TMPDIR", "/var/tmp"))
 
 
 class Toolchain:
@@ -57,7 +59,9 @@ class Engine:
         self.kind = kind
         Engine.counter += 1
         self.namespace = f"berth-{os.getpid()}-{Engine.counter}"
-        self.folder = Path(tempfile.mkdtemp(prefix="berth-test-", dir=os.environ.get("TMPDIR", "/var/tmp")))
+        self.folder = Path(tempfile.mkdtemp(prefix="berth-test-", dir=PLACE))
+        self.lock = open(self.folder / "lock", "wb")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self.socket = self.folder / "docker.sock"
         self.config = self.folder / "cli"
         self.log = self.folder / "engine.log"
@@ -72,6 +76,7 @@ class Engine:
 
     def make_namespace(self):
         """A network namespace with loopback, and a second address on a pair whose both ends stay inside."""
+        (self.folder / "namespace").write_text(self.namespace)
         made = run(["ip", "netns", "add", self.namespace])
         if made.code != 0:
             raise Unavailable(f"no network namespace can be made here: {made.err.strip()}")
@@ -132,25 +137,8 @@ class Engine:
             for container in self.api.get("/containers/json?all=1"):
                 self.api.call("DELETE", f"/containers/{container['Id']}?force=1&v=1")
         self.stop()
-        self.kill_stragglers()
-        with open("/proc/self/mounts") as mounts:
-            ours = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{self.folder}/")]
-        for target in sorted(ours, reverse=True):
-            run(["umount", "-l", target])
-        run(["ip", "netns", "del", self.namespace])
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def kill_stragglers(self):
-        """Ends what a killed dockerd left running: only processes whose command line names this engine's own folder."""
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            try:
-                words = (entry / "cmdline").read_bytes()
-                if str(self.folder).encode() in words:
-                    os.kill(int(entry.name), signal.SIGKILL)
-            except OSError:
-                pass  # it ended meanwhile
+        remove_rest_of(self.folder)
+        self.lock.close()
 
     def snapshot(self):
         """All that the engine keeps, as comparable sets: what a job may not have changed once it is closed."""
@@ -170,6 +158,39 @@ class Engine:
         """Makes the image of the host: a job does not see it."""
         # One tar imported twice is one image unless the message differs.
         return self.docker.ok("import", "-c", 'CMD ["sh"]', "-m", name, "-", name, input=busybox_rootfs(), text=False).decode().strip()
+
+
+def remove_rest_of(folder):
+    """Removes what the Engine in `folder` left: processes whose command line names the folder, mounts, namespace, files."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if f"{folder}/".encode() in (entry / "cmdline").read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+        except OSError:
+            pass  # it ended meanwhile
+    with open("/proc/self/mounts") as mounts:
+        ours = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{folder}/")]
+    for target in sorted(ours, reverse=True):
+        run(["umount", "-l", target])
+    try:
+        run(["ip", "netns", "del", (folder / "namespace").read_text()])
+    except OSError:
+        pass  # it never had one
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_rest_of_killed_runs():
+    """An Engine's folder is locked as long as its run lives: the others are of runs that were killed."""
+    for folder in PLACE.glob("berth-test-*"):
+        try:
+            lock = open(folder / "lock", "rb")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        remove_rest_of(folder)
+        lock.close()
 
 
 class Registry:

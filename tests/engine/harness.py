@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 from urllib.parse import quote
 
-from engines import Engine, Registry
+from engines import Engine, Registry, remove_rest_of_killed_runs
 from tools import Api, Docker, Unavailable, busybox_rootfs, clean_env, run, tar_of, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +114,7 @@ class World:
     """An engine with the host's own `busybox` on it, and berth in front."""
 
     def __init__(self, kind):
+        remove_rest_of_killed_runs()
         self.engine = Engine(kind)
         self.made_registry = None
         try:

@@ -1,6 +1,6 @@
-"""Runs the end-to-end tests on one kind of engine: one line a test, then `kind: N passed, N failed, N skipped`.
+"""Runs the Python tests on one kind of engine (real or fake): one line a test, then `kind: N passed, N failed, N skipped`.
 
-    /usr/bin/python3 tests/engine/run.py --engine newest [-k PATTERN]... [--counts FILE]
+    /usr/bin/python3 tests/engine/run.py --engine distribution|newest|fake [-k PATTERN]... [--counts FILE]
 
 Exit status 0 when nothing failed. --counts writes the three numbers for a caller.
 """
@@ -95,7 +95,7 @@ def chosen(suite, patterns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--engine", choices=engines.KINDS, required=True)
+    parser.add_argument("--engine", choices=(*engines.KINDS, "fake"), required=True)
     parser.add_argument("-k", action="append", default=[], metavar="PATTERN", help="only tests whose id holds PATTERN")
     parser.add_argument("--counts", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -103,7 +103,9 @@ def main():
     # A cancelled run ends as an interrupted one does: what it started is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     harness.EngineCase.kind = options.engine
-    tests = list(chosen(unittest.defaultTestLoader.discover(Path(__file__).parent, "test_*.py"), options.k))
+    here = Path(__file__).parent
+    folder = here.parent / "fake" if options.engine == "fake" else here
+    tests = list(chosen(unittest.defaultTestLoader.discover(folder, "test_*.py"), options.k))
     for test in tests:
         name = f"{type(test).__module__}.{type(test).__qualname__}"
         class_sizes[name] = class_sizes.get(name, 0) + 1

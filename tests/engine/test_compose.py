@@ -56,7 +56,8 @@ class Compose(EngineCase):
             "ps": job.ok("ps", "-a", "--format", "{{.ID}} {{.Names}}"),
             "networks": job.ok("network", "ls", "--format", "{{.ID}} {{.Name}}"),
             "volumes": job.ok("volume", "ls", "-q"),
-            "images": job.ok("images", "-a", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"),
+            # Images of one second come in any order.
+            "images": sorted(job.ok("images", "-a", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}").split("\n")),
             "usage": job.ok("system", "df", "--format", "{{.Type}} {{.TotalCount}}"),
             "projects": job.ok("compose", "ls", "-a", "--format", "json"),
         }
