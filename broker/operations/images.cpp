@@ -79,6 +79,17 @@ Task<> drop_image(Call& call, const db::Object& image, bool force, bool prune_pa
     }
 }
 
+/// True when an image of the job grew from the image `id`.
+Task<bool> has_own_child(Call& call, std::string id)
+{
+    for (const db::Object& each : call.job.objects.all(Kind::image)) {
+        if (each.id.empty() || each.id == id) continue;
+        const auto image = co_await call.services.images.inspect(each.id);
+        if (image && image->value("Parent", "") == id) co_return true;
+    }
+    co_return false;
+}
+
 }  // namespace
 
 Task<> record_image(Call& call, std::string reference, std::string id, db::Origin origin)
@@ -299,11 +310,15 @@ Task<> prune_images(Call& call)
         if (!filters.labels_match(labels.is_object() ? labels : Json::object())) continue;
         if (until && rules::parse_date(image->value("Created", "")).value_or(0) >= *until) continue;
         const std::size_t before = report.size();
+        bool dropped = false;
         try {
             co_await drop_image(call, each, false, true, report);
+            dropped = true;
         } catch (const Refused&) {
-            continue;  // in use after all: a prune leaves it
+            // In use after all: a prune leaves it.
         }
+        // A layer on which only other jobs' images rest is no longer this job's; it goes with theirs.
+        if (!dropped && each.name.empty() && !co_await has_own_child(call, each.id)) co_await call.job.objects.gone(each.row);
         for (std::size_t at = before; at < report.size(); ++at)
             if (report[at].value("Deleted", "") == each.id) space += image->value("Size", std::int64_t{0});
     }
