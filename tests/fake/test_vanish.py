@@ -460,8 +460,8 @@ class EngineTalksNonsense(FakeCase):
 class EngineRestarts(FakeCase):
     def test_and_berth_serves_on(self):
         old = self.engine
-        logs = self.client().send(request("GET", "/containers/base/logs?follow=1"))
         old.on("GET", "logs", Hold(raw_chunks))
+        logs = self.client().send(request("GET", "/containers/base/logs?follow=1"))
         wait_for(lambda: logs.buffer or logs.fill(), 5)
         old.stop()
         with logs, self.assertRaises(Broken):
