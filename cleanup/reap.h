@@ -28,7 +28,7 @@ std::vector<db::Object> removal_order(std::vector<db::Object> objects);
 struct Pace {
     std::chrono::milliseconds first_retry{100};
     std::chrono::milliseconds between_listings{200};
-    int tries = 6;
+    int tries = 8;  ///< 13 s in all: an engine may hold a volume for a while after its container is gone
     std::size_t at_once = 4;  ///< the engine stalls when many volumes go at the same time
 };
 
