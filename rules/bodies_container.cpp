@@ -141,7 +141,7 @@ Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& jo
     if (judged) judged = judge_log_config(host, profile);
     if (!judged) return tl::unexpected(judged.error());
     // Published ports live on the address of the job's default network, wherever the container is.
-    if (joins_networks(body) && publishes_ports(body)) needs.default_network = true;
+    if (joins_networks(body) && (publishes_ports(body) || names_host_gateway(host))) needs.default_network = true;
     return needs;
 }
 

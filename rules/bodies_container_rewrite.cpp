@@ -65,6 +65,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
         host.erase("PublishAllPorts");
     }
 
+    rewrite_host_gateway(host, gateway);
     set_labels(body, author);
     body["Labels"][std::string(label_image)] = asked;
     clamp_healthcheck(body, profile);

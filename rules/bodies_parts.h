@@ -98,6 +98,11 @@ bool publishes_ports(const Json& body);
 /// Binds every published port to `gateway` and to nothing else.
 void rewrite_ports(Json& body, const std::string& gateway);
 
+/// Whether ExtraHosts asks for `host-gateway` (`host.docker.internal:host-gateway`): to a job that is where its published ports are, the
+/// address of its own network, and not the host's.
+bool names_host_gateway(const Json& host);
+void rewrite_host_gateway(Json& host, const std::string& gateway);
+
 // Logs.
 
 Result<void> judge_log_config(const Json& host, const Profile& profile);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -39,6 +40,15 @@ std::optional<Ports> parse_ports(std::string_view text)
     const auto range = parse_range(text.substr(0, slash));
     if (!range || range->first == 0) return std::nullopt;
     return Ports{range->first, range->second};
+}
+
+constexpr std::string_view host_gateway = "host-gateway";
+
+bool is_host_gateway(const Json& entry)
+{
+    const auto* text = entry.get_ptr<const std::string*>();
+    const std::size_t cut = text ? text->find_first_of(":=") : std::string::npos;
+    return cut != std::string::npos && std::string_view(*text).substr(cut + 1) == host_gateway;
 }
 
 bool publishes_all(const Json& host)
@@ -86,7 +96,14 @@ void rewrite_ports(Json& body, const std::string& gateway)
     Json published = section(host, "PortBindings");
     for (auto& [key, bindings] : published.items()) {
         if (bindings.empty()) bindings.push_back({{"HostPort", ""}});
-        for (Json& binding : bindings) binding["HostIp"] = address;
+        // The job has one address: what it asks for on several (0.0.0.0, 127.0.0.1, [::]) is one binding there.
+        Json::array_t distinct;
+        for (Json& binding : bindings) {
+            binding["HostIp"] = address;
+            const bool any = text(binding, "HostPort").empty() || text(binding, "HostPort") == "0";
+            if (any || std::ranges::find(distinct, binding) == distinct.end()) distinct.push_back(std::move(binding));
+        }
+        bindings = std::move(distinct);
     }
     // The engine would bind the ports of PublishAllPorts to every address of the host: each is named here instead.
     if (publishes_all(host))
@@ -97,6 +114,21 @@ void rewrite_ports(Json& body, const std::string& gateway)
         }
     host.erase("PublishAllPorts");
     host["PortBindings"] = std::move(published);
+}
+
+bool names_host_gateway(const Json& host)
+{
+    return std::ranges::any_of(section(host, "ExtraHosts"), is_host_gateway);
+}
+
+void rewrite_host_gateway(Json& host, const std::string& gateway)
+{
+    if (gateway.empty() || !host.contains("ExtraHosts")) return;
+    for (Json& entry : host["ExtraHosts"])
+        if (is_host_gateway(entry)) {
+            const auto asked = entry.get<std::string>();
+            entry = asked.substr(0, asked.size() - host_gateway.size()) + gateway;
+        }
 }
 
 }  // namespace rules

@@ -88,6 +88,16 @@ void view_ports(Json& value, std::string_view key, const std::string& gateway, s
                 if (text_or_empty(item, "HostIp") == gateway) replace(item, "HostIp", shown);
 }
 
+/// The job's own address among the extra hosts, as it was asked for.
+void view_host_gateway(Json& host, const std::string& gateway)
+{
+    auto* entries = list_at(host, "ExtraHosts");
+    if (!entries || gateway.empty()) return;
+    for (Json& entry : *entries)
+        if (auto* text = entry.get_ptr<std::string*>(); text && (text->ends_with(":" + gateway) || text->ends_with("=" + gateway)))
+            text->replace(text->size() - gateway.size(), gateway.size(), "host-gateway");
+}
+
 void view_host_config(Json& inspect, const Lookup& job, const ViewFacts& facts)
 {
     Json* host = at(inspect, "HostConfig");
@@ -102,6 +112,7 @@ void view_host_config(Json& inspect, const Lookup& job, const ViewFacts& facts)
         for (Json& mount : *mounts) view_asked_mount(mount, job, facts);
     name_leading_containers(*host, "VolumesFrom", job);
     view_ports(*host, "PortBindings", facts.gateway, "");
+    view_host_gateway(*host, facts.gateway);
 }
 
 /// Up to API 1.51 the address on `bridge` is there twice; the engine fills the flat fields only for a network of that

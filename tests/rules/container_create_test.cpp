@@ -653,5 +653,21 @@ TEST(ContainerCreate, SendsAComposeServiceOn)
                                                        "MacAddress":"","GwPriority":0})")}}));
 }
 
+TEST(ContainerCreate, OneAddressHasAPortOnce)
+{
+    const Json body = sent(with_host(R"({"NetworkMode":"back","PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"80"},
+        {"HostIp":"::","HostPort":"80"},{"HostIp":"127.0.0.1","HostPort":"80"},{"HostPort":""},{"HostPort":""}]}})"));
+    EXPECT_EQ(body["HostConfig"]["PortBindings"]["80/tcp"], Json::parse(R"([{"HostIp":"172.30.1.1","HostPort":"80"},
+        {"HostIp":"172.30.1.1","HostPort":""},{"HostIp":"172.30.1.1","HostPort":""}])"));
+}
+
+TEST(ContainerCreate, TheHostsGatewayIsTheJobsOwn)
+{
+    const std::string asked = with_host(R"({"NetworkMode":"back","ExtraHosts":["host.docker.internal:host-gateway","a=host-gateway","b:1.2.3.4","c:x-host-gateway"]})");
+    EXPECT_TRUE(judge(asked).value().default_network);
+    EXPECT_EQ(sent(asked)["HostConfig"]["ExtraHosts"], Json::parse(R"(["host.docker.internal:172.30.1.1","a=172.30.1.1","b:1.2.3.4","c:x-host-gateway"])"));
+    EXPECT_FALSE(judge(with_host(R"({"NetworkMode":"back","ExtraHosts":["b:1.2.3.4"]})")).value().default_network);
+}
+
 }  // namespace
 }  // namespace rules
