@@ -192,6 +192,32 @@ std::int64_t Ledger::last_row() const
     return rows.next() ? rows.integer(0) : 0;
 }
 
+void Ledger::put(const Lease& lease)
+{
+    state_->connection.run(
+        "INSERT INTO leases (job, network, subnet, bridge) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (job, network) DO UPDATE SET subnet = excluded.subnet, bridge = excluded.bridge",
+        lease.job, lease.network, lease.subnet, lease.bridge);
+}
+
+void Ledger::end_lease(const std::string& job, const std::string& network)
+{
+    state_->connection.run("DELETE FROM leases WHERE job = ? AND network = ?", job, network);
+}
+
+void Ledger::end_leases(const std::string& job)
+{
+    state_->connection.run("DELETE FROM leases WHERE job = ?", job);
+}
+
+std::vector<Lease> Ledger::leases() const
+{
+    Rows rows = state_->connection.query("SELECT job, network, subnet, bridge FROM leases ORDER BY job, network");
+    std::vector<Lease> leases;
+    while (rows.next()) leases.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3)});
+    return leases;
+}
+
 void Ledger::add(const Refusal& refusal)
 {
     std::int64_t nth = 0;

@@ -51,6 +51,14 @@ struct Object {
     Seconds created = 0;
 };
 
+/// What a network of a job has of the host for as long as it is there.
+struct Lease {
+    std::string job;      ///< key
+    std::string network;  ///< virtual name
+    std::string subnet;   ///< `10.213.0.0/26`; empty for a network without IPv4
+    std::string bridge;   ///< device
+};
+
 struct Refusal {
     std::string job;       ///< key
     std::string endpoint;  ///< `container.create`
@@ -99,6 +107,12 @@ public:
     void set_state(std::int64_t row, ObjectState state);
     std::vector<Object> objects(const std::string& job) const;  ///< all that are not gone, oldest first
     std::int64_t last_row() const;                              ///< 0 when there is none
+
+    /// Replaces the lease of the same network.
+    void put(const Lease& lease);
+    void end_lease(const std::string& job, const std::string& network);
+    void end_leases(const std::string& job);
+    std::vector<Lease> leases() const;
 
     /// Escapes and cuts the texts of `refusal` as is said at Refusal::value.
     void add(const Refusal& refusal);

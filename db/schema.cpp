@@ -65,6 +65,17 @@ CREATE TABLE reaps (
 ) STRICT;
 )sql";
 
+// What a network of a job has of the host: a subnet of everybody's and a device. Empty subnet: a network without IPv4.
+constexpr const char* version_2 = R"sql(
+CREATE TABLE leases (
+    job     TEXT NOT NULL REFERENCES jobs (key) ON DELETE CASCADE,
+    network TEXT NOT NULL CHECK (length(CAST(network AS BLOB)) <= 1024),
+    subnet  TEXT NOT NULL CHECK (length(CAST(subnet AS BLOB)) <= 18),
+    bridge  TEXT NOT NULL UNIQUE CHECK (length(CAST(bridge AS BLOB)) BETWEEN 1 AND 15),
+    PRIMARY KEY (job, network)
+) STRICT;
+)sql";
+
 std::int64_t version_of(Connection& connection)
 {
     Rows rows = connection.query("PRAGMA user_version");
@@ -84,7 +95,7 @@ std::int64_t version_of(Connection& connection)
 
 std::span<const Migration> migrations()
 {
-    static const std::array steps{Migration{"0.1.0", version_1}};
+    static const std::array steps{Migration{"0.1.0", version_1}, Migration{"0.1.0", version_2}};
     return steps;
 }
 
