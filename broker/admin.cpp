@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "broker/firewall.h"
 #include "broker/log.h"
 #include "rules/names.h"
 
@@ -70,6 +71,7 @@ Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
                  {"siblings", siblings},
                  {"requests", requests},
                  {"refusals", refusals},
+                 {"isolation", json_of(services.firewall)},
                  {"ledger_lost", services.store.lost()}};
     if (reap) json["last_reap"] = {{"finished", reap->finished}, {"removed", reap->removed}, {"left", reap->left}};
     co_return json;
@@ -85,13 +87,13 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
     if (get && path == "/status") co_return co_await status(jobs, services, daemon);
     if (get && path == "/jobs") {
         Json list = Json::array();
-        for (const Job* job : jobs.all()) list.push_back(json_of(*job));
+        for (const Job* job : jobs.all()) list.push_back(json_of(*job, services.firewall));
         co_return list;
     }
     if (post && path == "/jobs") {
         OpenRequest request = open_request(body);
         const Job* job = want(co_await jobs.open(std::move(request)));
-        co_return json_of(*job);
+        co_return json_of(*job, services.firewall);
     }
     constexpr std::string_view jobs_path = "/jobs/", close_path = "/close";
     if (path.starts_with(jobs_path)) {
@@ -103,7 +105,7 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
         if (id && get) {
             const Job* job = jobs.find(*id);
             if (!job) throw Refused{{404, "there is no open job " + *id, {}, {}, {}}};
-            co_return json_of(*job);
+            co_return json_of(*job, services.firewall);
         }
     }
     throw Refused{{404, "page not found", {}, {}, {}}};

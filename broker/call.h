@@ -9,7 +9,9 @@
 
 namespace broker {
 
+class Firewall;
 class Images;
+class Leases;
 
 /// What every exchange shares.
 struct Services {
@@ -17,6 +19,8 @@ struct Services {
     Engine& engine;
     db::Store& store;
     Images& images;
+    Leases& leases;
+    Firewall& firewall;
 };
 
 /// A request that goes no further; caught once, in the exchange, and answered in Docker's form.

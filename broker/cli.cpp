@@ -49,10 +49,16 @@ void print_jobs(const Json& jobs)
     }
 }
 
+void print_isolation(const Json& isolation)
+{
+    fmt::print("isolation {}\n", isolation.value("enforced", false) ? "enforced" : "not enforced: " + isolation.value("problem", ""));
+}
+
 void print_job(const Json& job)
 {
     fmt::print("job       {}\nkey       {}\nstate     {}\nprofile   {}\nage       {}\ndoor      {}\naddress   {}\n", job.value("id", ""), job.value("key", ""), job.value("state", ""),
                job.value("profile", ""), age_of(job.value("created", std::int64_t{0})), job.value("door", ""), job.value("address", ""));
+    print_isolation(job.at("isolation"));
     for (const auto& [kind, count] : job.at("objects").items()) fmt::print("{:<9} {}\n", kind + "s", count.get<int>());
     fmt::print("requests  {}\nrefusals  {}\n", job.value("requests", 0), job.value("refusals", 0));
 }
@@ -63,6 +69,7 @@ void print_status(const Json& status)
     fmt::print("berth     {} up {}s\nengine    {} {} (API {})\njobs      {}\nsiblings  {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""), status.value("uptime", 0),
                engine.value("address", ""), engine.value("version", ""), engine.value("api", ""), status.value("jobs", 0), status.value("siblings", 0),
                status.value("requests", 0), status.value("refusals", 0));
+    print_isolation(status.at("isolation"));
     if (const auto reap = status.find("last_reap"); reap != status.end())
         fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0), reap->value("left", 0));
 }
@@ -171,9 +178,14 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     daemon->add_option("--engine", flags.config.engine, "The engine, as unix:///path")->capture_default_str();
     daemon->add_option("--state-dir", flags.config.state_dir, "Where the ledger is")->capture_default_str();
     daemon->add_option("--runtime-dir", flags.config.runtime_dir, "Where the sockets are")->capture_default_str();
+    daemon->add_option("--network-pool", flags.config.network_pool,
+                       "Private IPv4 range from which every network of a job gets its subnet; subnets that the host routes or the engine uses are left out. "
+                       "The default is one that Docker, Kubernetes and most sites do not use")
+        ->capture_default_str();
+    daemon->add_option("--network-size", flags.config.network_size, "Prefix length of one subnet: /26 is 61 containers in a network, and 1024 networks from a /16")->capture_default_str();
     daemon->callback([&flags, &status] { status = serve(flags.config); });
 
-    CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own");
+    CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own: DOCKER_HOST is the job's door, BERTH_HOST the address of its published ports");
     run->add_option("--id", flags.run.id, "The job's id");
     run->add_option("--profile", flags.run.profile, "The rules that it runs under")->capture_default_str();
     run->add_option("CMD", flags.run.command, "The command and its arguments, behind --")->required();

@@ -11,6 +11,7 @@
 #include "broker/lock.h"
 #include "broker/objects.h"
 #include "rules/bodies.h"
+#include "rules/firewall.h"
 #include "rules/profile.h"
 #include "rules/views.h"
 
@@ -37,6 +38,12 @@ struct Job {
     rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version}; }
     rules::ViewFacts view_facts(rules::Version version) const { return {version, gateway, door().string()}; }
 
+    /// The network that has `lease`, with the rules that it gets.
+    rules::GuardedNetwork guarded(const db::Lease& lease) const
+    {
+        return {facts.key, lease.bridge, lease.subnet, profile.metadata_reachable, profile.host_reachable};
+    }
+
     db::Job facts;
     rules::Profile profile;
     std::filesystem::path directory;  ///< of the door, the job's alone
@@ -47,7 +54,7 @@ struct Job {
     Lock removal;         ///< one close at a time
     int closers = 0;      ///< who hold on to this job in order to close it
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
-    std::string gateway;  ///< address of the default network's gateway: where published ports are bound; empty until it is made
+    std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;

@@ -1,14 +1,17 @@
 #include "broker/jobs.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <ctime>
 
+#include "broker/anchor.h"
 #include "broker/exchange.h"
+#include "broker/firewall.h"
 #include "broker/images.h"
+#include "broker/leases.h"
 #include "broker/log.h"
+#include "broker/random.h"
 #include "broker/remover.h"
 #include "rules/names.h"
 
@@ -21,16 +24,6 @@ using rules::Op;
 
 constexpr std::size_t connections_max = 1000;  ///< of one job
 constexpr auto retry_after = 15s;               ///< of a close that left something
-
-/// 26 characters of base32: 128 random bits and two more.
-std::string random_key()
-{
-    std::array<unsigned char, rules::key_length> bytes{};
-    if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) throw std::runtime_error("no random numbers");
-    std::string key;
-    for (const unsigned char byte : bytes) key += "abcdefghijklmnopqrstuvwxyz234567"[byte % 32];
-    return key;
-}
 
 bool is_job_id(std::string_view id)
 {
@@ -93,12 +86,16 @@ Task<> Jobs::listen(Job& job)
 
 Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
 {
-    const std::string key = random_key();
+    const std::string key = random_text(rules::key_length);  // 130 bits
     if (request.id.empty()) request.id = "job-" + key.substr(0, 8);
     if (!is_job_id(request.id)) co_return rules::bad_request("a job id has 1 to 128 letters, digits and ._-/:@");
     if (request.profile != "default") co_return rules::not_found("there is no profile " + request.profile);
     if (const Job* there = find(request.id))
         co_return rules::conflict("a job " + request.id + " is " + std::string(db::state_name(there->facts.state)) + " already: close it first");
+
+    const rules::Profile profile;
+    if (profile.isolation_required && !services_.firewall.problem().empty())
+        co_return tl::unexpected(rules::Error{503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem(), {}, {}, {}});
 
     db::Job facts;
     facts.key = key;
@@ -108,7 +105,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     facts.workspace = request.workspace;
     facts.created = std::time(nullptr);
     if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
-    auto job = std::make_unique<Job>(facts, rules::Profile{}, directory_of(key), services_.store, next_row_);
+    auto job = std::make_unique<Job>(facts, profile, directory_of(key), services_.store, next_row_);
     Job& opened = *job;
     jobs_.emplace(key, std::move(job));  // the id is taken from here on
     std::optional<rules::Error> failed;
@@ -124,8 +121,28 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
         jobs_.erase(key);
         co_return tl::unexpected(*failed);
     }
+    {
+        const Closing staying(opened);  // somebody may close it meanwhile
+        co_await lease_address(opened);
+        if (!opened.open()) services_.leases.give_back_all(key);
+    }
     log::info("job opened", {{"job", facts.id}, {"key", key}, {"profile", facts.profile}});
     co_return &opened;
+}
+
+/// The default network is made when it is needed; its address is known from the start, so that `berth run` can tell it to its command.
+Task<> Jobs::lease_address(Job& job)
+{
+    const std::string key = job.facts.key;
+    try {
+        const auto lease = co_await services_.leases.take(key, "bridge");
+        if (lease)
+            job.gateway = rules::gateway_of(*rules::parse_subnet(lease->subnet));
+        else
+            log::warn("no address for the job yet", {{"job", job.facts.id}, {"error", lease.error().message}});
+    } catch (const std::exception& failure) {
+        log::warn("no address for the job yet", {{"job", job.facts.id}, {"error", failure.what()}});
+    }
 }
 
 Task<> Jobs::drain(Job& job, Clock::duration limit)
@@ -167,6 +184,8 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     co_await services_.store.write([key, started](db::Ledger& ledger) { ledger.set_state(key, db::JobState::draining, started); });
     co_await drain(job, limit);
 
+    if (const auto network = job.objects.network("bridge"); network && !job.facts.anchor.empty())
+        co_await part_anchor(services_.engine, job.facts.anchor, network->id);
     Remover remover(services_.engine, services_.images, key);
     std::vector<db::Object> objects = job.objects.all();
     cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
@@ -183,6 +202,10 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     }
     const db::Reap reap{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
     const bool clean = report.clean();
+    if (clean) {
+        services_.leases.give_back_all(key);
+        co_await services_.firewall.release_job(key);
+    }
     co_await services_.store.write([key, reap, clean](db::Ledger& ledger) {
         ledger.add(reap);
         if (clean) ledger.set_state(key, db::JobState::closed, reap.finished);
@@ -239,7 +262,9 @@ Task<> Jobs::reconcile(Job& job)
         else if (answer.status == 404)
             co_await job.objects.gone(each.row);
     }
-    if (const auto network = job.objects.network("bridge")) {
+    if (const db::Lease* lease = services_.leases.find(job.facts.key, "bridge")) {
+        if (const auto subnet = rules::parse_subnet(lease->subnet)) job.gateway = rules::gateway_of(*subnet);
+    } else if (const auto network = job.objects.network("bridge")) {
         const EngineRequest request{.op = Op::network_inspect, .id = network->id};
         const Answer answer = co_await services_.engine.call(request);
         const Json::json_pointer at("/IPAM/Config/0/Gateway");
@@ -263,13 +288,16 @@ Task<> Jobs::restore()
         std::vector<db::Object> objects;
     };
     std::vector<Restored> restored;
+    std::vector<db::Lease> leases;
     co_await services_.store.write([&](db::Ledger& ledger) {
         for (db::Job& each : ledger.jobs()) {
             std::vector<db::Object> objects = ledger.objects(each.key);
             restored.push_back({std::move(each), std::move(objects)});
         }
         next_row_ = ledger.last_row();
+        leases = ledger.leases();
     });
+    services_.leases.restore(leases);
     for (Restored& each : restored) {
         const std::string key = each.job.key;
         auto made = std::make_unique<Job>(std::move(each.job), rules::Profile{}, directory_of(key), services_.store, next_row_);
@@ -277,12 +305,33 @@ Task<> Jobs::restore()
         job.objects.restore(std::move(each.objects));
         jobs_.emplace(key, std::move(made));
         co_await reconcile(job);
+    }
+    // Before the first door is open again.
+    co_await restore_networks(std::move(leases));
+    for (Job* each : all()) {
+        Job& job = *each;
+        const std::string key = job.facts.key;
         if (job.open())
             open_door(job);
         else
             asio::co_spawn(services_.io, close_later(key), asio::detached);
         log::info("job restored", {{"job", job.facts.id}, {"key", key}, {"state", db::state_name(job.facts.state)}});
     }
+}
+
+/// Leases of networks that never came to be are given back, the rules of the others stand again.
+Task<> Jobs::restore_networks(std::vector<db::Lease> leases)
+{
+    std::vector<rules::GuardedNetwork> guarded;
+    for (const db::Lease& each : leases) {
+        const auto job = jobs_.find(each.job);
+        const bool made = job != jobs_.end() && job->second->objects.named(Kind::network, each.network);
+        if (made)
+            guarded.push_back(job->second->guarded(each));
+        else if (job == jobs_.end() || each.network != "bridge")
+            services_.leases.give_back(each.job, each.network);
+    }
+    co_await services_.firewall.restore(std::move(guarded));
 }
 
 Task<> Jobs::stop(Clock::duration limit)
@@ -362,7 +411,12 @@ Task<> Jobs::follow_engine()
     }
 }
 
-Json json_of(const Job& job)
+Json json_of(const Firewall& firewall)
+{
+    return {{"enforced", firewall.problem().empty()}, {"problem", firewall.problem()}, {"table", firewall.table()}};
+}
+
+Json json_of(const Job& job, const Firewall& firewall)
 {
     Json objects = {{"container", 0}, {"network", 0}, {"volume", 0}, {"image", 0}};
     for (const db::Object& each : job.objects.all())
@@ -374,6 +428,7 @@ Json json_of(const Job& job)
                  {"door", job.door().string()},
                  {"dir", job.directory.string()},
                  {"address", job.gateway},
+                 {"isolation", json_of(firewall)},
                  {"anchor", job.facts.anchor},
                  {"created", job.facts.created},
                  {"labels", job.facts.labels},

@@ -55,6 +55,8 @@ private:
     void open_door(Job& job);
     Task<> listen(Job& job);
     Task<> reconcile(Job& job);
+    Task<> lease_address(Job& job);
+    Task<> restore_networks(std::vector<db::Lease> leases);
     Task<> drain(Job& job, Clock::duration limit);
     void forget_destroyed(std::string_view line);
     Task<> close_later(std::string key);
@@ -69,6 +71,8 @@ private:
 };
 
 /// A job as `--json` shows it.
-rules::Json json_of(const Job& job);
+rules::Json json_of(const Job& job, const Firewall& firewall);
+/// Whether jobs are kept apart on the network, and else why not.
+rules::Json json_of(const Firewall& firewall);
 
 }  // namespace broker

@@ -17,8 +17,8 @@ namespace {
 
 constexpr std::array passed_on = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
-/// Starts the command with DOCKER_HOST at `door`, the signals of `blocked` unblocked again.
-pid_t start(const std::vector<std::string>& command, const std::string& door, const std::string& id, const sigset_t& before)
+/// Starts the command with DOCKER_HOST at the door of `job` and the address of its published ports, the signals of `blocked` unblocked again.
+pid_t start(const std::vector<std::string>& command, const rules::Json& job, const sigset_t& before)
 {
     std::vector<char*> arguments;
     for (const std::string& each : command) arguments.push_back(const_cast<char*>(each.c_str()));
@@ -27,8 +27,12 @@ pid_t start(const std::vector<std::string>& command, const std::string& door, co
     if (child < 0) throw std::runtime_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
     if (child > 0) return child;
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    ::setenv("DOCKER_HOST", door.c_str(), 1);
-    ::setenv("BERTH_JOB", id.c_str(), 1);
+    ::setenv("DOCKER_HOST", ("unix://" + job.value("door", "")).c_str(), 1);
+    ::setenv("BERTH_JOB", job.value("id", "").c_str(), 1);
+    if (const std::string address = job.value("address", ""); !address.empty()) {
+        ::setenv("BERTH_HOST", address.c_str(), 1);
+        ::setenv("TESTCONTAINERS_HOST_OVERRIDE", address.c_str(), 1);
+    }
     ::unsetenv("DOCKER_CONTEXT");
     ::unsetenv("DOCKER_TLS_VERIFY");
     ::execvp(arguments.front(), arguments.data());
@@ -64,8 +68,7 @@ int run_in_job(const RunRequest& request)
     rules::Json open = {{"profile", request.profile}};
     if (!request.id.empty()) open["id"] = request.id;
     const rules::Json job = ask_daemon(request.admin, "POST", "/jobs", open);
-    const std::string id = job.value("id", "");
-    const pid_t child = start(request.command, "unix://" + job.value("door", ""), id, before);
+    const pid_t child = start(request.command, job, before);
     const int status = await(child, signals);
 
     const rules::Json report = ask_daemon(request.admin, "POST", "/jobs/" + rules::percent_encode(job.value("key", "")) + "/close");

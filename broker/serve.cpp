@@ -6,7 +6,9 @@
 #include <csignal>
 
 #include "broker/admin.h"
+#include "broker/firewall.h"
 #include "broker/images.h"
+#include "broker/leases.h"
 #include "broker/log.h"
 #include "broker/version.h"
 
@@ -34,11 +36,19 @@ void raise_descriptor_limit()
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+rules::Pool pool_of(const Config& config)
+{
+    const auto pool = rules::parse_pool(config.network_pool, config.network_size);
+    if (!pool) throw std::runtime_error(pool.error().message);
+    return *pool;
+}
+
 /// The parts of a running daemon, in the order in which they are made.
 class Server {
 public:
     explicit Server(const Config& config)
-        : config_(config), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), admin_(io_.get_executor())
+        : config_(config), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), leases_(engine_, *store_, pool_of(config)),
+          firewall_(config.state_dir), admin_(io_.get_executor())
     {
     }
 
@@ -121,7 +131,7 @@ private:
                engine_.server_version() + " (linux)\r\n";
     }
 
-    Services services() { return {io_, engine_, *store_, images_}; }
+    Services services() { return {io_, engine_, *store_, images_, leases_, firewall_}; }
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
@@ -129,6 +139,8 @@ private:
     Engine engine_;
     Images images_;
     std::optional<db::Store> store_;
+    Leases leases_;
+    Firewall firewall_;
     Acceptor admin_;
     std::optional<Jobs> jobs_;
     Clock::time_point started_ = Clock::now();

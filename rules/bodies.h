@@ -8,6 +8,7 @@
 #include "rules/json.h"
 #include "rules/lookup.h"
 #include "rules/profile.h"
+#include "rules/subnets.h"
 
 // The JSON bodies that a job may send: their schemas (every property has its disposition), the rules that judge them and the
 // rewriting into what the engine gets. `body` below is always what `admit` gave.
@@ -59,8 +60,11 @@ Result<Json> judge_build_limits(const Json& limits, const Profile& profile);
 Result<Json> rewrite_exec_create(Json body, const Profile& profile);
 
 /// Name is left to the broker (`real_name`).
-/// `routed`: IPv4 subnets that the host routes (`10.99.0.0/16`); a network on one of them would take the host's own traffic.
-Result<Json> rewrite_network_create(Json body, const Author& author, const std::vector<std::string>& routed = {});
+Result<Json> rewrite_network_create(Json body, const Author& author);
+/// The subnet that the client asks for; nullopt: berth chooses.
+std::optional<Subnet> wanted_subnet(const Json& body);
+/// What `rewrite_network_create` gave, on the subnet that berth leased (nullopt: a network without IPv4) and on the device `bridge`.
+Json placed_network(Json body, const std::optional<Subnet>& subnet, const std::string& bridge);
 Result<Json> rewrite_network_connect(Json body, const Lookup& job);     ///< Container becomes its full id, its virtual name an alias
 Result<Json> rewrite_network_disconnect(Json body, const Lookup& job);
 Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Author& author);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "rules/bodies_parts.h"
 
@@ -61,51 +60,10 @@ constexpr std::array bridge_options = {
     "com.docker.network.container_iface_prefix",
 };
 
-struct Block {
-    std::uint32_t address = 0;
-    int prefix = 32;
-
-    std::uint32_t mask() const { return prefix == 0 ? 0 : ~std::uint32_t{0} << (32 - prefix); }
-    bool contains(const Block& other) const
-    {
-        return other.prefix >= prefix && (other.address & mask()) == (address & mask());
-    }
-};
-
-std::optional<unsigned> number(std::string_view digits, unsigned most)
-{
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    const bool padded = digits.size() > 1 && digits[0] == '0';  // Go refuses 010, others read it as octal
-    if (error != std::errc() || end != digits.data() + digits.size() || value > most || padded) return std::nullopt;
-    return value;
-}
-
-/// `10.1.2.3` or `10.1.2.0/24`; nullopt for anything else, IPv6 among it.
-std::optional<Block> parse_block(const std::string& text)
-{
-    const std::size_t slash = text.find('/');
-    Block block;
-    const std::vector<std::string> parts = split(text.substr(0, slash), '.');
-    if (parts.size() != 4) return std::nullopt;
-    for (const std::string& part : parts) {
-        const auto byte = number(part, 255);
-        if (!byte) return std::nullopt;
-        block.address = block.address << 8 | *byte;
-    }
-    if (slash == std::string::npos) return block;
-    const auto prefix = number(std::string_view(text).substr(slash + 1), 32);
-    if (!prefix) return std::nullopt;
-    block.prefix = static_cast<int>(*prefix);
-    return block;
-}
-
 /// A pool becomes a route on the host: it must never cover an address that somebody else has.
-bool is_private_subnet(const Block& subnet)
+bool is_open_subnet(const Subnet& subnet)
 {
-    constexpr Block private_blocks[] = {{10u << 24, 8}, {172u << 24 | 16u << 16, 12}, {192u << 24 | 168u << 16, 16}};
-    return subnet.prefix >= 16 && subnet.prefix <= 30 &&
-           std::ranges::any_of(private_blocks, [&](const Block& each) { return each.contains(subnet); });
+    return subnet.prefix >= 16 && subnet.prefix <= 30 && is_private(subnet);
 }
 
 Result<void> judge_pool(const Json& pool, const std::string& where)
@@ -116,15 +74,15 @@ Result<void> judge_pool(const Json& pool, const std::string& where)
                       "leave it out, or give a private IPv4 subnet (10/8, 172.16/12, 192.168/16) from /16 to /30");
     };
     const std::string given = text(pool, "Subnet");
-    const std::optional<Block> subnet = parse_block(given);
-    if (!subnet || !is_private_subnet(*subnet)) return refused("Subnet", given);
+    const std::optional<Subnet> subnet = parse_subnet(given);
+    if (!subnet || !is_open_subnet(*subnet)) return refused("Subnet", given);
     for (const char* field : {"IPRange", "Gateway"}) {
         const std::string value = text(pool, field);
-        const std::optional<Block> inside = parse_block(value);
+        const std::optional<Subnet> inside = parse_subnet(value);
         if (!value.empty() && (!inside || !subnet->contains(*inside))) return refused(field, value);
     }
     for (const auto& [host, address] : section(pool, "AuxiliaryAddresses").items()) {
-        const std::optional<Block> inside = parse_block(address.get<std::string>());
+        const std::optional<Subnet> inside = parse_subnet(address.get<std::string>());
         if (!inside || !subnet->contains(*inside))
             return refused("AuxiliaryAddresses." + host, address.get<std::string>());
     }
@@ -147,21 +105,7 @@ Result<void> judge_network(const Json& body)
     std::size_t at = 0;
     for (const Json& pool : section(ipam, "Config"))
         if (auto judged = judge_pool(pool, "IPAM.Config[" + std::to_string(at++) + "]"); !judged) return judged;
-    return {};
-}
-
-/// Attack: a bridge with a subnet of the host's LAN takes the traffic of the host to its registry, its DNS, its metadata service.
-Result<void> judge_routes(const Json& body, const std::vector<std::string>& routed)
-{
-    for (const Json& pool : section(section(body, "IPAM"), "Config")) {
-        const std::string given = text(pool, "Subnet");
-        const std::optional<Block> subnet = parse_block(given);
-        for (const std::string& each : routed) {
-            const std::optional<Block> route = parse_block(each);
-            if (subnet && route && (route->contains(*subnet) || subnet->contains(*route)))
-                return denied("subnet", "IPAM.Config.Subnet", given, "the host routes " + each + " already: leave it out, or give another subnet");
-        }
-    }
+    if (at > 1) return bad_request("bridge driver doesn't support multiple subnets");
     return {};
 }
 
@@ -171,13 +115,30 @@ constinit const Schema network_create_schema{"NetworkCreate", create_fields};
 constinit const Schema network_connect_schema{"NetworkConnect", connect_fields};
 constinit const Schema network_disconnect_schema{"NetworkDisconnect", disconnect_fields};
 
-Result<Json> rewrite_network_create(Json body, const Author& author, const std::vector<std::string>& routed)
+Result<Json> rewrite_network_create(Json body, const Author& author)
 {
     if (const Result<void> judged = judge_network(body); !judged) return tl::unexpected(judged.error());
-    if (const Result<void> judged = judge_routes(body, routed); !judged) return tl::unexpected(judged.error());
     body.erase("ConfigFrom");
     body["Driver"] = "bridge";
     set_labels(body, author);
+    return body;
+}
+
+std::optional<Subnet> wanted_subnet(const Json& body)
+{
+    for (const Json& pool : section(section(body, "IPAM"), "Config"))
+        if (const auto subnet = parse_subnet(text(pool, "Subnet"))) return subnet->whole();
+    return std::nullopt;
+}
+
+Json placed_network(Json body, const std::optional<Subnet>& subnet, const std::string& bridge)
+{
+    if (subnet && !wanted_subnet(body)) {
+        Json config = {{"Subnet", to_string(*subnet)}, {"Gateway", gateway_of(*subnet)}};
+        body["IPAM"]["Driver"] = "default";
+        body["IPAM"]["Config"] = Json::array({std::move(config)});
+    }
+    body["Options"]["com.docker.network.bridge.name"] = bridge;
     return body;
 }
 

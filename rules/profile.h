@@ -17,6 +17,10 @@ struct Profile {
                                                 "kernel.msgmax", "kernel.msgmni", "kernel.msgmnb", "kernel.sem", "fs.mqueue."};
     std::vector<std::string> log_drivers = {"json-file", "local", "none"};
 
+    bool isolation_required = false;  ///< refuse to make networks where the host cannot keep jobs apart (no nftables, a rootless engine)
+    bool metadata_reachable = false;  ///< containers may ask the cloud's metadata service, which gives out the host's credentials
+    bool host_reachable = true;       ///< containers may reach services of the host itself, not only the job's published ports
+
     int restart_retries_max = 10;               ///< `always` and `unless-stopped` become on-failure with this count
     int stop_timeout_max = 60;                  ///< seconds
     std::int64_t healthcheck_min = 1000000000;  ///< nanoseconds between probes, at the least

@@ -1,7 +1,10 @@
 #include <ctime>
 
+#include "broker/anchor.h"
+#include "broker/firewall.h"
+#include "broker/leases.h"
+#include "broker/log.h"
 #include "broker/operations.h"
-#include "broker/routes.h"
 #include "rules/names.h"
 #include "rules/until.h"
 
@@ -23,10 +26,57 @@ Task<Answer> inspect_by_id(Call& call, const std::string& id)
     co_return co_await call.services.engine.call(request);
 }
 
-/// Makes a network called `name` for the job; `body` is what the engine gets, without its name.
+/// Gives back what the network `name` has of the host.
+Task<> give_back(Call& call, const std::string& name)
+{
+    Leases& leases = call.services.leases;
+    const db::Lease* lease = leases.find(call.job.facts.key, name);
+    if (!lease) co_return;
+    const std::string bridge = lease->bridge;
+    // The address that the job was told stays its own until its end.
+    if (name != default_name) leases.give_back(call.job.facts.key, name);
+    co_await call.services.firewall.release(bridge);
+}
+
+/// False: the engine makes it without IPv4, as it was asked. Engines before 1.48 do not know of this.
+bool has_ipv4(const Call& call, const Json& body)
+{
+    return call.route.version < rules::Version{1, 48} || body.value("EnableIPv4", true);
+}
+
+/// Asks the engine for the network of the intended `row`; on a subnet of its own that no other network has, and with its rules in force
+/// before the bridge is there.
+Task<Answer> ask_for_network(Call& call, const std::string& name, const Json& body)
+{
+    constexpr int tries_max = 3;
+    const auto wanted = rules::wanted_subnet(body);
+    for (int tries = 1;; ++tries) {
+        const auto taken = co_await call.services.leases.take(call.job.facts.key, name, wanted, has_ipv4(call, body));
+        const db::Lease lease = want(taken);
+        const rules::GuardedNetwork guarded = call.job.guarded(lease);
+        co_await call.services.firewall.guard(guarded);
+        EngineRequest request{.op = Op::network_create};
+        request.version = call.route.version;
+        request.body = rules::placed_network(body, rules::parse_subnet(lease.subnet), lease.bridge);
+        Answer answer = co_await call.services.engine.call(request);
+        if (answer.status == 201) {
+            co_await call.services.firewall.check(lease.bridge);
+            if (name == default_name) call.job.gateway = rules::gateway_of(*rules::parse_subnet(lease.subnet));
+            co_return answer;
+        }
+        // Somebody beside us took the subnet since the engine's networks were listed: the next one, then.
+        const bool overlaps = answer.message().find("overlap") != std::string::npos;
+        co_await give_back(call, name);
+        if (!overlaps || wanted || tries == tries_max) co_return answer;
+        call.services.leases.give_back(call.job.facts.key, name);
+    }
+}
+
+/// Makes a network called `name` for the job; `body` is what the engine gets, without its name, subnet and bridge.
 Task<Json> make_network(Call& call, const std::string& name, Json body)
 {
     Job& job = call.job;
+    if (job.objects.named(Kind::network, name)) throw Refused{{409, "network with name " + name + " already exists", {}, {}, {}}};
     db::Object object;
     object.kind = Kind::network;
     object.name = name;
@@ -36,17 +86,27 @@ Task<Json> make_network(Call& call, const std::string& name, Json body)
     const std::int64_t row = co_await job.objects.intend(std::move(object));
     const Pending pending(job, row);
 
-    EngineRequest request{.op = Op::network_create};
-    request.version = call.route.version;
-    request.body = std::move(body);
-    const Answer answer = co_await call.services.engine.call(request);
-    if (answer.status != 201) {
+    std::optional<Answer> answer;
+    try {
+        answer = co_await ask_for_network(call, name, body);
+    } catch (const Refused&) {
         job.objects.forget(row);
-        throw Refused{error_of(call, answer)};
+        throw;
     }
-    Json made = answer.json();
+    if (answer->status != 201) {
+        job.objects.forget(row);
+        throw Refused{error_of(call, *answer)};
+    }
+    Json made = answer->json();
     const std::string id = made.value("Id", "");
     if (id.empty()) throw EngineFailure("network create answered without an id");
+    if (job.profile.isolation_required && !call.services.firewall.problem().empty()) {
+        const EngineRequest unmake{.op = Op::network_remove, .id = id};
+        co_await call.services.engine.call(unmake);
+        job.objects.forget(row);
+        co_await give_back(call, name);
+        want(rules::Result<void>(rules::denied("isolation", "Name", name, "jobs cannot be kept apart on this host: " + call.services.firewall.problem())));
+    }
     co_await job.objects.live(row, id);
     co_await unmake_after_end(call, {.op = Op::network_remove, .id = id});
     co_return made;
@@ -66,25 +126,13 @@ Named own_network(Call& call)
 Task<> ensure_default_network(Call& call)
 {
     Job& job = call.job;
-    if (!job.gateway.empty()) co_return;
+    if (job.objects.network(default_name)) co_return;
     const auto turn = co_await job.making.hold();
-    if (!job.gateway.empty()) co_return;
     co_await settle(call, Kind::network, std::string(default_name));
-    std::string id;
-    if (const auto there = job.objects.network(default_name)) {
-        id = there->id;
-    } else {
-        const Json body = {{"Driver", "bridge"}, {"Labels", rules::own_labels(job.author(call.route.version))}};
-        const Json made = co_await make_network(call, std::string(default_name), body);
-        id = made.value("Id", "");
-    }
-    const Answer answer = co_await inspect_by_id(call, id);
-    if (!answer.ok()) throw Refused{error_of(call, answer)};
-    const Json network = answer.json();
-    const Json::json_pointer gateway("/IPAM/Config/0/Gateway");
-    if (!network.contains(gateway) || !network.at(gateway).is_string()) throw EngineFailure("the job's network has no gateway");
-    std::string address = network.at(gateway).get<std::string>();
-    job.gateway = address.substr(0, address.find('/'));
+    if (job.objects.network(default_name)) co_return;
+    const Json body = {{"Driver", "bridge"}, {"Labels", rules::own_labels(job.author(call.route.version))}};
+    const Json made = co_await make_network(call, std::string(default_name), body);
+    if (!job.facts.anchor.empty()) co_await join_anchor(call.services.engine, job.facts.anchor, made.value("Id", ""), job.gateway);
 }
 
 Task<> list_networks(Call& call)
@@ -131,7 +179,7 @@ Task<> create_network(Call& call)
         if (!gone) throw Refused{{409, "network with name " + name + " already exists", {}, {}, {}}};
         call.job.objects.forget(holder.row);
     }
-    Json body = want(rules::rewrite_network_create(call.body, call.job.author(call.route.version), routed_subnets()));
+    Json body = want(rules::rewrite_network_create(call.body, call.job.author(call.route.version)));
     const Making making(call);
     Json made = co_await make_network(call, name, std::move(body));
     const std::string warning = made.contains("Warning") && made["Warning"].is_string() ? shown(call, made["Warning"].get<std::string>()) : "";
@@ -166,8 +214,10 @@ Task<> remove_network(Call& call)
     if (call.target.name == default_name) throw Refused{{403, "bridge is a pre-defined network and cannot be removed", {}, {}, {}}};
     const EngineRequest request = call.request();
     const Answer answer = co_await call.services.engine.call(request);
-    if (answer.ok() || answer.status == 404)
+    if (answer.ok() || answer.status == 404) {
         if (const db::Object* network = call.job.objects.with_id(Kind::network, call.target.id)) co_await call.job.objects.gone(network->row);
+        co_await give_back(call, call.target.name);
+    }
     if (!answer.ok()) throw Refused{error_of(call, answer)};
     co_await call.client.reply_empty(204);
 }
@@ -191,6 +241,7 @@ Task<> prune_networks(Call& call)
         const Answer answer = co_await call.services.engine.call(request);
         if (!answer.ok()) continue;
         co_await call.job.objects.gone(each.row);
+        co_await give_back(call, each.name);
         deleted.push_back(each.name);
     }
     co_await call.client.reply_json(200, {{"NetworksDeleted", deleted}});

@@ -70,9 +70,11 @@ class Berth:
         self.log = self.folder / "log"
         self.process = None
 
-    def start(self):
-        argv = [BINARY, "serve", "--engine", f"unix://{self.engine.socket}", "--state-dir", self.folder / "state",
-                "--runtime-dir", self.folder / "run"]
+    def start(self, *flags, within=None):
+        """In the engine's network namespace, as on a host: its bridges are there, and berth's rules among them. `within`: a command that
+        starts it elsewhere."""
+        argv = [*(within or ["nsenter", f"--net=/run/netns/{self.engine.namespace}"]), BINARY, "serve", "--engine", f"unix://{self.engine.socket}", "--state-dir", self.folder / "state",
+                "--runtime-dir", self.folder / "run", *flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=clean_env(), start_new_session=True)

@@ -33,6 +33,27 @@ struct Case {
     const char* field;
 };
 
+TEST(NetworkCreate, IsPlacedOnALeasedSubnetUnlessItAskedForOne)
+{
+    const std::optional<Subnet> leased = parse_subnet("10.213.0.64/26");
+    const Json chosen = placed_network(*created(R"({"Name":"n","IPAM":{"Config":[{}]},"Options":{"com.docker.network.driver.mtu":"1400"}})"), leased, "bt-x");
+    EXPECT_EQ(chosen["IPAM"], parse_json(R"({"Driver":"default","Config":[{"Subnet":"10.213.0.64/26","Gateway":"10.213.0.65"}]})").value());
+    EXPECT_EQ(chosen["Options"], parse_json(R"({"com.docker.network.driver.mtu":"1400","com.docker.network.bridge.name":"bt-x"})").value());
+
+    const Json own = *created(with_pool(R"({"Subnet":"10.77.0.5/24","Gateway":"10.77.0.9"})"));
+    EXPECT_EQ(to_string(wanted_subnet(own).value_or(Subnet{})), "10.77.0.0/24");
+    EXPECT_EQ(placed_network(own, wanted_subnet(own), "bt-x")["IPAM"], own["IPAM"]);
+
+    EXPECT_FALSE(placed_network(*created(R"({"Name":"n"})"), std::nullopt, "bt-x").contains("IPAM"));
+}
+
+TEST(NetworkCreate, HasOneSubnetAsABridgeMust)
+{
+    const auto two = created(with_pool(R"({"Subnet":"10.0.0.0/24"},{"Subnet":"10.0.1.0/24"})"));
+    ASSERT_FALSE(two);
+    EXPECT_EQ(two.error().status, 400);
+}
+
 TEST(NetworkCreate, RefusesWhatReachesBeyondTheJob)
 {
     const std::string subnet = "IPAM.Config[0].Subnet";
@@ -108,8 +129,9 @@ TEST(NetworkCreate, SendsOnWhatClientsSend)
                   .value(),
               expected);
 
-    EXPECT_TRUE(created(with_pool(R"({"Subnet":"192.168.7.0/30","IPRange":"192.168.7.0/30","Gateway":"192.168.7.1"},
-        {"Subnet":"10.9.0.0/16","AuxiliaryAddresses":{"r":"10.9.1.1"}},{})")));
+    EXPECT_TRUE(created(with_pool(R"({"Subnet":"192.168.7.0/30","IPRange":"192.168.7.0/30","Gateway":"192.168.7.1"})")));
+    EXPECT_TRUE(created(with_pool(R"({"Subnet":"10.9.0.0/16","AuxiliaryAddresses":{"r":"10.9.1.1"}})")));
+    EXPECT_TRUE(created(with_pool("{}")));
     EXPECT_TRUE(created(
         R"({"Options":{"com.docker.network.driver.mtu":"1400","com.docker.network.bridge.enable_icc":"true"}})"));
 }

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "broker/engine.h"
+
+namespace broker {
+
+/// Connects a job's own container to its default network, and makes `docker` there mean the network's gateway, where
+/// the job's published ports are. The container is not the job's: nothing else of it changes. What fails is logged.
+Task<> join_anchor(Engine& engine, std::string anchor, std::string network, std::string gateway);
+
+/// Undoes it. The network's own removal disconnects the container too.
+Task<> part_anchor(Engine& engine, std::string anchor, std::string network);
+
+}  // namespace broker

@@ -1,0 +1,92 @@
+#include "broker/leases.h"
+
+#include <algorithm>
+
+#include "broker/random.h"
+#include "broker/routes.h"
+
+namespace broker {
+
+using rules::Json;
+using rules::Subnet;
+
+Task<std::vector<Subnet>> Leases::subnets_of_engine()
+{
+    const EngineRequest request{.op = rules::Op::network_list};
+    const Answer answer = co_await engine_.call(request);
+    if (!answer.ok()) throw EngineFailure("the engine does not list its networks: " + answer.message());
+    std::vector<Subnet> subnets;
+    const Json networks = answer.json();
+    if (!networks.is_array()) throw EngineFailure("the list of networks has an unknown shape");
+    const Json::json_pointer at("/IPAM/Config");
+    for (const Json& network : networks) {
+        if (!network.contains(at) || !network.at(at).is_array()) continue;
+        for (const Json& pool : network.at(at))
+            if (const auto subnet = rules::parse_subnet(pool.value("Subnet", ""))) subnets.push_back(*subnet);
+    }
+    co_return subnets;
+}
+
+rules::Result<std::string> Leases::choose(const std::string& job, const std::string& network,
+                                          std::optional<Subnet> wanted, std::vector<Subnet> taken)
+{
+    const db::Lease* held = find(job, network);
+    for (const db::Lease& each : leases_)
+        if (const auto subnet = rules::parse_subnet(each.subnet); subnet && &each != held) taken.push_back(*subnet);
+    const std::vector<Subnet> routed = rules::parse_subnets(routed_subnets());
+    if (wanted) {
+        if (const auto judged = rules::judge_wanted_subnet(*wanted, taken, routed); !judged)
+            return tl::unexpected(judged.error());
+        return rules::to_string(*wanted);
+    }
+    taken.insert(taken.end(), routed.begin(), routed.end());
+    const auto kept = held ? rules::parse_subnet(held->subnet) : std::nullopt;
+    if (kept && std::ranges::none_of(taken, [&](const Subnet& each) { return each.overlaps(*kept); }))
+        return held->subnet;
+    const auto index = rules::next_free(pool_, next_, taken);
+    if (!index) return tl::unexpected(rules::pool_is_empty(pool_));
+    next_ = *index + 1;
+    return rules::to_string(pool_.at(*index));
+}
+
+Task<rules::Result<db::Lease>> Leases::take(std::string job, std::string network, std::optional<Subnet> wanted,
+                                            bool addressed)
+{
+    db::Lease lease{job, network, {}, {}};
+    std::vector<Subnet> taken;
+    if (addressed) taken = co_await subnets_of_engine();
+    // From here to the end of the memory's change nobody else runs: two at once never get the same.
+    if (addressed) {
+        rules::Result<std::string> subnet = choose(job, network, wanted, std::move(taken));
+        if (!subnet) co_return tl::unexpected(subnet.error());
+        lease.subnet = std::move(*subnet);
+    }
+    const db::Lease* held = find(job, network);
+    lease.bridge = held ? held->bridge : "bt-" + random_text(12);  // a device's name has 15 bytes at most
+    std::erase_if(leases_, [&](const db::Lease& each) { return each.job == job && each.network == network; });
+    leases_.push_back(lease);
+    co_await store_.write([lease](db::Ledger& ledger) { ledger.put(lease); });
+    co_return lease;
+}
+
+const db::Lease* Leases::find(std::string_view job, std::string_view network) const
+{
+    const auto found = std::ranges::find_if(
+        leases_, [&](const db::Lease& each) { return each.job == job && each.network == network; });
+    return found == leases_.end() ? nullptr : &*found;
+}
+
+void Leases::give_back(const std::string& job, const std::string& network)
+{
+    if (std::erase_if(leases_, [&](const db::Lease& each) { return each.job == job && each.network == network; }) == 0)
+        return;
+    store_.enqueue([job, network](db::Ledger& ledger) { ledger.end_lease(job, network); });
+}
+
+void Leases::give_back_all(const std::string& job)
+{
+    if (std::erase_if(leases_, [&](const db::Lease& each) { return each.job == job; }) == 0) return;
+    store_.enqueue([job](db::Ledger& ledger) { ledger.end_leases(job); });
+}
+
+}  // namespace broker
