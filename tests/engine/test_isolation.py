@@ -157,7 +157,7 @@ class Foreign(EngineCase):
             container = owner["containers"][1]
             for flags in (("--filter", f"id={container}"), ("--filter", f"name={owner['containers'][0]}")):
                 self.assertEqual(self.mine.ok("ps", "-aq", *flags), "")
-        foreign = [self.theirs.key, self.theirs.image, *(owner[kind][1] for owner in self.references for kind in ("containers", "networks"))]
+        foreign = [self.theirs.key, "theirs-alone", *(owner[kind][1] for owner in self.references for kind in ("containers", "networks"))]
         for path in ("/containers/json?all=1&size=1", "/images/json?all=1", "/networks", "/volumes", "/system/df", "/info", "/events?until=0"):
             status, content = self.mine.api.call("GET", path, raw=True)
             with self.subTest(path):
