@@ -28,12 +28,22 @@ Task<rules::Result<rules::Json>> Images::config(const std::string& id)
     co_return config;
 }
 
+Task<Images::Use> Images::alone_under(const std::string& name)
+{
+    while (users_[name] != 0) co_await pause(20ms);
+    co_return Use(users_[name], -1);
+}
+
+Task<Images::Use> Images::among_others_under(const std::string& name)
+{
+    std::erase_if(users_, [](const auto& each) { return each.second == 0; });
+    while (users_[name] < 0) co_await pause(20ms);
+    co_return Use(users_[name], 1);
+}
+
 Task<Answer> Images::tag(const std::string& id, const std::string& real)
 {
-    const std::size_t colon = real.rfind(':');
-    EngineRequest request{.op = rules::Op::image_tag, .id = id};
-    request.query.set("repo", real.substr(0, colon));
-    request.query.set("tag", real.substr(colon + 1));
+    const EngineRequest request = tag_request(id, real);
     co_return co_await engine_.call(request);
 }
 
@@ -41,6 +51,15 @@ Task<Answer> Images::untag(const std::string& real)
 {
     const EngineRequest request = untag_request(real);
     co_return co_await engine_.call(request);
+}
+
+EngineRequest tag_request(const std::string& id, const std::string& real)
+{
+    const std::size_t colon = real.rfind(':');
+    EngineRequest request{.op = rules::Op::image_tag, .id = id};
+    request.query.set("repo", real.substr(0, colon));
+    request.query.set("tag", real.substr(colon + 1));
+    return request;
 }
 
 EngineRequest untag_request(const std::string& real)

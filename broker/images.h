@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "broker/engine.h"
 #include "rules/image_names.h"
@@ -20,6 +21,26 @@ public:
     /// The Config that the image `id` brings into its containers, read once; 404 when the engine no longer has it.
     Task<rules::Result<rules::Json>> config(const std::string& id);
 
+    /// A public name on the engine while it is in use: by one push, or by any number of pulls.
+    class Use {
+    public:
+        Use(int& users, int change) : users_(&users), change_(change) { *users_ += change_; }
+        Use(Use&& other) noexcept : users_(std::exchange(other.users_, nullptr)), change_(other.change_) {}
+        Use& operator=(Use&&) = delete;
+        ~Use()
+        {
+            if (users_) *users_ -= change_;
+        }
+
+    private:
+        int* users_;
+        int change_;
+    };
+    /// Waits until nobody uses `name`, which then is the caller's alone: it may stand for what is not public.
+    Task<Use> alone_under(const std::string& name);
+    /// Waits until `name` is nobody's alone.
+    Task<Use> among_others_under(const std::string& name);
+
     /// The image `id` (or what `id` refers to) under `real` as well, which has a tag.
     Task<Answer> tag(const std::string& id, const std::string& real);
     /// Takes the reference `real` away, and the image when it was the last.
@@ -28,10 +49,12 @@ public:
 private:
     Engine& engine_;
     std::map<std::string, rules::Json> configs_;
+    std::map<std::string, int> users_;  ///< of public names: how many pull, or -1 while one pushes
 };
 
 /// Takes the reference `real` of an image away. A stopped container on it is no obstacle to losing a name.
 EngineRequest untag_request(const std::string& real);
+EngineRequest tag_request(const std::string& id, const std::string& real);
 
 /// True when an inspected image has neither tag nor digest.
 bool is_nameless(const rules::Json& image);

@@ -40,6 +40,9 @@ Task<> history_of_image(Call& call);
 Task<> tag_image(Call& call);
 Task<> remove_image(Call& call);
 Task<> prune_images(Call& call);
+Task<> import_image(Call& call);
+Task<> commit_container(Call& call);
+Task<> push_image(Call& call);
 Task<> build_image(Call& call);
 Task<> prune_builds(Call& call);
 

@@ -154,6 +154,15 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
         const Answer answer = co_await ask(request);
         co_return done(answer);
     }
+    if (object.name.empty() && !object.parent.empty()) {
+        // A public name that a push was cut off from giving back.
+        const EngineRequest untag = untag_request(object.real);
+        const Answer untagged = co_await ask(untag);
+        if (object.parent == "none" || (!untagged.ok() && untagged.status != 404)) co_return done(untagged);
+        const EngineRequest tag = tag_request(object.parent, object.real);
+        const Answer answer = co_await ask(tag);
+        co_return done(answer);
+    }
     // A step of a build that was cut off, by its id: the job's if it has no name and was made then.
     const EngineRequest inspect{.op = Op::image_inspect, .id = object.real};
     const Answer there = co_await ask(inspect);

@@ -200,6 +200,7 @@ Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& 
 Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
 {
     const std::string name = reference.familiar();
+    const auto among_others = co_await call.services.images.among_others_under(name);
     EngineRequest request{.op = Op::image_create};
     request.version = call.route.version;
     request.query.set("fromImage", reference.repository());
@@ -233,7 +234,11 @@ Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::st
 
 Task<> pull_image(Call& call)
 {
-    if (call.route.query.get("fromImage").empty()) throw Refused{{400, "fromImage is required: berth only pulls here", {}, {}, {}}};
+    if (call.route.query.get("fromImage").empty()) {
+        co_await import_image(call);
+        co_return;
+    }
+    if (call.head.framing != Framing::none) throw Refused{{400, "a pull has no body", {}, {}, {}}};
     const rules::Reference reference = pulled_reference(call.route.query);
     const std::string platform(call.route.query.get("platform")), auth(call.head.header("x-registry-auth"));
     const auto begin = [&]() -> Task<> {
