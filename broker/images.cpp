@@ -1,76 +1,11 @@
 #include "broker/images.h"
 
-#include <algorithm>
-
 namespace broker {
 namespace {
 
 constexpr std::size_t configs_max = 1000;
 
 }  // namespace
-
-Task<rules::Result<void>> Images::claim(const std::string& reference, const std::string& job)
-{
-    const std::string refusal = "berth: the tag " + reference +
-                                " is held by the host or by another job: choose another name for what this job builds";
-    const auto turn = co_await claiming_.hold();
-    if (const auto held = holders_.find(reference); held != holders_.end()) {
-        if (held->second == job) {
-            released_.erase(reference);
-            co_return rules::Result<void>{};
-        }
-        co_return rules::conflict(refusal);
-    }
-    const auto [first, last] = resting_.equal_range(reference);
-    if (std::any_of(first, last, [&job](const auto& each) { return each.second != job; }))
-        co_return rules::conflict(refusal);
-    if (co_await inspect(reference)) co_return rules::conflict(refusal);
-    holders_.emplace(reference, job);
-    co_return rules::Result<void>{};
-}
-
-void Images::restore(const std::string& reference, const std::string& job)
-{
-    holders_[reference] = job;
-    released_.erase(reference);
-}
-
-void Images::release(const std::string& reference, const std::string& job)
-{
-    const auto held = holders_.find(reference);
-    if (held == holders_.end() || held->second != job) return;
-    if (rests(reference, job))
-        released_.insert(reference);
-    else
-        holders_.erase(held);
-}
-
-void Images::release_all(const std::string& job)
-{
-    std::erase_if(holders_, [&job](const auto& each) { return each.second == job; });
-}
-
-bool Images::rests(const std::string& reference, const std::string& job) const
-{
-    const auto [first, last] = resting_.equal_range(reference);
-    return std::any_of(first, last, [&job](const auto& each) { return each.second == job; });
-}
-
-void Images::unrest(const std::string& reference, const std::string& job)
-{
-    const auto [first, last] = resting_.equal_range(reference);
-    const auto one = std::find_if(first, last, [&job](const auto& each) { return each.second == job; });
-    if (one != last) resting_.erase(one);
-    if (!rests(reference, job) && holders_.contains(reference) && holders_[reference] == job &&
-        released_.erase(reference) > 0)
-        holders_.erase(reference);
-}
-
-const std::string* Images::holder(const std::string& reference) const
-{
-    const auto held = holders_.find(reference);
-    return held == holders_.end() ? nullptr : &held->second;
-}
 
 Task<std::optional<rules::Json>> Images::inspect(const std::string& reference)
 {
@@ -91,6 +26,52 @@ Task<rules::Result<rules::Json>> Images::config(const std::string& id)
     if (configs_.size() >= configs_max) configs_.erase(configs_.begin());
     configs_[id] = config;
     co_return config;
+}
+
+Task<Images::Use> Images::alone_under(const std::string& name)
+{
+    while (users_[name] != 0) co_await pause(20ms);
+    co_return Use(users_[name], -1);
+}
+
+Task<Images::Use> Images::among_others_under(const std::string& name)
+{
+    std::erase_if(users_, [](const auto& each) { return each.second == 0; });
+    while (users_[name] < 0) co_await pause(20ms);
+    co_return Use(users_[name], 1);
+}
+
+Task<Answer> Images::tag(const std::string& id, const std::string& real)
+{
+    const EngineRequest request = tag_request(id, real);
+    co_return co_await engine_.call(request);
+}
+
+Task<Answer> Images::untag(const std::string& real)
+{
+    const EngineRequest request = untag_request(real);
+    co_return co_await engine_.call(request);
+}
+
+EngineRequest tag_request(const std::string& id, const std::string& real)
+{
+    const std::size_t colon = real.rfind(':');
+    EngineRequest request{.op = rules::Op::image_tag, .id = id};
+    request.query.set("repo", real.substr(0, colon));
+    request.query.set("tag", real.substr(colon + 1));
+    return request;
+}
+
+EngineRequest untag_request(const std::string& real)
+{
+    EngineRequest request{.op = rules::Op::image_remove, .id = real};
+    request.query.set("force", "1");
+    return request;
+}
+
+bool is_nameless(const rules::Json& image)
+{
+    return rules::is_zero(image.value("RepoTags", rules::Json())) && rules::is_zero(image.value("RepoDigests", rules::Json()));
 }
 
 }  // namespace broker

@@ -2,47 +2,61 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
 
 #include "broker/engine.h"
-#include "broker/lock.h"
+#include "rules/image_names.h"
 
 namespace broker {
 
-/// What berth knows of the engine's images across jobs: which job holds a tag that it made, and the settings that
-/// images bring along.
+/// The engine's images, as all jobs share them. Each job holds those that it has by references of its own
+/// (rules/image_names.h): what no reference holds any longer, the engine removes by itself.
 class Images {
 public:
     explicit Images(Engine& engine) : engine_(engine) {}
-
-    /// `reference` is to be written (built, tagged) by `job`. 409 when another job holds it or the engine has it from
-    /// elsewhere. The claim lasts until `release`.
-    Task<rules::Result<void>> claim(const std::string& reference, const std::string& job);
-    void restore(const std::string& reference, const std::string& job);
-    void release(const std::string& reference, const std::string& job);
-    void release_all(const std::string& job);
-    /// A build of `job` rests on `reference` until `unrest`: no other job may write it meanwhile, and a release takes
-    /// effect only then.
-    void rest(const std::string& reference, const std::string& job) { resting_.emplace(reference, job); }
-    void unrest(const std::string& reference, const std::string& job);
-    /// The key of the job that made the tag; nullptr when none did.
-    const std::string* holder(const std::string& reference) const;
 
     /// The engine's inspect of an image id or reference; nullopt when it has none.
     Task<std::optional<rules::Json>> inspect(const std::string& reference);
     /// The Config that the image `id` brings into its containers, read once; 404 when the engine no longer has it.
     Task<rules::Result<rules::Json>> config(const std::string& id);
 
-private:
-    bool rests(const std::string& reference, const std::string& job) const;
+    /// A public name on the engine while it is in use: by one push, or by any number of pulls.
+    class Use {
+    public:
+        Use(int& users, int change) : users_(&users), change_(change) { *users_ += change_; }
+        Use(Use&& other) noexcept : users_(std::exchange(other.users_, nullptr)), change_(other.change_) {}
+        Use& operator=(Use&&) = delete;
+        ~Use()
+        {
+            if (users_) *users_ -= change_;
+        }
 
+    private:
+        int* users_;
+        int change_;
+    };
+    /// Waits until nobody uses `name`, which then is the caller's alone: it may stand for what is not public.
+    Task<Use> alone_under(const std::string& name);
+    /// Waits until `name` is nobody's alone.
+    Task<Use> among_others_under(const std::string& name);
+
+    /// The image `id` (or what `id` refers to) under `real` as well, which has a tag.
+    Task<Answer> tag(const std::string& id, const std::string& real);
+    /// Takes the reference `real` away, and the image when it was the last.
+    Task<Answer> untag(const std::string& real);
+
+private:
     Engine& engine_;
-    Lock claiming_;                                    ///< a claim counts only once the engine has been asked
-    std::map<std::string, std::string> holders_;       ///< familiar reference → key of the job
-    std::multimap<std::string, std::string> resting_;  ///< familiar reference → keys of the jobs
-    std::set<std::string> released_;                   ///< to be released when nothing rests on them any longer
     std::map<std::string, rules::Json> configs_;
+    std::map<std::string, int> users_;  ///< of public names: how many pull, or -1 while one pushes
 };
+
+/// Takes the reference `real` of an image away. A stopped container on it is no obstacle to losing a name.
+EngineRequest untag_request(const std::string& real);
+EngineRequest tag_request(const std::string& id, const std::string& real);
+
+/// True when an inspected image has neither tag nor digest.
+bool is_nameless(const rules::Json& image);
 
 }  // namespace broker

@@ -51,6 +51,7 @@ struct Job {
     std::optional<Acceptor> acceptor;
     std::list<Connection> connections;
     Lock making;          ///< held while the default network or named volumes are made on behalf of a container
+    Lock naming;          ///< held while an image gets or loses a name
     Lock removal;         ///< one close at a time
     int closers = 0;      ///< who hold on to this job in order to close it
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something

@@ -13,6 +13,7 @@
 #include "broker/log.h"
 #include "broker/random.h"
 #include "broker/remover.h"
+#include "rules/image_names.h"
 #include "rules/names.h"
 
 namespace broker {
@@ -186,7 +187,7 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
 
     if (const auto network = job.objects.network("bridge"); network && !job.facts.anchor.empty())
         co_await part_anchor(services_.engine, job.facts.anchor, network->id);
-    Remover remover(services_.engine, services_.images, key);
+    Remover remover(services_.engine, key);
     std::vector<db::Object> objects = job.objects.all();
     cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
 
@@ -215,7 +216,6 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         job.facts.state = db::JobState::closed;
         std::error_code ignored;
         std::filesystem::remove_all(job.directory, ignored);
-        services_.images.release_all(key);
         auto node = jobs_.extract(key);
         retired_.push_back(std::move(node.mapped()));
     } else {
@@ -246,10 +246,9 @@ std::vector<Job*> Jobs::all()
 
 Task<> Jobs::reconcile(Job& job)
 {
-    Remover remover(services_.engine, services_.images, job.facts.key);
     for (const db::Object& each : job.objects.all()) {
-        if (each.kind == Kind::image && each.origin == db::Origin::made && !each.name.empty()) services_.images.restore(each.name, job.facts.key);
         if (each.state != db::ObjectState::intended) continue;
+        if (each.kind == Kind::image && !rules::is_real_reference(job.facts.key, each.real)) continue;  // a build's step: the reap's
         // The last process ended between the intent and the record: the engine says whether the object came to be.
         const Op op = each.kind == Kind::container ? Op::container_inspect
                       : each.kind == Kind::network ? Op::network_inspect

@@ -60,7 +60,7 @@ Task<std::int64_t> Objects::intend(db::Object object)
     object.row = ++next_row_;
     object.job = key_;
     object.state = ObjectState::intended;
-    object.created = std::time(nullptr);
+    if (object.created == 0) object.created = std::time(nullptr);
     put(object);
     co_await store_.write([object](db::Ledger& ledger) { ledger.put(object); });
     co_return object.row;
@@ -82,7 +82,7 @@ Task<> Objects::adopt(db::Object object)
     object.row = ++next_row_;
     object.job = key_;
     object.state = ObjectState::live;
-    object.created = std::time(nullptr);
+    if (object.created == 0) object.created = std::time(nullptr);
     put(object);
     co_await store_.write([object](db::Ledger& ledger) { ledger.put(object); });
 }
@@ -223,6 +223,12 @@ std::vector<std::string> Objects::references_of(std::string_view image_id) const
         if (const db::Object& object = rows_.at(each->second).object; !object.name.empty()) references.push_back(object.name);
     std::ranges::sort(references);
     return references;
+}
+
+bool Objects::is_pulled(std::string_view reference) const
+{
+    const db::Object* object = named(Kind::image, reference);
+    return object && object->origin == db::Origin::pulled;
 }
 
 Result<Named> Objects::resolve(Kind kind, std::string_view reference) const

@@ -47,6 +47,7 @@ public:
     rules::Result<rules::Named> exec(std::string_view id) const override;
     const rules::Named* by_id(rules::Kind kind, std::string_view id) const override;
     std::vector<std::string> references_of(std::string_view image_id) const override;
+    bool is_pulled(std::string_view reference) const override;
 
     /// The object of `kind` that `reference` means.
     rules::Result<rules::Named> resolve(rules::Kind kind, std::string_view reference) const;

@@ -40,6 +40,9 @@ Task<> history_of_image(Call& call);
 Task<> tag_image(Call& call);
 Task<> remove_image(Call& call);
 Task<> prune_images(Call& call);
+Task<> import_image(Call& call);
+Task<> commit_container(Call& call);
+Task<> push_image(Call& call);
 Task<> build_image(Call& call);
 Task<> prune_builds(Call& call);
 
@@ -67,8 +70,15 @@ Task<rules::Json> containers_of(Call& call, bool with_size);
 Task<> ensure_default_network(Call& call);
 /// Makes the named volume `name` when the job does not have it yet.
 Task<> ensure_volume(Call& call, const std::string& name);
-/// Records that the job knows the image `id` as `reference`; an image that loses its last name stays the job's by its id.
-Task<> record_image(Call& call, std::string reference, std::string id, db::Origin origin);
+/// Gives the job the image `id` as `name` (familiar, with a tag or a digest): recorded, and held on the engine under the job's own
+/// reference. An image that loses its last name by this stays the job's without one.
+Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin);
+/// Records the image `id` as the job's without a name, and holds it on the engine. Under the job's lock on names.
+Task<> hold_nameless(Call& call, const std::string& id);
+/// An image that has a name in the job need not be held without one any longer.
+Task<> drop_nameless(Call& call, std::string id);
+/// The engine may be about to move the tag `name` of the job: what it names now is held without a name as well.
+Task<> hold_before_move(Call& call, const std::string& name);
 /// What a streamed answer of the engine is passed on to: one or more whole lines at a time.
 using LineSink = std::function<Task<>(std::string_view lines)>;
 /// Passes what is behind `head` to `sink`, to its end.

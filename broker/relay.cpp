@@ -133,6 +133,13 @@ Task<> relay_raw(Wire& client, Wire& upstream)
     co_await race(both(), gone());
 }
 
+/// How the body of `call` is framed toward the engine; chunked when absent.
+std::optional<std::uint64_t> upload_length(const Call& call)
+{
+    if (call.head.framing == Framing::chunked) return std::nullopt;
+    return call.head.framing == Framing::length ? call.head.length : 0;
+}
+
 }  // namespace
 
 Task<> while_client_stays(Call& call, Task<> work)
@@ -184,15 +191,30 @@ Task<> upload(Call& call, Upstream& upstream)
 
 Task<> forward_upload(Call& call)
 {
-    const auto length = call.head.framing == Framing::chunked ? std::nullopt : std::optional(call.head.framing == Framing::length ? call.head.length : 0);
     const EngineRequest request = call.request();
-    Upstream upstream = co_await call.services.engine.send_head(request, length, "application/x-tar");
+    Upstream upstream = co_await call.services.engine.send_head(request, upload_length(call), "application/x-tar");
     const UpstreamShown while_relayed(call.connection, upstream);
     const auto send = [&]() -> Task<> {
         co_await upload(call, upstream);
         co_await forever();
     };
     const auto both = [&]() -> Task<> { co_await race(relay_answer(call, upstream), send()); };
+    co_await while_client_stays(call, both());
+}
+
+Task<> upload_for_lines(Call& call, const EngineRequest& request, const LineView& view, const std::function<Task<>()>& before_end)
+{
+    Upstream upstream = co_await call.services.engine.send_head(request, upload_length(call), "application/x-tar");
+    const UpstreamShown while_relayed(call.connection, upstream);
+    const auto send = [&]() -> Task<> {
+        co_await upload(call, upstream);
+        co_await forever();
+    };
+    const auto answer = [&]() -> Task<> {
+        const ResponseHead head = co_await upstream.read_head();
+        co_await relay_lines(call, upstream, head, view, before_end);
+    };
+    const auto both = [&]() -> Task<> { co_await race(answer(), send()); };
     co_await while_client_stays(call, both());
 }
 

@@ -1,6 +1,9 @@
 #include "broker/remover.h"
 
+#include <set>
+
 #include "rules/names.h"
+#include "rules/until.h"
 
 namespace broker {
 namespace {
@@ -24,6 +27,16 @@ const std::string& handle(const db::Object& object)
     return object.id.empty() ? object.real : object.id;
 }
 
+/// The same as is_nameless of a line of the list, where older versions write `<none>`.
+bool is_nameless_line(const Json& image)
+{
+    const auto is_blank = [&image](const char* key, const char* none) {
+        const Json names = image.value(key, Json());
+        return rules::is_zero(names) || (names.is_array() && names.size() == 1 && names[0] == none);
+    };
+    return is_blank("RepoTags", "<none>:<none>") && is_blank("RepoDigests", "<none>@<none>");
+}
+
 }  // namespace
 
 Task<Answer> Remover::ask(EngineRequest request)
@@ -44,6 +57,7 @@ Task<Answer> Remover::ask(EngineRequest request)
 
 Task<Result<std::vector<db::Object>>> Remover::found(Kind kind, const std::string& key)
 {
+    if (kind == Kind::image) co_return co_await references(key);
     const Op op = kind == Kind::container ? Op::container_list : kind == Kind::network ? Op::network_list : Op::volume_list;
     EngineRequest request{.op = op};
     if (kind == Kind::container) request.query.set("all", "1");
@@ -135,27 +149,75 @@ Task<Result<bool>> Remover::remove_volume(const db::Object& object)
 
 Task<Result<bool>> Remover::remove_image(const db::Object& object)
 {
-    const EngineRequest inspect{.op = Op::image_inspect, .id = object.name.empty() ? object.id : object.real};
+    if (rules::is_real_reference(key_, object.real)) {
+        const EngineRequest request = untag_request(object.real);
+        const Answer answer = co_await ask(request);
+        co_return done(answer);
+    }
+    if (object.name.empty() && !object.parent.empty()) {
+        // A public name that a push was cut off from giving back.
+        const EngineRequest untag = untag_request(object.real);
+        const Answer untagged = co_await ask(untag);
+        if (object.parent == "none" || (!untagged.ok() && untagged.status != 404)) co_return done(untagged);
+        const EngineRequest tag = tag_request(object.parent, object.real);
+        const Answer answer = co_await ask(tag);
+        co_return done(answer);
+    }
+    // A step of a build that was cut off, by its id: the job's if it has no name and was made then.
+    const EngineRequest inspect{.op = Op::image_inspect, .id = object.real};
     const Answer there = co_await ask(inspect);
-    if (!object.name.empty()) images_.release(object.name, key_);
-    if (there.status == 404) co_return Result<bool>(false);
     if (!there.ok()) co_return done(there);
     const Json image = there.json();
-    if (object.name.empty()) {
-        // It has a name by now: it is somebody's, and stays.
-        if (!rules::is_zero(image.value("RepoTags", Json())) || !rules::is_zero(image.value("RepoDigests", Json()))) co_return Result<bool>(false);
-    } else if (!object.id.empty() && image.value("Id", "") != object.id) {
-        co_return Result<bool>(false);  // the tag has been moved by somebody else
-    }
-    EngineRequest request{.op = Op::image_remove, .id = object.name.empty() ? object.id : object.real};
-    Answer answer = co_await ask(request);
-    if (answer.status == 409) {
-        // Another job's container runs on an image of the same content, or another image grew from it.
-        if (object.name.empty()) co_return Result<bool>(false);
-        request.query.set("force", "1");
-        answer = co_await ask(request);
-    }
+    if (!is_nameless(image) || rules::parse_date(image.value("Created", "")).value_or(0) < object.created) co_return Result<bool>(false);
+    const EngineRequest request{.op = Op::image_remove, .id = image.value("Id", "")};
+    const Answer answer = co_await ask(request);
+    // Another image grew from it: it goes with that.
+    if (answer.status == 409) co_return Result<bool>(false);
     co_return done(answer);
+}
+
+Task<Result<std::vector<db::Object>>> Remover::references(const std::string& key)
+{
+    const EngineRequest request{.op = Op::image_list};
+    const Answer answer = co_await ask(request);
+    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
+    std::vector<db::Object> objects;
+    for (const Json& image : answer.json())
+        for (const Json& tag : image.value("RepoTags", Json::array())) {
+            db::Object object;
+            object.kind = Kind::image;
+            object.job = key;
+            object.real = tag.is_string() ? tag.get<std::string>() : std::string();
+            if (!rules::is_real_reference(key, object.real)) continue;
+            object.id = image.value("Id", "");
+            if (const auto reference = rules::virtual_reference(key, object.real)) object.name = reference->familiar();
+            objects.push_back(std::move(object));
+        }
+    co_return objects;
+}
+
+Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Object>& images)
+{
+    EngineRequest request{.op = Op::image_list};
+    request.query.set("all", "1");
+    const Answer answer = co_await ask(request);
+    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
+    std::set<std::string> parents;
+    for (const db::Object& each : images) parents.insert(each.id);
+    Json list = answer.json();
+    std::vector<db::Object> objects;
+    for (bool more = true; std::exchange(more, false);)
+        for (const Json& image : list) {
+            const std::string id = image.value("Id", "");
+            if (!is_nameless_line(image) || parents.contains(id) || !parents.contains(image.value("ParentId", ""))) continue;
+            parents.insert(id);
+            db::Object object;
+            object.kind = Kind::image;
+            object.id = object.real = id;
+            objects.insert(objects.begin(), std::move(object));  // children first
+            more = true;
+        }
+    co_return objects;
 }
 
 }  // namespace broker

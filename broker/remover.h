@@ -9,20 +9,21 @@ namespace broker {
 /// Removes a job's objects from the engine: full ids only, each call with a deadline, never an engine's prune.
 class Remover final : public cleanup::Engine {
 public:
-    Remover(broker::Engine& engine, Images& images, std::string key) : engine_(engine), images_(images), key_(std::move(key)) {}
+    Remover(broker::Engine& engine, std::string key) : engine_(engine), key_(std::move(key)) {}
 
     Task<rules::Result<std::vector<db::Object>>> found(rules::Kind kind, const std::string& key) override;
+    Task<rules::Result<std::vector<db::Object>>> grown(const std::vector<db::Object>& images) override;
     Task<rules::Result<bool>> remove(const db::Object& object) override;
 
 private:
     Task<Answer> ask(EngineRequest request);
+    Task<rules::Result<std::vector<db::Object>>> references(const std::string& key);
     Task<rules::Result<bool>> remove_container(const db::Object& object);
     Task<rules::Result<bool>> remove_network(const db::Object& object);
     Task<rules::Result<bool>> remove_volume(const db::Object& object);
     Task<rules::Result<bool>> remove_image(const db::Object& object);
 
     broker::Engine& engine_;
-    Images& images_;
     std::string key_;
 };
 

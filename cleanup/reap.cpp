@@ -90,17 +90,31 @@ Task<void> remove_all(Work& work, std::vector<db::Object> objects)
     }
 }
 
+/// Puts what grew from the job's own images before them, in the order of removal.
+Task<void> add_grown(Work& work, std::vector<db::Object>& objects)
+{
+    std::vector<db::Object> made;
+    for (const db::Object& each : objects)
+        if (each.kind == Kind::image && each.origin == db::Origin::made) made.push_back(each);
+    if (made.empty()) co_return;
+    const rules::Result<std::vector<db::Object>> grown = co_await work.engine.grown(made);
+    // The engine cannot be asked: nothing can be removed either, and the next reap asks again.
+    if (!grown) co_return;
+    const auto first = std::ranges::find(objects, Kind::image, &db::Object::kind);
+    objects.insert(first, grown->begin(), grown->end());
+}
+
 /// What the engine still has of the job, less what has already been given up on; an error when it cannot be asked.
 Task<rules::Result<std::vector<db::Object>>> still_there(const std::string& key, const Work& work)
 {
     std::set<std::string> given_up;
-    for (const Left& each : work.report.left) given_up.insert(each.object.id);
+    for (const Left& each : work.report.left) given_up.insert(each.object.real);
     std::vector<db::Object> all;
-    for (const Kind kind : {Kind::container, Kind::network, Kind::volume}) {
+    for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) {
         rules::Result<std::vector<db::Object>> found = co_await work.engine.found(kind, key);
         if (!found) co_return tl::unexpected(found.error());
         for (db::Object& each : *found)
-            if (!given_up.contains(each.id)) all.push_back(std::move(each));
+            if (!given_up.contains(each.real)) all.push_back(std::move(each));
     }
     co_return all;
 }
@@ -131,12 +145,14 @@ Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engi
     const auto finish = [&store](const db::Object& object) {
         store.enqueue([row = object.row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
     };
-    for (db::Object& object : removal_order(std::move(objects))) {
-        if (object.kind == Kind::exec || (object.kind == Kind::image && object.origin == db::Origin::pulled)) {
-            report.kept += object.kind == Kind::image;
+    objects = removal_order(std::move(objects));
+    co_await add_grown(work, objects);
+    for (db::Object& object : objects) {
+        if (object.kind == Kind::exec) {
             finish(object);
             continue;
         }
+        report.kept += object.kind == Kind::image && object.origin == db::Origin::pulled;
         // Images without a name lean on each other: one at a time, children first.
         const bool in_order = rank(object) == 5;
         if (!batch.empty() && (in_order || rank(batch.back()) != rank(object))) {

@@ -13,7 +13,7 @@ struct Left {
 
 struct Report {
     std::map<rules::Kind, std::int64_t> removed;
-    std::int64_t kept = 0;  ///< pulled images: they stay in the host's cache
+    std::int64_t kept = 0;  ///< references to pulled images: the images stay in the host's cache
     std::vector<Left> left;
     bool proven = false;  ///< two listings in a row had nothing of the job
 

@@ -16,6 +16,7 @@ namespace rules {
 
 extern const Schema container_create_schema;
 extern const Schema container_update_schema;
+extern const Schema commit_schema;
 extern const Schema exec_create_schema;
 extern const Schema exec_start_schema;
 extern const Schema network_create_schema;
@@ -54,6 +55,8 @@ Result<void> merge_image_config(Json& body, const Json& config, const Profile& p
 Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile, const Author& author,
                               const std::string& gateway);
 
+/// The settings that a commit is sent with: berth's labels, which the container has, are left empty in the image.
+Json rewrite_commit(Json body);
 Result<Json> rewrite_container_update(Json body, const Profile& profile);
 /// `limits`: what a build's query asks for its containers, as a HostConfig (Ulimits, ShmSize, Memory ...). The same, admitted.
 Result<Json> judge_build_limits(const Json& limits, const Profile& profile);

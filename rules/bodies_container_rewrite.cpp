@@ -75,4 +75,16 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     return body;
 }
 
+Json rewrite_commit(Json body)
+{
+    Json labels = Json::object();
+    if (const auto given = body.find("Labels"); given != body.end() && given->is_object())
+        for (const auto& [key, value] : given->items())
+            if (!is_own_label(key)) labels[key] = value;
+    // What the commit does not name is taken over from the container.
+    for (const std::string_view own : {label_job, label_key, label_profile, label_image}) labels[std::string(own)] = "";
+    body["Labels"] = std::move(labels);
+    return body;
+}
+
 }  // namespace rules

@@ -224,6 +224,35 @@ constexpr Field create_fields[] = {
     drop("authConfig", Type::any),
 };
 
+/// The settings of an image: what a container that is made of it asks for by them is judged then.
+constexpr Field commit_fields[] = {
+    pass("Hostname", Type::text),
+    pass("Domainname", Type::text),
+    pass("User", Type::text),
+    pass("AttachStdin", Type::boolean),
+    pass("AttachStdout", Type::boolean),
+    pass("AttachStderr", Type::boolean),
+    pass("ExposedPorts", Type::object_map, &empty_schema),
+    pass("Tty", Type::boolean),
+    pass("OpenStdin", Type::boolean),
+    pass("StdinOnce", Type::boolean),
+    pass("Env", Type::text_list),
+    pass("Cmd", Type::text_or_list),
+    pass("Healthcheck", Type::object, &health_schema),
+    pass("ArgsEscaped", Type::boolean),
+    drop("Image", Type::text),
+    pass("Volumes", Type::object_map, &empty_schema),
+    pass("WorkingDir", Type::text),
+    pass("Entrypoint", Type::text_or_list),
+    drop("NetworkDisabled", Type::boolean),
+    drop("MacAddress", Type::text),
+    pass("OnBuild", Type::text_list),
+    rewrite("Labels", Type::text_map),
+    pass("StopSignal", Type::text),
+    pass("StopTimeout", Type::integer),
+    pass("Shell", Type::text_or_list),
+};
+
 constexpr Field update_only_fields[] = {
     rewrite("RestartPolicy", Type::object, &restart_schema),
     drop("Init", Type::boolean),
@@ -233,6 +262,7 @@ constexpr auto update_fields = both(update_only_fields, resource_fields);
 }  // namespace
 
 constinit const Schema container_create_schema{"ContainerCreate", create_fields};
+constinit const Schema commit_schema{"Commit", commit_fields};
 constinit const Schema container_update_schema{"ContainerUpdate", update_fields};
 
 }  // namespace rules

@@ -6,7 +6,7 @@
 namespace rules {
 namespace {
 
-constexpr std::size_t made_max = 10'000;  // a step may print as many as it likes
+constexpr std::size_t made_max = 1'000;  // a step may print as many as it likes
 
 bool is_short_id(std::string_view text)
 {
@@ -28,6 +28,13 @@ void BuildOutput::read(const Json& message)
     if (!line.starts_with(arrow)) return;
     line.remove_prefix(arrow.size());
     if (line.ends_with('\n')) line.remove_suffix(1);
+    constexpr std::string_view running = "Running in ";
+    if (line.starts_with(running)) {
+        line.remove_prefix(running.size());
+        if (is_short_id(line)) running_ = line;
+        return;
+    }
+    running_.clear();
     if (is_short_id(line) && made_.size() < made_max && std::ranges::find(made_, line) == made_.end())
         made_.emplace_back(line);
 }

@@ -20,11 +20,14 @@ public:
     const std::string& result() const { return result_; }
     /// Short ids after ` ---> `: images that steps made or reused, in order, each once.
     const std::vector<std::string>& made() const { return made_; }
+    /// The short id of the container that runs the present step; empty when none does.
+    const std::string& running() const { return running_; }
     bool failed() const { return failed_; }
 
 private:
     std::string result_;
     std::vector<std::string> made_;
+    std::string running_;
     bool failed_ = false;
 };
 

@@ -13,7 +13,7 @@ constexpr std::string_view blanks = "\t\v\f\r ";  // what the parser splits word
 constexpr std::string_view way_of_source =
     "write the image plainly, without quotes, escapes or variables, or name it as a stage: FROM <image> AS <name>";
 
-using Bases = Result<std::vector<std::string>>;
+using Bases = Result<std::vector<Base>>;
 
 tl::unexpected<Error> odd(std::string_view field, std::string_view value, std::string_view way_out)
 {
@@ -114,13 +114,20 @@ Result<std::pair<std::string_view, bool>> split_continuation(std::string_view li
     return std::pair(line.substr(0, last), true);
 }
 
+struct Line {
+    std::string text;
+    std::size_t begin = 0, end = 0;  ///< in the whole text, without the end of its last line
+};
+
 /// The logical lines: comments and empty lines left out, continued lines joined.
-Result<std::vector<std::string>> lines_of(std::string_view text)
+Result<std::vector<Line>> lines_of(std::string_view text)
 {
+    const char* const start = text.data();
+    const auto place = [start](const char* at) { return static_cast<std::size_t>(at - start); };
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     const Result<char> escape = escape_of(text);
     if (!escape) return tl::unexpected(escape.error());
-    std::vector<std::string> lines;
+    std::vector<Line> lines;
     bool continued = false;
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());
@@ -132,8 +139,9 @@ Result<std::vector<std::string>> lines_of(std::string_view text)
         if (trimmed.empty() || trimmed.starts_with('#')) continue;
         const auto split = split_continuation(continued ? line : trimmed, *escape);
         if (!split) return tl::unexpected(split.error());
-        if (!continued) lines.emplace_back();
-        lines.back() += split->first;
+        if (!continued) lines.push_back({{}, place(line.data()), 0});
+        lines.back().text += split->first;
+        lines.back().end = place(line.data() + line.size());
         continued = split->second;
     }
     return lines;
@@ -159,7 +167,16 @@ class Scanner {
 public:
     explicit Scanner(const Json& build_args) : build_args_(build_args) {}
 
-    Result<void> line(std::string_view text, bool in_onbuild = false)
+    Result<void> line(const Line& line)
+    {
+        line_ = &line;
+        return instruction(line.text, false);
+    }
+
+    std::vector<Base> take() && { return std::move(bases_); }
+
+private:
+    Result<void> instruction(std::string_view text, bool in_onbuild)
     {
         text = trim_right(trim_left(text));
         const std::string_view original = text;
@@ -172,19 +189,20 @@ public:
                        "here-documents need BuildKit: write the text to a file of the context and COPY it");
         if (in_onbuild && (verb == "from" || verb.starts_with("--")))
             return odd("ONBUILD", original, "a trigger is one instruction other than FROM");
-        if (verb == "onbuild") return in_onbuild ? Result<void>() : line(text, true);
+        if (verb == "onbuild") return in_onbuild ? Result<void>() : instruction(text, true);
         if (verb == "from") return from(text);
-        if (verb == "copy" || verb == "add") return copy(text);
+        if (verb == "copy" || verb == "add") return copy(text, in_onbuild);
         if (verb == "arg" && !in_onbuild && !in_stage_) return global_arg(text);
         return {};
     }
 
-    std::vector<std::string> take() && { return std::move(bases_); }
-
-private:
-    void base(std::string name)
+    /// `word`, in the line's own text, names the image `name`.
+    void base(std::string name, std::string_view word)
     {
-        if (std::ranges::find(bases_, name) == bases_.end()) bases_.push_back(std::move(name));
+        const std::string_view whole = line_->text;
+        const auto at = static_cast<std::size_t>(word.data() - whole.data());
+        bases_.push_back({std::move(name), line_->begin, line_->end, std::string(whole.substr(0, at)),
+                          std::string(whole.substr(at + word.size()))});
     }
 
     /// Takes the words that begin with `--` off `text`.
@@ -203,16 +221,19 @@ private:
         }
     }
 
-    Result<void> copy(std::string_view text)
+    Result<void> copy(std::string_view text, bool in_onbuild)
     {
         const auto given = flags("COPY", text);
         if (!given) return tl::unexpected(given.error());
+        bool seen = false;
         for (const std::string_view flag : *given) {
             if (!lower(flag).starts_with("--from=")) continue;
+            if (std::exchange(seen, true)) return bad_request("Duplicate flag specified: from");
             const std::string_view source = flag.substr(7);
             if (source.find('$') != source.npos) return odd("COPY --from", source, way_of_source);
             const bool index = source.size() < 10 && source.find_first_not_of("0123456789") == source.npos;
-            if (!index && !complete_.contains(lower(source))) base(std::string(source));
+            // What a trigger copies from is judged when it runs: in a build that rests on the image.
+            if (!index && !in_onbuild && !complete_.contains(lower(source))) base(std::string(source), source);
         }
         return {};
     }
@@ -234,7 +255,7 @@ private:
         const Result<std::string> name = expand(words[0], "FROM");
         if (!name) return tl::unexpected(name.error());
         if (name->empty()) return bad_request("base name (" + std::string(words[0]) + ") should not be blank");
-        if (!complete_.contains(lower(*name)) && *name != "scratch") base(*name);
+        if (!complete_.contains(lower(*name)) && *name != "scratch") base(*name, words[0]);
         if (words.size() == 3) current_ = lower(words[2]);
         return {};
     }
@@ -335,7 +356,8 @@ private:
     std::set<std::string> complete_;           ///< names of the stages before the current one
     std::string current_;                      ///< name of the current one; empty when it has none
     bool in_stage_ = false;
-    std::vector<std::string> bases_;
+    const Line* line_ = nullptr;
+    std::vector<Base> bases_;
 };
 
 Bases scan(std::string_view text, const Json& build_args)
@@ -343,7 +365,7 @@ Bases scan(std::string_view text, const Json& build_args)
     const auto lines = lines_of(text);
     if (!lines) return tl::unexpected(lines.error());
     Scanner scanner(build_args);
-    for (const std::string& line : *lines)
+    for (const Line& line : *lines)
         if (const Result<void> read = scanner.line(line); !read) return tl::unexpected(read.error());
     return std::move(scanner).take();
 }
@@ -359,9 +381,26 @@ Bases bases_of(std::string_view text, const Json& build_args)
     return scan(text, build_args);
 }
 
-Bases bases_of_trigger(std::string_view trigger)
+std::string rebased(std::string_view text, const std::vector<Base>& bases, const std::vector<std::string>& names)
 {
-    return scan(trigger, Json());
+    std::string out;
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < bases.size(); ++i) {
+        out.append(text.substr(done, bases[i].begin - done));
+        out.append(bases[i].before).append(names[i]).append(bases[i].after);
+        done = bases[i].end;
+    }
+    return out.append(text.substr(done));
+}
+
+Result<void> check_trigger(std::string_view trigger)
+{
+    const Bases bases = scan(trigger, Json());
+    if (!bases) return tl::unexpected(bases.error());
+    if (bases->empty()) return {};
+    return odd("ONBUILD COPY --from", bases->front().name,
+               "the base image's trigger copies from an image of the engine: write that COPY into this Dockerfile, and "
+               "rest on an image without the trigger");
 }
 
 }  // namespace rules

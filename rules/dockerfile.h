@@ -9,16 +9,24 @@
 
 namespace rules {
 
-/// Every image that the classic builder would look for in the engine's store when it builds the Dockerfile `text`: of
-/// FROM and of COPY --from, as the builder spells it, each once, in order. Stages of the Dockerfile itself and
-/// `scratch` are none.
+/// One place where a Dockerfile names an image that the classic builder would look for in the engine's store.
+struct Base {
+    std::string name;  ///< as the builder reads it, variables expanded
+    std::size_t begin = 0, end = 0;  ///< the instruction in the text, its continued lines included
+    std::string before, after;       ///< the instruction as one line, around the name
+};
+
+/// Every place of FROM and of COPY --from, in order. Stages of the Dockerfile itself and `scratch` are none.
 ///
 /// Read as moby's parser reads it (buildkit/frontend/dockerfile/parser), or not at all: where engines of different age,
 /// or an engine and we, could disagree about a line that names an image, the answer is 403 with the way out.
 /// `build_args`: what --build-arg gave, an object of strings and nulls (null itself: none).
-Result<std::vector<std::string>> bases_of(std::string_view text, const Json& build_args);
+Result<std::vector<Base>> bases_of(std::string_view text, const Json& build_args);
 
-/// The same for one ONBUILD trigger of a base image, which the builder runs without showing it: it knows no stages.
-Result<std::vector<std::string>> bases_of_trigger(std::string_view trigger);
+/// `text` with `names[i]` where `bases[i]` was.
+std::string rebased(std::string_view text, const std::vector<Base>& bases, const std::vector<std::string>& names);
+
+/// Refuses an ONBUILD trigger of a base image that copies from an image: the builder runs it without showing it.
+Result<void> check_trigger(std::string_view trigger);
 
 }  // namespace rules

@@ -75,20 +75,23 @@ constexpr Param image_list_params[] = {
     {"manifests", boolean, drop},
     {"identity", boolean, drop},
 };
-constexpr std::string_view no_import =
-    "importing an image is not open yet; build it instead: a Dockerfile with `FROM scratch` and `ADD <tar> /`";
 constexpr Param image_create_params[] = {
     {"fromImage", text, rewrite},
     {"tag", text, rewrite},
     {"platform", text, pass},
-    {"fromSrc", text, deny, no_import},
+    {"fromSrc", text, check},
     // Read with fromSrc only.
-    {"repo", text, drop},
-    {"message", text, drop},
-    {"changes", text_list, drop},
+    {"repo", text, rewrite},
+    {"message", text, pass},
+    {"changes", text_list, pass},
 };
 constexpr Param image_inspect_params[] = {{"manifests", boolean, drop}, {"platform", json, pass}};
 constexpr Param image_history_params[] = {{"platform", json, pass}};
+constexpr Param image_push_params[] = {{"tag", text, rewrite}, {"platform", json, pass}};
+constexpr Param image_commit_params[] = {
+    {"container", text, rewrite}, {"repo", text, rewrite}, {"tag", text, rewrite}, {"comment", text, pass},
+    {"author", text, pass},       {"pause", boolean, pass}, {"changes", text_list, pass},
+};
 constexpr Param image_tag_params[] = {{"repo", text, rewrite}, {"tag", text, rewrite}, {"force", boolean, drop}};
 constexpr Param image_remove_params[] = {
     {"force", boolean, pass},
@@ -165,12 +168,6 @@ constexpr Closed websocket_closed = {
 constexpr Closed save_closed = {403, "berth: saving images is not open yet; use the image within this job", "closed"};
 constexpr Closed load_closed = {
     403, "berth: loading images is not open yet; pull the image from a registry or build it", "closed"};
-constexpr Closed push_closed = {
-    403,
-    "berth: pushing images is not open yet; push with a tool that builds without an engine, such as buildah or kaniko",
-    "closed"};
-constexpr Closed commit_closed = {403, "berth: committing containers is not open yet; write a Dockerfile and build it",
-                                  "closed"};
 constexpr Closed search_closed = {
     403, "berth: searching a registry through the engine is closed; use the registry's own page or API", "closed"};
 constexpr Closed distribution_closed = {
@@ -256,19 +253,19 @@ constexpr Endpoint table[] = {
     {exec_inspect, "exec.inspect", get, "/exec/{id}/json", exec, no_body, plain, {}},
 
     {image_list, "image.list", get, "/images/json", none, no_body, plain, image_list_params},
-    {image_create, "image.create", post, "/images/create", none, no_body, stream, image_create_params},
+    {image_create, "image.create", post, "/images/create", none, byte_body, stream, image_create_params},
     {image_inspect, "image.inspect", get, "/images/{id}/json", image, no_body, plain, image_inspect_params},
     {image_history, "image.history", get, "/images/{id}/history", image, no_body, plain, image_history_params},
     closed(image_attestations, "image.attestations", get, "/images/{id}/attestations", attestations_closed),
     closed(image_get, "image.get", get, "/images/{id}/get", save_closed),
     closed(image_get_many, "image.get_many", get, "/images/get", save_closed),
     closed(image_load, "image.load", post, "/images/load", load_closed),
-    closed(image_push, "image.push", post, "/images/{id}/push", push_closed),
+    {image_push, "image.push", post, "/images/{id}/push", image, no_body, stream, image_push_params},
     {image_tag, "image.tag", post, "/images/{id}/tag", image, no_body, plain, image_tag_params},
     {image_remove, "image.remove", del, "/images/{id}", image, no_body, plain, image_remove_params},
     closed(image_search, "image.search", get, "/images/search", search_closed),
     {image_prune, "image.prune", post, "/images/prune", none, no_body, plain, filters_only},
-    closed(image_commit, "image.commit", post, "/commit", commit_closed),
+    {image_commit, "image.commit", post, "/commit", none, json_body, plain, image_commit_params, &commit_schema},
     closed(distribution_inspect, "distribution.inspect", get, "/distribution/{id}/json", distribution_closed),
 
     {build, "build", post, "/build", none, byte_body, stream, build_params},

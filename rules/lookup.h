@@ -32,6 +32,9 @@ public:
 
     /// Every familiar reference (`app:latest`, `repo@sha256:...`) under which the job knows the image `id`; empty when it knows none.
     virtual std::vector<std::string> references_of(std::string_view image_id) const = 0;
+
+    /// True when the image that the job calls `reference` (familiar) was pulled, or is being pulled.
+    virtual bool is_pulled(std::string_view reference) const = 0;
 };
 
 }  // namespace rules

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rules/image_names.h"
+
 namespace rules {
 namespace {
 
@@ -38,6 +40,29 @@ std::size_t prefix_length(std::string_view text)
     constexpr std::size_t length = real_prefix.size() + key_length + 1;
     if (text.size() < length || !text.starts_with(real_prefix) || text[length - 1] != '.') return 0;
     return std::ranges::all_of(text.substr(real_prefix.size(), key_length), is_key_char) ? length : 0;
+}
+
+/// Length of the engine's reference of some job's image at the start of `text`, 0 when there is none. What ends a
+/// sentence does not belong to it.
+std::size_t image_length(std::string_view text)
+{
+    constexpr std::size_t length = real_prefix.size() + key_length + 1;
+    if (text.size() <= length || !text.starts_with(real_prefix) || text[length - 1] != '/') return 0;
+    if (!std::ranges::all_of(text.substr(real_prefix.size(), key_length), is_key_char)) return 0;
+    const auto rest = text.substr(length);
+    const auto is_part = [](char c) { return is_plain(c) || c == '/' || c == ':' || c == '@'; };
+    std::size_t end = length + static_cast<std::size_t>(std::ranges::find_if_not(rest, is_part) - rest.begin());
+    while (end > length && !is_letter_or_digit(text[end - 1])) --end;
+    return end;
+}
+
+/// What the job is shown for the engine's reference of an image.
+std::string shown_image(std::string_view key, std::string_view real)
+{
+    if (const auto reference = virtual_reference(key, real)) return reference->familiar();
+    if (!is_real_reference(key, real)) return "(another job's image)";
+    const std::size_t colon = real.rfind(':');
+    return colon == real.npos ? "(an image)" : "sha256:" + std::string(real.substr(colon + 1));
 }
 
 /// Length of the encoded name at the start of `text`.
@@ -154,6 +179,11 @@ std::string scrub(std::string_view key, std::string_view text)
         if (found == std::string_view::npos) break;
         text.remove_prefix(found);
 
+        if (const std::size_t length = image_length(text); length > 0) {
+            shown.append(shown_image(key, text.substr(0, length)));
+            text.remove_prefix(length);
+            continue;
+        }
         const std::size_t begin = prefix_length(text);
         if (begin == 0) {
             shown.append(real_prefix);

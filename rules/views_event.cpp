@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "rules/image_names.h"
 #include "rules/names.h"
 #include "rules/reference.h"
 #include "rules/views.h"
@@ -61,16 +62,6 @@ bool passes(const Json& event, const Filters& filters)
            filters.labels_match(*attributes);
 }
 
-/// The job's reference for what the engine calls `real`; nullopt when the job has no such image.
-std::optional<std::string> reference_of(const std::string& real, const std::string& image_id, const Lookup& job)
-{
-    for (const std::string& reference : job.references_of(image_id))
-        if (const Result<Named> image = job.image(reference); reference == real || (image && image->real == real))
-            return reference;
-    if (const Result<Named> image = job.image(real); image && real.find(image->id) == real.npos) return real;
-    return std::nullopt;
-}
-
 bool view_container_event(Json& actor, Json& attributes, const Lookup& job)
 {
     const Named* own = job.by_id(Kind::container, text_or_empty(actor, "ID"));
@@ -82,8 +73,7 @@ bool view_container_event(Json& actor, Json& attributes, const Lookup& job)
     if (const std::string image = text_or_empty(attributes, "image"); !image.empty())
         replace(attributes, "image", image_of_container(&attributes, image, image, job));
     if (const std::string made = text_or_empty(attributes, "imageRef"); !made.empty()) {  // of a commit
-        const auto reference = reference_of(made, text_or_empty(attributes, "imageID"), job);
-        replace(attributes, "imageRef", reference.value_or(scrub(job.key(), made)));
+        replace(attributes, "imageRef", scrub(job.key(), made));
     }
     return true;
 }
@@ -112,22 +102,23 @@ bool view_volume_event(Json& actor, Json&, const Lookup& job)
     return true;
 }
 
-/// The actor is an id, or for pull and push a reference. An image's id may be known to many jobs: a name that is not
-/// this job's says that another job acted.
-bool view_image_event(Json& actor, Json& attributes, const Lookup& job)
+/// The engine tells of its own names: those of the job's are shown under the job's, all others are other people's. (The
+/// pull itself is among these: what this job pulled, it then was given by a tag.)
+bool view_image_event(Json& event, Json& actor, Json& attributes, const Lookup& job)
 {
     const std::string id = text_or_empty(actor, "ID");
     const std::string name = text_or_empty(attributes, "name");
-    if (owns_image(id, job)) {
-        if (name.empty() || name == id) return true;
-        const auto reference = reference_of(name, id, job);
-        if (reference) replace(attributes, "name", *reference);
-        return reference.has_value();
-    }
-    const auto reference = id.empty() ? std::nullopt : reference_of(id, {}, job);
+    const bool by_id = name.empty() || name == id;
+    if (by_id) return owns_image(id, job) && text_or_empty(event, "Action") != "pull";
+    const auto reference = virtual_reference(job.key(), name);
     if (!reference) return false;
-    replace(actor, "ID", *reference);
-    replace(attributes, "name", without_tag(*reference));
+    const std::string familiar = reference->familiar_tagged();
+    replace(attributes, "name", familiar);
+    if (text_or_empty(event, "Action") == "tag" && job.is_pulled(familiar)) {
+        for (const char* key : {"Action", "status"}) replace(event, key, "pull");
+        replace(actor, "ID", familiar);
+        replace(attributes, "name", reference->repository());
+    }
     return true;
 }
 
@@ -144,7 +135,7 @@ std::optional<Json> view_event(Json event, const Filters& filters, const Lookup&
     const bool is_own = type == "container" ? view_container_event(*actor, *attributes, job)
                         : type == "network" ? view_network_event(*actor, *attributes, job)
                         : type == "volume"  ? view_volume_event(*actor, *attributes, job)
-                        : type == "image"   ? view_image_event(*actor, *attributes, job)
+                        : type == "image"   ? view_image_event(event, *actor, *attributes, job)
                                             : false;
     if (!is_own) return std::nullopt;
 

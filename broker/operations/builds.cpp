@@ -1,12 +1,16 @@
 #include <fmt/format.h>
 
-#include <boost/beast/core/detail/base64.hpp>
+#include <algorithm>
 #include <ctime>
 #include <list>
+#include <map>
+#include <random>
+#include <set>
 
 #include "broker/context.h"
 #include "broker/images.h"
 #include "broker/operations.h"
+#include "broker/operations/build_query.h"
 #include "broker/relay.h"
 #include "rules/build_output.h"
 #include "rules/dockerfile.h"
@@ -21,129 +25,6 @@ using rules::Json;
 using rules::Kind;
 using rules::Op;
 
-/// A parameter that holds JSON, read strictly and written anew; nothing when it is empty.
-std::optional<Json> json_parameter(const rules::Query& query, std::string_view key)
-{
-    const std::string_view text = query.get(key);
-    if (text.empty()) return std::nullopt;
-    Json value = want(rules::parse_json(text));
-    if (value.is_null()) return std::nullopt;
-    return value;
-}
-
-/// The network of the RUN steps: the job's own, never docker0.
-Task<std::string> network_of(Call& call)
-{
-    const std::string mode(call.route.query.get("networkmode"));
-    if (mode == "none") co_return mode;
-    if (mode == "host")
-        throw Refused{
-            rules::denied("host-namespace", "networkmode", mode, "leave --network out, or use --network none").value()};
-    if (mode.starts_with("container:")) co_return "container:" + want(call.job.objects.container(mode.substr(10))).id;
-    if (mode.empty() || mode == "default" || mode == "bridge") {
-        co_await ensure_default_network(call);
-        co_return want(call.job.objects.network("bridge")).real;
-    }
-    co_return want(call.job.objects.network(mode)).real;
-}
-
-std::vector<std::string> claimed_tags(const rules::Query& query)
-{
-    std::vector<std::string> tags;
-    for (const std::string& text : query.all("t")) {
-        const rules::Reference reference = want(rules::parse_reference(text));
-        if (!reference.digest.empty()) throw Refused{{400, "build tag cannot contain a digest", {}, {}, {}}};
-        tags.push_back(reference.familiar_tagged());
-    }
-    return tags;
-}
-
-/// What the RUN containers may take of the host is judged as for any container.
-void bound_containers(rules::Query& query, const rules::Profile& profile)
-{
-    Json limits = Json::object();
-    const auto ulimits = json_parameter(query, "ulimits");
-    if (ulimits) limits["Ulimits"] = *ulimits;
-    if (const std::string size(query.get("shmsize")); !size.empty())
-        limits["ShmSize"] = std::strtoll(size.c_str(), nullptr, 10);
-    const Json judged = want(rules::judge_build_limits(limits, profile));
-    if (ulimits) query.set("ulimits", judged.value("Ulimits", Json::array()).dump());
-}
-
-/// The query that is sent: ours where it decides about the host, the client's where it only shapes the image.
-Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
-{
-    rules::Query query = call.route.query;
-    query.erase("t");
-    for (const std::string& tag : tags) query.add("t", tag);
-    query.set("networkmode", co_await network_of(call));
-    query.set("rm", "1");
-    query.set("forcerm", "1");
-    query.erase("q");     // quiet is made here: what the builder prints tells what it made
-    query.erase("pull");  // as are pulls
-    if (auto args = json_parameter(query, "buildargs")) query.set("buildargs", args->dump());
-    if (auto labels = json_parameter(query, "labels")) {
-        if (!labels->is_object()) throw Refused{{400, "labels must be a JSON object", {}, {}, {}}};
-        Json kept = Json::object();
-        for (const auto& [key, value] : labels->items())
-            if (!rules::is_own_label(key)) kept[key] = value;
-        query.set("labels", kept.dump());
-    }
-    if (auto sources = json_parameter(query, "cachefrom")) {
-        Json visible = Json::array();
-        if (sources->is_array())
-            for (const Json& each : *sources)
-                if (each.is_string())
-                    if (const auto image = call.job.objects.image(each.get<std::string>()))
-                        visible.push_back(image->id);
-        query.set("cachefrom", visible.dump());
-    }
-    bound_containers(query, call.job.profile);
-    co_return query;
-}
-
-/// base64url, as Docker writes its headers; nothing when it is none.
-std::optional<std::string> decode_base64(std::string text)
-{
-    namespace base64 = boost::beast::detail::base64;
-    std::ranges::replace(text, '-', '+');
-    std::ranges::replace(text, '_', '/');
-    while (text.ends_with('=')) text.pop_back();
-    std::string out(base64::decoded_size(text.size()) + 3, '\0');
-    const auto [written, read] = base64::decode(out.data(), text.data(), text.size());
-    if (read != text.size()) return std::nullopt;
-    out.resize(written);
-    return out;
-}
-
-std::string encode_base64(const std::string& text)
-{
-    namespace base64 = boost::beast::detail::base64;
-    std::string out(base64::encoded_size(text.size()), '\0');
-    out.resize(base64::encode(out.data(), text.data(), text.size()));
-    std::ranges::replace(out, '+', '-');
-    std::ranges::replace(out, '/', '_');
-    return out;
-}
-
-/// What of X-Registry-Config is for the registry `domain`, as X-Registry-Auth; empty when nothing is.
-std::string auth_for(std::string_view domain, std::string_view registry_config)
-{
-    const auto text = decode_base64(std::string(registry_config));
-    const Json all = text ? Json::parse(*text, nullptr, false) : Json();
-    if (!all.is_object()) return {};
-    const std::string wanted = domain == "docker.io" ? "https://index.docker.io/v1/" : std::string(domain);
-    for (const auto& [key, auth] : all.items()) {
-        std::string_view host = key;
-        if (key != wanted) {
-            if (const std::size_t scheme = host.find("://"); scheme != host.npos) host.remove_prefix(scheme + 3);
-            host = host.substr(0, host.find('/'));
-        }
-        if (key == wanted || host == domain) return encode_base64(auth.dump());
-    }
-    return {};
-}
-
 /// Where contexts are kept: on a disk rather than in memory.
 std::filesystem::path spool_directory()
 {
@@ -151,45 +32,24 @@ std::filesystem::path spool_directory()
     return given && *given ? given : "/var/tmp";
 }
 
-/// References that no other job may write as long as this lasts.
-class Resting {
-public:
-    explicit Resting(Call& call) : images_(call.services.images), job_(call.job.facts.key) {}
-    Resting(const Resting&) = delete;
-    Resting& operator=(const Resting&) = delete;
-    ~Resting()
-    {
-        for (const std::string& each : references_) images_.unrest(each, job_);
-    }
-    void add(const std::string& reference)
-    {
-        images_.rest(reference, job_);
-        references_.push_back(reference);
-    }
-
-private:
-    Images& images_;
-    std::string job_;
-    std::vector<std::string> references_;
-};
-
 /// One build, from the context's first byte to the ledger.
 class Build {
 public:
-    explicit Build(Call& call) : call_(call), images_(call.services.images), resting_(call), context_(spool_directory())
-    {
-    }
+    explicit Build(Call& call) : call_(call), images_(call.services.images), context_(spool_directory()) {}
 
     Task<> run()
     {
         quiet_ = call_.route.query.flag("q");
-        tags_ = claimed_tags(call_.route.query);
+        for (std::string& name : claimed_tags(call_.route.query)) {
+            std::string real = want(rules::real_reference(key(), want(rules::parse_reference(name))));
+            tags_.push_back({std::move(name), std::move(real)});
+        }
         build_args_ = json_parameter(call_.route.query, "buildargs").value_or(Json());
         co_await receive();
         rules::Result<Dockerfile> found;
         co_await aside([&] { found = context_.find(std::string(call_.route.query.get("dockerfile"))); });
         dockerfile_ = want(std::move(found));
-        const std::vector<std::string> bases = want(rules::bases_of(dockerfile_.text, build_args_));
+        const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_));
 
         bool admitted = false;
         const auto admit = [&]() -> Task<> { admitted = co_await admit_all(bases); };
@@ -206,6 +66,11 @@ public:
     }
 
 private:
+    /// What the result is to be called: by the job (nothing: it asked for no tag), and by the engine.
+    struct Tag {
+        std::string name, real;
+    };
+
     Task<> receive()
     {
         constexpr auto idle_limit = 60s;
@@ -235,36 +100,38 @@ private:
         client.body_was_read();
     }
 
-    /// Every image that the builder will look up is the job's, or is pulled for it. False when a pull failed and the
-    /// client was told.
-    Task<bool> admit_all(const std::vector<std::string>& bases)
+    const std::string& key() const { return call_.job.facts.key; }
+
+    /// Every image that the builder will look up is the job's, or is pulled for it; the Dockerfile then names it as the
+    /// engine does. False when a pull failed and the client was told.
+    Task<bool> admit_all(const std::vector<rules::Base>& bases)
     {
         const bool pull = call_.route.query.flag("pull");
-        for (const std::string& base : bases) {
-            const std::string id = co_await admit(base, pull);
-            if (id.empty()) co_return false;
-            const Json config = want(co_await images_.config(id));
-            const auto triggers = config.find("OnBuild");
-            if (triggers == config.end() || !triggers->is_array()) continue;
-            for (const Json& trigger : *triggers) {
-                const std::vector<std::string> sources =
-                    want(rules::bases_of_trigger(trigger.is_string() ? trigger.get<std::string>() : std::string()));
-                for (const std::string& source : sources)
-                    if ((co_await admit(source, false)).empty()) co_return false;
+        std::map<std::string, std::string> reals;
+        std::vector<std::string> names;
+        for (const rules::Base& base : bases) {
+            std::string& real = reals[base.name];
+            if (real.empty()) {
+                const auto image = co_await admit(base.name, pull);
+                if (!image) co_return false;
+                real = image->real;
+                const Json config = want(co_await images_.config(image->id));
+                if (const auto triggers = config.find("OnBuild"); triggers != config.end() && triggers->is_array())
+                    for (const Json& trigger : *triggers)
+                        want(rules::check_trigger(trigger.is_string() ? trigger.get<std::string>() : std::string()));
             }
+            names.push_back(real);
         }
+        dockerfile_.text = rules::rebased(dockerfile_.text, bases, names);
         co_return true;
     }
 
-    /// The id of the image that both the job and the engine know as `base`, pulled when there is none; empty when the
-    /// pull failed.
-    Task<std::string> admit(const std::string& base, bool pull)
+    /// The job's image `base`, pulled when there is none; nullopt when the pull failed.
+    Task<std::optional<rules::Named>> admit(const std::string& base, bool pull)
     {
-        const auto parsed = rules::parse_reference(base);
-        if (parsed) resting_.add(parsed->familiar_tagged());
         if (!pull)
-            if (std::string id = co_await known(base); !id.empty()) co_return id;
-        rules::Reference reference = want(parsed);
+            if (auto known = call_.job.objects.image(base)) co_return std::move(*known);
+        rules::Reference reference = want(rules::parse_reference(base));
         if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
         if (!reference.digest.empty()) reference.tag.clear();
         const auto pass = [&](std::string_view lines) -> Task<> {
@@ -274,18 +141,8 @@ private:
         };
         const std::string auth = auth_for(reference.domain, call_.head.header("x-registry-config"));
         if (!co_await pull_for(call_, reference, std::string(call_.route.query.get("platform")), auth, pass))
-            co_return std::string();
-        std::string id = co_await known(base);
-        if (id.empty()) throw EngineFailure("a pulled image is not there");
-        co_return id;
-    }
-
-    /// What the engine finds as `base`, if that is an image of the job.
-    Task<std::string> known(const std::string& base)
-    {
-        const auto image = co_await images_.inspect(base);
-        std::string id = image ? image->value("Id", "") : std::string();
-        co_return call_.job.objects.by_id(Kind::image, id) ? id : std::string();
+            co_return std::nullopt;
+        co_return want(call_.job.objects.image(reference.familiar()));
     }
 
     Task<> begin()
@@ -296,14 +153,20 @@ private:
     Task<> build()
     {
         EngineRequest request = call_.request();
-        request.query = co_await build_query(call_, tags_);
+        {
+            const Making making(call_);
+            co_await intend();
+        }
+        std::vector<std::string> reals;
+        for (const Tag& tag : tags_) reals.push_back(tag.real);
+        request.query = co_await build_query(call_, reals);
         request.query.set("dockerfile", dockerfile_.path);
         request.registry_config = std::string(call_.head.header("x-registry-config"));
+        network_ = std::string(request.query.get("networkmode"));
         began_ = std::time(nullptr) - 2;
 
         const auto exchange = [&]() -> Task<> {
             Upstream upstream = co_await call_.services.engine.send_head(request, std::nullopt, "application/x-tar");
-            const UpstreamShown while_relayed(call_.connection, upstream);
             const auto send_all = [&]() -> Task<> {
                 co_await send(upstream);
                 co_await pause(std::chrono::hours(24 * 365));
@@ -312,11 +175,7 @@ private:
         };
         std::exception_ptr ended;
         try {
-            {
-                const Making making(call_);
-                co_await claim();
-            }
-            co_await while_client_stays(call_, exchange());
+            co_await race(exchange(), stop_when_abandoned());
         } catch (const Refused& refused) {
             settled_ = true;
             if (call_.client.answered())
@@ -327,27 +186,68 @@ private:
             ended = std::current_exception();
         }
         {
-            // However it ended, what is on the engine now is the job's. The build itself may be cut by the job's end,
-            // this not.
+            // However it ended, what is on the engine now is the job's.
             const Recording recording(call_.connection);
             co_await record();
         }
         if (ended) std::rethrow_exception(ended);
+        if (abandoned_) throw Gone("the client has closed");
         co_await finish();
     }
 
-    Task<> claim()
+    /// The rows of the result. A result without a tag is held by a reference of ours from its first moment.
+    Task<> intend()
     {
         Objects& objects = call_.job.objects;
-        for (const std::string& tag : tags_) {
-            resting_.add(tag);
-            want(co_await images_.claim(tag, call_.job.facts.key));
-            if (objects.named(Kind::image, tag)) continue;
+        if (tags_.empty()) {
+            static std::mt19937_64 random{std::random_device{}()};
+            tags_.push_back({{}, rules::building_reference(key(), static_cast<std::int64_t>(random() >> 1))});
+        }
+        for (const Tag& tag : tags_) {
+            if (!tag.name.empty() && objects.named(Kind::image, tag.name)) {
+                co_await hold_before_move(call_, tag.name);
+                continue;
+            }
             db::Object object;
             object.kind = Kind::image;
-            object.name = object.real = tag;
+            object.name = tag.name;
+            object.real = tag.real;
             pending_.emplace_back(call_.job, co_await objects.intend(std::move(object)));
         }
+    }
+
+    /// Once nobody waits for the build any more (the client has gone, or the job has ended): the engine would stop if
+    /// we left it, but what it was about to keep then would have no name. So the container of each RUN step is removed,
+    /// started or not, until the builder gives up.
+    Task<> stop_when_abandoned()
+    {
+        constexpr auto limit = 60s;  // for what cannot be removed: a large COPY
+        co_await call_.client.wire().closed_by_peer();
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
+        abandoned_ = true;
+        const Recording recording(call_.connection);
+        for (const auto deadline = Clock::now() + limit; Clock::now() < deadline; co_await pause(50ms))
+            if (!output_.running().empty()) co_await stop_step(output_.running());
+    }
+
+    /// Removes the container `id` if it is one of this build's: the id was printed, and steps print what they like.
+    Task<> stop_step(std::string id)
+    {
+        EngineRequest request{.op = Op::container_inspect, .id = id};
+        const Answer answer = co_await call_.services.engine.call(request);
+        if (!answer.ok()) co_return;
+        const Json container = answer.json();
+        const Json config = container.value("Config", Json::object()), host = container.value("HostConfig", Json::object());
+        const Json labels = config.value("Labels", Json());
+        const std::string image = container.value("Image", "");
+        const auto is_step = [&](const std::string& made) { return image.starts_with("sha256:" + made); };
+        const bool ours = (!labels.is_object() || !labels.contains(rules::label_key)) && host.value("NetworkMode", "") == network_ &&
+                          (std::ranges::any_of(output_.made(), is_step) || call_.job.objects.by_id(Kind::image, image)) &&
+                          rules::parse_date(container.value("Created", "")).value_or(0) >= began_;
+        if (!ours) co_return;
+        request = {.op = Op::container_remove, .id = container.value("Id", "")};
+        request.query.set("force", "1");
+        co_await call_.services.engine.call(request);
     }
 
     Task<> send(Upstream& upstream)
@@ -383,7 +283,13 @@ private:
         co_await begin();
         const auto pass = [&](std::string_view lines) -> Task<> {
             const std::string seen = view(lines);
-            co_await call_.client.piece(seen);
+            co_await note_steps();
+            if (abandoned_) co_return;
+            try {
+                co_await call_.client.piece(seen);
+            } catch (const Gone&) {
+                abandoned_ = true;
+            }
         };
         co_await pass_lines(upstream, head, pass);
         settled_ = true;
@@ -405,50 +311,74 @@ private:
         return out;
     }
 
-    bool made_now(const Json& image) const
+    /// Records the ids of the steps as they are told: after a crash the reap finds them by these.
+    Task<> note_steps()
     {
-        return rules::parse_date(image.value("Created", "")).value_or(0) >= began_;
+        while (steps_.size() < output_.made().size()) {
+            db::Object step;
+            step.kind = Kind::image;
+            step.real = output_.made()[steps_.size()];
+            step.created = began_;
+            steps_.push_back(co_await call_.job.objects.intend(std::move(step)));
+        }
     }
 
     Task<> record()
     {
-        const bool done = settled_ && !output_.failed() && !output_.result().empty();
-        for (const std::string& tag : tags_) co_await record_tag(tag, done);
-        for (const std::string& id : output_.made()) co_await record_nameless(id, false);
-        if (!output_.result().empty()) co_await record_nameless(output_.result(), true);
+        const auto turn = co_await call_.job.naming.hold();
+        for (const Tag& tag : tags_) co_await record_result(tag);
+        co_await record_steps();
     }
 
-    Task<> record_tag(const std::string& tag, bool done)
+    Task<> record_result(const Tag& tag)
     {
         Objects& objects = call_.job.objects;
-        const auto image = co_await images_.inspect(tag);
+        const auto image = co_await images_.inspect(tag.real);
         const std::string id = image ? image->value("Id", "") : std::string();
-        // A build that was cut off may have come to its end all the same.
-        const bool ours = done ? id == output_.result() : !settled_ && image && made_now(*image);
-        if (ours) {
-            images_.restore(
-                tag, call_.job.facts.key);  // another build of the tag may have failed meanwhile, and given it up
-            co_await record_image(call_, tag, id, db::Origin::made);
+        const db::Object* row = find_row(tag);
+        if (!row) co_return;  // taken away meanwhile by the job itself
+        if (id.empty()) {
+            // Cut off, the engine may still be at it: the row is looked up when the job ends.
+            if (row->state == db::ObjectState::intended && settled_) co_await objects.gone(row->row);
             co_return;
         }
-        const db::Object* row = objects.named(Kind::image, tag);
-        if (!row || row->state == db::ObjectState::live) co_return;
-        if (!settled_) co_return;  // the engine may still be at it: an intended row is looked up when the job ends
-        co_await objects.gone(row->row);
-        images_.release(tag, call_.job.facts.key);
+        if (row->id != id) {
+            if (row->id.empty()) {
+                co_await objects.live(row->row, id);
+            } else {
+                db::Object moved = *row;
+                moved.id = id;
+                moved.origin = db::Origin::made;
+                co_await objects.gone(moved.row);
+                co_await objects.adopt(std::move(moved));
+            }
+        }
+        co_await drop_nameless(call_, id);
     }
 
-    /// Steps can print any id: only what has no name and was made meanwhile is the job's to remove. The result is the
-    /// job's in any case; when it came from the cache whole, it stays for those who made it.
-    Task<> record_nameless(const std::string& id, bool result)
+    const db::Object* find_row(const Tag& tag) const
     {
-        const auto image = co_await images_.inspect(id);
-        if (!image) co_return;
-        const bool named =
-            !rules::is_zero(image->value("RepoTags", Json())) || !rules::is_zero(image->value("RepoDigests", Json()));
-        const std::string full = image->value("Id", "");
-        if (named || call_.job.objects.by_id(Kind::image, full) || (!result && !made_now(*image))) co_return;
-        co_await record_image(call_, {}, full, made_now(*image) ? db::Origin::made : db::Origin::pulled);
+        if (!tag.name.empty()) return call_.job.objects.named(Kind::image, tag.name);
+        for (const db::Object& each : call_.job.objects.all(Kind::image))
+            if (each.real == tag.real) return call_.job.objects.at(each.row);
+        return nullptr;
+    }
+
+    /// Of the steps that nothing else holds on to, the last ones (of a stage, or of a build that failed) are the job's
+    /// images without a name. Steps can print any id: the job's is only what has no name and was made meanwhile.
+    Task<> record_steps()
+    {
+        std::set<std::string> parents, made;
+        for (const std::string& step : output_.made()) {
+            const auto image = co_await images_.inspect(step);
+            if (!image) continue;
+            parents.insert(image->value("Parent", ""));
+            if (is_nameless(*image) && rules::parse_date(image->value("Created", "")).value_or(0) >= began_)
+                made.insert(image->value("Id", ""));
+        }
+        for (const std::string& id : made)
+            if (!parents.contains(id)) co_await hold_nameless(call_, id);
+        for (const std::int64_t row : steps_) co_await call_.job.objects.gone(row);
     }
 
     /// The last of the answer.
@@ -466,17 +396,19 @@ private:
 
     Call& call_;
     Images& images_;
-    Resting resting_;
     Context context_;
     Dockerfile dockerfile_;
     Json build_args_;
-    std::vector<std::string> tags_;
+    std::vector<Tag> tags_;
     std::list<Pending> pending_;
+    std::vector<std::int64_t> steps_;  ///< rows of output_.made()
     rules::BuildOutput output_;
+    std::string network_;     ///< of the RUN steps, as sent
     std::string last_words_;  ///< of a refusal after the answer's beginning
     std::int64_t began_ = 0;
     bool quiet_ = false;
-    bool settled_ = false;  ///< the engine's answer was read to its end, or is an error
+    bool abandoned_ = false;  ///< nobody reads the answer any more
+    bool settled_ = false;    ///< the engine's answer was read to its end, or is an error
 };
 
 }  // namespace

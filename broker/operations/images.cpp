@@ -41,86 +41,124 @@ std::string short_id(std::string_view id)
     return std::string(id.substr(0, 12));
 }
 
-/// Takes one name (or, for an image without one, the image) from the job, and from the engine when the job had made it.
-/// Appends what happened to `report`; nothing happens when the engine refuses without `force`.
-Task<> drop_image(Call& call, const db::Object& image, bool force, bool prune_parents, Json& report)
+/// True when another row of the job has the image of `row` as well.
+bool is_held_otherwise(const Objects& objects, const db::Object& row)
 {
-    Job& job = call.job;
-    if (image.origin == db::Origin::pulled) {
-        // The host's cache keeps what was pulled; the job no longer has it.
-        co_await job.objects.gone(image.row);
-        report.push_back({{"Untagged", image.name}});
-        if (!job.objects.by_id(Kind::image, image.id)) report.push_back({{"Deleted", image.id}});
-        co_return;
-    }
-    if (image.name.empty()) {
-        const auto there = co_await call.services.images.inspect(image.id);
-        const bool named = there && (!rules::is_zero(there->value("RepoTags", Json())) || !rules::is_zero(there->value("RepoDigests", Json())));
-        if (!there || named) {
-            co_await job.objects.gone(image.row);
+    return std::ranges::any_of(objects.all(Kind::image), [&](const db::Object& each) { return each.row != row.row && each.id == row.id; });
+}
+
+/// The row goes, and the reference that held its image for the job; the engine's answer.
+Task<Answer> release(Call& call, const db::Object& image)
+{
+    Objects& objects = call.job.objects;
+    const bool shared = std::ranges::any_of(objects.all(Kind::image), [&](const db::Object& each) { return each.row != image.row && each.real == image.real; });
+    Answer answer{.status = 200, .content_type = {}, .body = "[]"};
+    if (!shared) answer = co_await call.services.images.untag(image.real);
+    if (answer.ok() || answer.status == 404) co_await objects.gone(image.row);
+    co_return answer;
+}
+
+/// What the engine said of a removal, under the job's names.
+void append_report(Call& call, const Answer& answer, const db::Object& image, Json& report)
+{
+    if (!image.name.empty()) report.push_back({{"Untagged", image.name}});
+    if (!answer.ok()) return;
+    for (const Json& line : answer.json())
+        if (const std::string deleted = line.value("Deleted", ""); !deleted.empty()) {
+            report.push_back(line);
+            while (const db::Object* row = call.job.objects.with_id(Kind::image, deleted)) call.job.objects.forget(row->row);
+        }
+}
+
+/// Takes one name (or, for an image without one, the image) from the job, and from the engine what nobody else holds.
+/// Appends what happened to `report`; throws when the engine refuses without `force`.
+Task<> drop_image(Call& call, const db::Object& image, bool force, bool in_use, Json& report)
+{
+    Images& images = call.services.images;
+    const bool last = !is_held_otherwise(call.job.objects, image);
+    if (image.name.empty() && image.origin == db::Origin::made) {
+        // By its id the engine also says what is in the way, unless others hold the same image.
+        const auto there = co_await images.inspect(image.id);
+        const Json tags = there ? there->value("RepoTags", Json::array()) : Json::array();
+        if (tags.size() == 1 && tags[0] == image.real) {
+            EngineRequest request{.op = Op::image_remove, .id = image.id};
+            if (force) request.query.set("force", "1");
+            const Answer answer = co_await call.services.engine.call(request);
+            if (!answer.ok() && answer.status != 404) throw Refused{error_of(call, answer)};
+            co_await call.job.objects.gone(image.row);
+            append_report(call, answer, image, report);
             co_return;
         }
     }
-    EngineRequest request{.op = Op::image_remove};
-    request.id = image.name.empty() ? image.id : image.real;
-    if (force) request.query.set("force", "1");
-    if (!prune_parents) request.query.set("noprune", "1");
-    const Answer answer = co_await call.services.engine.call(request);
+    // A container keeps its image, which then has no name.
+    if (last && in_use && image.origin == db::Origin::made) co_await hold_nameless(call, image.id);
+    const Answer answer = co_await release(call, image);
     if (!answer.ok() && answer.status != 404) throw Refused{error_of(call, answer)};
-    co_await job.objects.gone(image.row);
-    if (!image.name.empty()) call.services.images.release(image.name, job.facts.key);
-    if (!answer.ok()) co_return;
-    for (const Json& line : answer.json()) {
-        const std::string untagged = line.value("Untagged", ""), deleted = line.value("Deleted", "");
-        if (!untagged.empty() && untagged == image.name) report.push_back(line);
-        if (deleted.empty()) continue;
-        report.push_back(line);
-        while (const db::Object* row = job.objects.with_id(Kind::image, deleted)) co_await job.objects.gone(row->row);
-    }
-}
-
-/// True when an image of the job grew from the image `id`.
-Task<bool> has_own_child(Call& call, std::string id)
-{
-    for (const db::Object& each : call.job.objects.all(Kind::image)) {
-        if (each.id.empty() || each.id == id) continue;
-        const auto image = co_await call.services.images.inspect(each.id);
-        if (image && image->value("Parent", "") == id) co_return true;
-    }
-    co_return false;
+    const std::size_t before = report.size();
+    append_report(call, answer, image, report);
+    // What was pulled stays in the host's cache, where the job no longer sees it.
+    if (last && image.origin == db::Origin::pulled && report.size() == before + (image.name.empty() ? 0 : 1)) report.push_back({{"Deleted", image.id}});
 }
 
 }  // namespace
 
-Task<> record_image(Call& call, std::string reference, std::string id, db::Origin origin)
+Task<> hold_nameless(Call& call, const std::string& id)
 {
     Objects& objects = call.job.objects;
-    const db::Object* held = reference.empty() ? objects.with_id(Kind::image, id) : objects.named(Kind::image, reference);
-    if (held && held->id == id && held->state == db::ObjectState::live) co_return;
-    if (held && !held->id.empty() && held->id != id) {
+    for (const db::Object& each : objects.all(Kind::image))
+        if (each.name.empty() && each.id == id) co_return;
+    db::Object nameless;
+    nameless.kind = Kind::image;
+    nameless.real = rules::holding_reference(call.job.facts.key, id);
+    const std::string real = nameless.real;
+    const std::int64_t row = co_await objects.intend(std::move(nameless));
+    const Answer answer = co_await call.services.images.tag(id, real);
+    if (answer.ok())
+        co_await objects.live(row, id);
+    else
+        co_await objects.gone(row);
+}
+
+Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin)
+{
+    Objects& objects = call.job.objects;
+    const auto turn = co_await call.job.naming.hold();
+    const rules::Reference reference = want(rules::parse_reference(name));
+    const std::string real = reference.digest.empty() ? want(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
+    if (const db::Object* held = objects.named(Kind::image, name)) {
+        if (held->id == id && held->state == db::ObjectState::live) co_return;
         const db::Object before = *held;
+        if (!before.id.empty() && before.origin == db::Origin::made && !is_held_otherwise(objects, before)) co_await hold_nameless(call, before.id);
         co_await objects.gone(before.row);
-        if (origin == db::Origin::pulled) call.services.images.release(reference, call.job.facts.key);
-        if (before.origin == db::Origin::made && !objects.by_id(Kind::image, before.id)) {
-            // The tag moved on; what it named until now has no name left, and is still the job's to remove.
-            db::Object nameless;
-            nameless.kind = Kind::image;
-            nameless.id = nameless.real = before.id;
-            co_await objects.adopt(std::move(nameless));
-        }
-        held = nullptr;
-    }
-    if (held) {
-        co_await objects.live(held->row, std::move(id));
-        co_return;
     }
     db::Object object;
     object.kind = Kind::image;
     object.origin = origin;
-    object.name = reference;
-    object.real = reference.empty() ? id : reference;
-    object.id = std::move(id);
-    co_await objects.adopt(std::move(object));
+    object.name = name;
+    object.real = real;
+    const std::int64_t row = co_await objects.intend(std::move(object));
+    const Answer answer = co_await call.services.images.tag(id, real);
+    if (!answer.ok()) {
+        co_await objects.gone(row);
+        throw Refused{error_of(call, answer)};
+    }
+    co_await objects.live(row, id);
+    co_await drop_nameless(call, id);
+}
+
+Task<> drop_nameless(Call& call, std::string id)
+{
+    for (const db::Object& each : call.job.objects.all(Kind::image))
+        if (each.name.empty() && each.id == id && is_held_otherwise(call.job.objects, each)) co_await release(call, each);
+}
+
+Task<> hold_before_move(Call& call, const std::string& name)
+{
+    const auto turn = co_await call.job.naming.hold();
+    const db::Object* held = call.job.objects.named(Kind::image, name);
+    if (!held || held->id.empty() || held->origin != db::Origin::made || is_held_otherwise(call.job.objects, *held)) co_return;
+    const std::string id = held->id;
+    co_await hold_nameless(call, id);
 }
 
 Task<> list_images(Call& call)
@@ -162,8 +200,7 @@ Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& 
 Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
 {
     const std::string name = reference.familiar();
-    if (const std::string* holder = call.services.images.holder(name); holder && *holder != call.job.facts.key)
-        throw Refused{{409, "berth: the tag " + name + " was made by another job on this host and cannot be pulled over while that job runs", {}, {}, {}}};
+    const auto among_others = co_await call.services.images.among_others_under(name);
     EngineRequest request{.op = Op::image_create};
     request.version = call.route.version;
     request.query.set("fromImage", reference.repository());
@@ -191,13 +228,17 @@ Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::st
     };
     co_await pass_lines(upstream, head, watched);
     if (failed) co_return false;
-    if (const auto image = co_await call.services.images.inspect(name)) co_await record_image(call, name, image->value("Id", ""), db::Origin::pulled);
+    if (const auto image = co_await call.services.images.inspect(name)) co_await keep_image(call, name, image->value("Id", ""), db::Origin::pulled);
     co_return true;
 }
 
 Task<> pull_image(Call& call)
 {
-    if (call.route.query.get("fromImage").empty()) throw Refused{{400, "fromImage is required: berth only pulls here", {}, {}, {}}};
+    if (call.route.query.get("fromImage").empty()) {
+        co_await import_image(call);
+        co_return;
+    }
+    if (call.head.framing != Framing::none) throw Refused{{400, "a pull has no body", {}, {}, {}}};
     const rules::Reference reference = pulled_reference(call.route.query);
     const std::string platform(call.route.query.get("platform")), auth(call.head.header("x-registry-auth"));
     const auto begin = [&]() -> Task<> {
@@ -237,29 +278,13 @@ Task<> history_of_image(Call& call)
 
 Task<> tag_image(Call& call)
 {
-    Job& job = call.job;
-    call.target = want(job.objects.image(call.route.id));
+    call.target = want(call.job.objects.image(call.route.id));
     std::string text(call.route.query.get("repo"));
     if (const auto tag = call.route.query.get("tag"); !tag.empty()) text += ":" + std::string(tag);
-    rules::Reference reference = want(rules::parse_reference(text));
+    const rules::Reference reference = want(rules::parse_reference(text));
     if (!reference.digest.empty()) throw Refused{{400, "refusing to create a tag with a digest reference", {}, {}, {}}};
-    const std::string name = reference.familiar_tagged();
-    reference = want(rules::parse_reference(name));
-
     const Making making(call);
-    want(co_await call.services.images.claim(name, job.facts.key));
-    if (!job.objects.named(Kind::image, name)) {
-        db::Object object;
-        object.kind = Kind::image;
-        object.name = object.real = name;
-        co_await job.objects.intend(std::move(object));
-    }
-    EngineRequest request = call.request();
-    request.query = rules::Query();
-    request.query.set("repo", reference.repository());
-    request.query.set("tag", reference.tag);
-    co_await ask(call, request);
-    co_await record_image(call, name, call.target.id, db::Origin::made);
+    co_await keep_image(call, reference.familiar_tagged(), call.target.id, db::Origin::made);
     co_await call.client.reply_empty(201);
 }
 
@@ -268,7 +293,6 @@ Task<> remove_image(Call& call)
     Job& job = call.job;
     call.target = want(job.objects.image(call.route.id));
     const bool force = call.route.query.flag("force");
-    const bool prune_parents = !call.route.query.flag("noprune");
     const auto reference = rules::parse_reference(call.route.id);
     const db::Object* by_name = reference ? job.objects.named(Kind::image, reference->familiar_tagged()) : nullptr;
 
@@ -281,13 +305,18 @@ Task<> remove_image(Call& call)
         names = all;
     if (!by_name && names.size() > 1 && !force)
         throw Refused{{409, "conflict: unable to delete " + short_id(call.target.id) + " (must be forced) - image is referenced in multiple repositories", {}, {}, {}}};
-    if (names.size() == all.size() && !force)
-        if (const std::string user = co_await user_of(call, call.target.id); !user.empty())
+    std::string user;
+    if (names.size() == all.size()) {
+        user = co_await user_of(call, call.target.id);
+        if (!user.empty() && !force)
             throw Refused{{409, "conflict: unable to remove repository reference \"" + call.route.id + "\" (must force) - container " + short_id(user) +
                                     " is using its referenced image " + short_id(call.target.id), {}, {}, {}}};
+    }
     const Making making(call);
     Json report = Json::array();
-    for (const db::Object& each : names) co_await drop_image(call, each, force, prune_parents, report);
+    const auto turn = co_await job.naming.hold();
+    for (const db::Object& each : names)
+        if (job.objects.at(each.row)) co_await drop_image(call, each, force, !user.empty(), report);
     co_await call.client.reply_json(200, report);
 }
 
@@ -310,15 +339,12 @@ Task<> prune_images(Call& call)
         if (!filters.labels_match(labels.is_object() ? labels : Json::object())) continue;
         if (until && rules::parse_date(image->value("Created", "")).value_or(0) >= *until) continue;
         const std::size_t before = report.size();
-        bool dropped = false;
         try {
-            co_await drop_image(call, each, false, true, report);
-            dropped = true;
+            const auto turn = co_await call.job.naming.hold();
+            co_await drop_image(call, each, false, false, report);
         } catch (const Refused&) {
             // In use after all: a prune leaves it.
         }
-        // A layer on which only other jobs' images rest is no longer this job's; it goes with theirs.
-        if (!dropped && each.name.empty() && !co_await has_own_child(call, each.id)) co_await call.job.objects.gone(each.row);
         for (std::size_t at = before; at < report.size(); ++at)
             if (report[at].value("Deleted", "") == each.id) space += image->value("Size", std::int64_t{0});
     }

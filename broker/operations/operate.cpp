@@ -40,6 +40,8 @@ constexpr auto operations = [] {
     set(Op::image_create, pull_image);
     set(Op::image_inspect, inspect_image);
     set(Op::image_history, history_of_image);
+    set(Op::image_push, push_image);
+    set(Op::image_commit, commit_container);
     set(Op::image_tag, tag_image);
     set(Op::image_remove, remove_image);
     set(Op::image_prune, prune_images);

@@ -42,6 +42,8 @@ public:
         co_return list;
     }
 
+    Task<rules::Result<std::vector<Object>>> grown(const std::vector<Object>&) override { co_return grown_images; }
+
     Task<rules::Result<bool>> remove(const Object& one) override
     {
         asked.push_back(one.id);
@@ -55,6 +57,7 @@ public:
     }
 
     std::vector<Object> has;
+    std::vector<Object> grown_images;
     std::vector<std::string> asked;
     std::map<std::string, int> refusals;
     int unreachable_listings = 0;
@@ -108,18 +111,27 @@ TEST_F(Reap, RemovesEverythingThatWasMadeAndProvesItByTwoListings)
     EXPECT_TRUE(engine.has.empty());
     EXPECT_TRUE(report.clean());
     EXPECT_EQ(report.removed_in_all(), 4);
-    EXPECT_EQ(engine.listings, 6);  // three kinds, twice
+    EXPECT_EQ(engine.listings, 8);  // four kinds, twice
     EXPECT_EQ(in_ledger, 0u);
 }
 
-TEST_F(Reap, LeavesPulledImagesInTheCacheAndNeverAsksForThem)
+TEST_F(Reap, TakesTheJobsReferenceOfAPulledImageAndCountsItAsKept)
 {
     engine.has = {object(1, Kind::image, "pulled", "busybox:latest", db::Origin::pulled)};
     const Report report = run(engine.has);
-    EXPECT_TRUE(engine.asked.empty());
+    EXPECT_EQ(engine.asked, std::vector<std::string>{"pulled"});
     EXPECT_EQ(report.kept, 1);
     EXPECT_TRUE(report.clean());
     EXPECT_EQ(in_ledger, 0u);
+}
+
+TEST_F(Reap, RemovesStepsOfBuildsThatWereCutOffBeforeTheImageTheyGrewFrom)
+{
+    engine.has = {object(1, Kind::image, "base", "app:1"), object(0, Kind::image, "late", ""), object(0, Kind::image, "later", "")};
+    engine.grown_images = {engine.has[2], engine.has[1]};
+    const Report report = run({engine.has[0]});
+    EXPECT_EQ(engine.asked, (std::vector<std::string>{"later", "late", "base"}));
+    EXPECT_TRUE(report.clean());
 }
 
 TEST_F(Reap, CountsWhatWasGoneAlreadyAsNothing)

@@ -16,6 +16,7 @@ class Foreign(EngineCase):
         super().setUpClass()
         cls.mine.ok("run", "-d", "--name", "own", cls.mine.image, "sleep", "1000")
         cls.mine.ok("network", "create", "own-net")
+        cls.theirs.ok("tag", cls.theirs.image, "theirs-alone")
         cls.references = []
         for owner, docker, image in (("theirs", cls.theirs.docker, cls.theirs.image), ("host", cls.engine.docker, "busybox")):
             container = docker.ok("run", "-d", "--name", f"{owner}-box", "-v", f"{owner}-vol:/v", image, "sleep", "1000")
@@ -130,7 +131,7 @@ class Foreign(EngineCase):
 
     def test_images_are_absent(self):
         identity = self.engine.docker.ok("inspect", "-f", "{{.Id}}", "busybox")
-        for reference in ("busybox", "busybox:latest", identity, identity[7:], identity[7:19], self.theirs.image):
+        for reference in ("busybox", "busybox:latest", identity, identity[7:], identity[7:19], "theirs-alone"):
             with self.subTest(reference):
                 self.absent("inspect", "--type", "image", reference)
                 self.absent("history", reference)
@@ -156,7 +157,7 @@ class Foreign(EngineCase):
             container = owner["containers"][1]
             for flags in (("--filter", f"id={container}"), ("--filter", f"name={owner['containers'][0]}")):
                 self.assertEqual(self.mine.ok("ps", "-aq", *flags), "")
-        foreign = [self.theirs.key, self.theirs.image, *(owner[kind][1] for owner in self.references for kind in ("containers", "networks"))]
+        foreign = [self.theirs.key, "theirs-alone", *(owner[kind][1] for owner in self.references for kind in ("containers", "networks"))]
         for path in ("/containers/json?all=1&size=1", "/images/json?all=1", "/networks", "/volumes", "/system/df", "/info", "/events?until=0"):
             status, content = self.mine.api.call("GET", path, raw=True)
             with self.subTest(path):

@@ -1,9 +1,10 @@
 """After `berth job close` the engine is as it was before the job, whatever the job made."""
 
+import tempfile
 import time
 
 from harness import EngineCase
-from tools import wait_for
+from tools import tar_of, wait_for
 
 
 class ReapCase(EngineCase):
@@ -17,6 +18,13 @@ class ReapCase(EngineCase):
     def run_box(self, *flags, command=("sleep", "1000"), job=None):
         job = job or self.job
         return job.ok("run", "-d", "--stop-signal", "KILL", *flags, job.image, *command)
+
+    def start_build(self, tag, dockerfile):
+        """`docker build` in the background."""
+        with tempfile.TemporaryFile() as file:
+            file.write(dockerfile.encode())
+            file.seek(0)
+            return self.job.docker.start("build", "-t", tag, "-", stdin=file)
 
     def assert_reaped(self, within=60):
         """Closes the job; the engine must be as it was at the start of the test."""
@@ -105,6 +113,44 @@ class Directed(ReapCase):
         self.assertNotEqual(result.code, 0)
         self.assert_reaped()
 
+    def test_an_image_untagged_under_its_container(self):
+        self.job.build("used", {"Dockerfile": f"FROM {self.job.image}\nRUN echo used >/x\nRUN echo more >/y\n"})
+        self.job.ok("create", "--name", "user", "used")
+        self.job.ok("rmi", "-f", "used")
+        self.assertIn("<none>", self.job.ok("images", "--format", "{{.Repository}}"))
+        self.assert_reaped()
+
+    def test_a_tag_that_moves_from_a_base(self):
+        self.job.build("base", {"Dockerfile": f"FROM {self.job.image}\nRUN echo 1 >/x\n"})
+        self.job.build("child", {"Dockerfile": "FROM base\nRUN echo child >/y\n"})
+        self.job.build("base", {"Dockerfile": f"FROM {self.job.image}\nRUN echo 2 >/x\n"})
+        self.job.ok("tag", self.job.image, "child")
+        self.job.ok("rmi", "base")
+        self.assert_reaped()
+
+    def test_stages_and_failures_leave_no_steps(self):
+        image = self.job.image
+        self.job.build("staged", {"Dockerfile": f"FROM {image} AS one\nRUN echo 1 >/x\nRUN echo 2 >/y\nFROM {image}\nCOPY --from=one /x /x\n"})
+        failing = tar_of({"Dockerfile": f"FROM {image}\nRUN echo 3 >/x\nRUN echo 4 >/y\nRUN false\n"})
+        for _ in range(2):  # the second one from the cache
+            self.assertIn(b"non-zero code", self.job.api.call("POST", "/build?t=staged", failing, raw=True)[1])
+        self.assert_reaped()
+
+    def test_builds_whose_client_was_killed(self):
+        for delay in (0.2, 0.5, 0.8, 1.1, 1.4):
+            steps = "".join(f"RUN echo {delay}{step} >/f{step}\n" for step in range(8))
+            build = self.start_build("killed", f"FROM {self.job.image}\n{steps}RUN sleep 1000\n")
+            time.sleep(delay)
+            build.kill()
+            build.communicate()
+        self.assert_reaped(within=40)
+
+    def test_a_build_under_way(self):
+        build = self.start_build("slow", f"FROM {self.job.image}\nRUN echo 1 >/x\nRUN sleep 1000\n")
+        time.sleep(2)
+        self.assert_reaped(within=30)
+        build.communicate()
+
     def test_a_renamed_container_and_execs(self):
         self.run_box("--name", "before")
         self.job.ok("rename", "before", "after")
@@ -113,7 +159,7 @@ class Directed(ReapCase):
 
     def test_an_image_that_two_jobs_built_alike_stays_with_the_other(self):
         other = self.open_job()
-        self.job.build(f"{self.job.image}-same", {"Dockerfile": f"FROM {self.job.image}\nRUN echo same >/same\n"})
+        self.job.build("same", {"Dockerfile": f"FROM {self.job.image}\nRUN echo same >/same\n"})
         self.assertEqual(self.job.close().code, 0)
         self.assertEqual(other.ok("run", "--rm", other.image, "echo", "still here"), "still here")
         self.assertEqual(other.close().code, 0)

@@ -103,13 +103,13 @@ class Storm:
 
     def build(self):
         steps = "".join(f"RUN echo {self.chance.randrange(3)} >/f{step}\n" for step in range(self.chance.randrange(3)))
-        name = self.chance.choice(["", f"{self.new('image')}-{self.job.key[:6]}"])
+        name = self.chance.choice(["", self.new("image")])
         context = tar_of({"Dockerfile": f"FROM {self.some('image')}\nLABEL build={self.chance.randrange(9)}\n{steps}"})
         answer = self.job.api.call("POST", f"/build?t={name}&rm={self.chance.randrange(2)}", context, raw=True)
         return self.note("image", name, answer) if name and b'"error"' not in answer[1] else answer
 
     def tag(self):
-        name = f"{self.new('image')}-{self.job.key[:6]}"
+        name = self.new("image")
         return self.note("image", f"{name}:t", self.post(f"/images/{quote(self.some('image'), safe='')}/tag?repo={name}&tag=t"))
 
     def killed_client(self):

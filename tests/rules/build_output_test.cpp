@@ -37,6 +37,15 @@ TEST(BuildOutput, ShortIdsAreHintsEachOnce)
     EXPECT_EQ(output.made(), (Names{"0123456789ab", "ba9876543210"}));
 }
 
+TEST(BuildOutput, AStepRunsUntilTheNextImageIsTold)
+{
+    const std::vector<Json> begun = {{{"stream", " ---> 0123456789ab\n"}}, {{"stream", " ---> Running in 0123456789cd\n"}}};
+    EXPECT_EQ(after(begun).running(), "0123456789cd");
+    std::vector<Json> over = begun;
+    over.push_back({{"stream", " ---> ba9876543210\n"}});
+    EXPECT_EQ(after(over).running(), "");
+}
+
 TEST(BuildOutput, AnErrorFailsIt)
 {
     EXPECT_TRUE(after({{{"errorDetail", {{"message", "no"}}}, {"error", "no"}}}).failed());

@@ -2,10 +2,23 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace rules {
 namespace {
 
 using Names = std::vector<std::string>;
+
+/// What bases_of names, each once.
+Result<Names> names_of(std::string_view text, const Json& build_args)
+{
+    const auto bases = bases_of(text, build_args);
+    if (!bases) return tl::unexpected(bases.error());
+    Names names;
+    for (const Base& each : *bases)
+        if (std::ranges::find(names, each.name) == names.end()) names.push_back(each.name);
+    return names;
+}
 
 struct Case {
     std::string text;
@@ -34,7 +47,7 @@ TEST(Dockerfile, NamesEveryImageThatTheBuilderLooksUp)
         {"# escape=`\nFROM a\nRUN dir c:\\\nFROM b\nRUN x `\nFROM c\n", {"a", "b"}},
         {"# syntax=docker/dockerfile:1\n# escape=\\\nFROM a\n", {"a"}},
         {"FROM a\nRUN cat <<<text; x=$((1<<2))\n", {"a"}},
-        {"FROM a\nONBUILD COPY --from=b / /\nONBUILD RUN x\n", {"a", "b"}},
+        {"FROM a\nONBUILD COPY --from=b / /\nONBUILD RUN x\n", {"a"}},
         {"FROM a\nADD --from=b / /\nCOPY [\"--from=c\", \"d\"]\nCOPY x --from=e\nCOPY --from= x y\n", {"a", "b"}},
         {"ARG V=1\nARG B=\"b:$V\"\nARG Q='$V'\nFROM a:${V}\nFROM $B\n", {"a:1", "b:1"}},
         {"ARG V=1\nFROM a:$V\n", {"a:2"}, {{"V", "2"}}},
@@ -46,7 +59,7 @@ TEST(Dockerfile, NamesEveryImageThatTheBuilderLooksUp)
         {"FROM a$V\n", {"a"}, {{"V", "not declared"}}},
     };
     for (const Case& each : cases) {
-        const auto bases = bases_of(each.text, each.args);
+        const auto bases = names_of(each.text, each.args);
         ASSERT_TRUE(bases) << each.text << "\n" << bases.error().message;
         EXPECT_EQ(*bases, each.bases) << each.text;
     }
@@ -54,24 +67,24 @@ TEST(Dockerfile, NamesEveryImageThatTheBuilderLooksUp)
 
 TEST(Dockerfile, AStageIsOneOnlyOnceItIsComplete)
 {
-    EXPECT_EQ(*bases_of("FROM bb AS victim\nCOPY --from=victim / /loot\n", Json()), (Names{"bb", "victim"}));
-    EXPECT_EQ(*bases_of("FROM victim AS victim\n", Json()), (Names{"victim"}));
-    EXPECT_EQ(*bases_of("FROM bb AS victim\nFROM bb\nCOPY --from=VICTIM / /loot\n", Json()), (Names{"bb"}));
+    EXPECT_EQ(*names_of("FROM bb AS victim\nCOPY --from=victim / /loot\n", Json()), (Names{"bb", "victim"}));
+    EXPECT_EQ(*names_of("FROM victim AS victim\n", Json()), (Names{"victim"}));
+    EXPECT_EQ(*names_of("FROM bb AS victim\nFROM bb\nCOPY --from=VICTIM / /loot\n", Json()), (Names{"bb"}));
 }
 
 TEST(Dockerfile, WhatRunPrintsOrAnUnreachableLineSaysNamesNoStage)
 {
-    EXPECT_EQ(*bases_of("FROM bb\nRUN printf 'Step 9/9 : FROM bb AS victim'\nCOPY --from=victim / /loot\n", Json()),
+    EXPECT_EQ(*names_of("FROM bb\nRUN printf 'Step 9/9 : FROM bb AS victim'\nCOPY --from=victim / /loot\n", Json()),
               (Names{"bb", "victim"}));
     EXPECT_EQ(
-        *bases_of("FROM bb\n# FROM bb AS victim\nRUN \\\nFROM bb AS victim\nCOPY --from=victim / /loot\n", Json()),
+        *names_of("FROM bb\n# FROM bb AS victim\nRUN \\\nFROM bb AS victim\nCOPY --from=victim / /loot\n", Json()),
         (Names{"bb", "victim"}));
 }
 
 TEST(Dockerfile, ATabOfAnyKindEndsTheInstruction)
 {
     for (const std::string blank : {" ", "\t", "\v", "\f", "\r"})
-        EXPECT_EQ(*bases_of("FROM bb\nCOPY" + blank + "--from=victim" + blank + "/ /loot\n", Json()),
+        EXPECT_EQ(*names_of("FROM bb\nCOPY" + blank + "--from=victim" + blank + "/ /loot\n", Json()),
                   (Names{"bb", "victim"}));
 }
 
@@ -108,7 +121,7 @@ TEST(Dockerfile, WhatCanBeReadInTwoWaysIsRefused)
              "FROM bb\nRUN <<E\nFROM bb AS victim\nFROM bb\nE\nCOPY --from=victim / /loot\n",
              "FROM bb\nRUN cat 3<<-E\nE\n",
          }) {
-        const auto bases = bases_of(text, Json());
+        const auto bases = names_of(text, Json());
         ASSERT_FALSE(bases) << text;
         EXPECT_EQ(bases.error().status, 403) << text;
         EXPECT_EQ(bases.error().rule, "dockerfile") << text;
@@ -117,18 +130,45 @@ TEST(Dockerfile, WhatCanBeReadInTwoWaysIsRefused)
 
 TEST(Dockerfile, WhatTheEngineRefusesTooIsABadRequest)
 {
-    EXPECT_EQ(bases_of("FROM a b\n", Json()).error().status, 400);
-    EXPECT_EQ(bases_of("FROM\n", Json()).error().status, 400);
-    EXPECT_EQ(bases_of("ARG V\nFROM $V\n", Json()).error().status, 400);
-    EXPECT_EQ(bases_of("FROM a\n", Json::array()).error().status, 400);
-    EXPECT_EQ(bases_of("FROM a\n", Json({{"V", 1}})).error().status, 400);
+    EXPECT_EQ(names_of("FROM a b\n", Json()).error().status, 400);
+    EXPECT_EQ(names_of("FROM\n", Json()).error().status, 400);
+    EXPECT_EQ(names_of("ARG V\nFROM $V\n", Json()).error().status, 400);
+    EXPECT_EQ(names_of("FROM a\n", Json::array()).error().status, 400);
+    EXPECT_EQ(names_of("FROM a\n", Json({{"V", 1}})).error().status, 400);
 }
 
 TEST(Dockerfile, ATriggerOfABaseKnowsNoStages)
 {
-    EXPECT_EQ(*bases_of_trigger("COPY --from=victim / /loot"), (Names{"victim"}));
-    EXPECT_EQ(*bases_of_trigger("RUN true"), Names{});
-    EXPECT_FALSE(bases_of_trigger("COPY --fr\\om=victim / /loot"));
+    EXPECT_EQ(check_trigger("COPY --from=victim / /loot").error().status, 403);
+    EXPECT_TRUE(check_trigger("RUN true"));
+    EXPECT_TRUE(check_trigger("COPY --from=0 / /loot"));
+    EXPECT_FALSE(check_trigger("COPY --fr\\om=victim / /loot"));
+}
+
+TEST(Dockerfile, IsWrittenAnewWithOtherNamesInPlaceOfItsImages)
+{
+    struct Rebased {
+        std::string text, expected;
+    };
+    const std::vector<Rebased> cases = {
+        {"FROM a\nRUN x\n", "FROM NEW0\nRUN x\n"},
+        {"\xEF\xBB\xBF"
+         "FROM a",
+         "\xEF\xBB\xBF"
+         "FROM NEW0"},
+        {"# escape=`\r\nARG V=1\r\n  FROM --platform=x a:$V as b\r\nRUN y\r\nFROM B\r\n",
+         "# escape=`\r\nARG V=1\r\nFROM --platform=x NEW0 as b\r\nRUN y\r\nFROM B\r\n"},
+        {"FROM a\nCOPY \\\n # note\n --from=c --chown=1 [\"x\", \\\n\"y z\"]\nRUN FROM x\nFROM scratch\nFROM a\n",
+         "FROM NEW0\nCOPY  --from=NEW1 --chown=1 [\"x\", \"y z\"]\nRUN FROM x\nFROM scratch\nFROM NEW2\n"},
+    };
+    for (const Rebased& each : cases) {
+        const auto bases = bases_of(each.text, Json());
+        ASSERT_TRUE(bases) << each.text << "\n" << bases.error().message;
+        Names names;
+        for (std::size_t i = 0; i < bases->size(); ++i) names.push_back("NEW" + std::to_string(i));
+        EXPECT_EQ(rebased(each.text, *bases, names), each.expected);
+    }
+    EXPECT_EQ(bases_of("FROM a\nCOPY --from=a --FROM=b x y\n", Json()).error().status, 400);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -89,6 +90,10 @@ public:
             if (kind == Kind::image && each.id == image_id && !each.name.empty()) references.push_back(each.name);
         return references;
     }
+
+    bool is_pulled(std::string_view reference) const override { return pulled.contains(std::string(reference)); }
+
+    std::set<std::string> pulled;
 
 private:
     const Named* find(Kind kind, const std::function<bool(const Named&)>& matches) const

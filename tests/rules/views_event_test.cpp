@@ -2,6 +2,8 @@
 
 #include "tests/rules/views_sample.h"
 
+#include "rules/image_names.h"
+
 namespace rules {
 namespace {
 
@@ -110,7 +112,6 @@ TEST_P(EventView, FiltersMatchTheVirtualEvent)
         {R"({"event":["exec_die"]})", {}},
         {R"({"type":["network"],"network":["front"],"event":["connect"]})", {"network connect front"}},
         {R"({"type":["volume"],"volume":["data"]})", {"volume create data", "volume mount data"}},
-        {R"({"type":["image"],"event":["tag"],"image":["built"]})", {"image tag built:1"}},
         {R"({"event":["start"],"image":["busybox"]})",
          {"container start db", "container start web", "container start net"}},
         {R"({"label":["com.example=yes"],"event":["start"]})", {"container start db"}},
@@ -137,14 +138,33 @@ TEST_P(EventView, AnImagesEventIsToldWhenItsReferenceIsTheJobs)
     const auto event = [](const std::string& action, const std::string& id, const std::string& name) {
         return Json{{"Type", "image"}, {"Action", action}, {"Actor", {{"ID", id}, {"Attributes", {{"name", name}}}}}};
     };
-    const auto pull = view_event(event("pull", "busybox:latest", "busybox"), {}, job);
-    ASSERT_TRUE(pull);
-    EXPECT_EQ(pull->at("Actor").at("Attributes").at("name"), "busybox");
-    EXPECT_FALSE(view_event(event("pull", "secret.example/app:1", "secret.example/app"), {}, job));
-    EXPECT_FALSE(view_event(event("tag", sample.busybox, "secret.example/app:3"), {}, job)) << "another job tagged it";
+    const auto real = [&](const std::string& name) { return *real_reference(job.key(), *parse_reference(name)); };
+    const auto tag = view_event(event("tag", sample.busybox, real("app:1")), {}, job);
+    ASSERT_TRUE(tag);
+    EXPECT_EQ(tag->at("Actor").at("Attributes").at("name"), "app:1");
+    EXPECT_EQ(tag->at("Actor").at("ID"), sample.busybox);
+    EXPECT_FALSE(view_event(event("tag", sample.busybox, "secret.example/app:3"), {}, job)) << "the host tagged it";
+    EXPECT_FALSE(view_event(event("tag", sample.busybox, holding_reference(job.key(), sample.busybox)), {}, job));
+    EXPECT_FALSE(view_event(event("tag", sample.busybox, "berth." + std::string(26, 'b') + "/docker.io/library/app:1"), {}, job));
     EXPECT_TRUE(view_event(event("untag", sample.busybox, sample.busybox), {}, job));
     EXPECT_FALSE(
         view_event(event("delete", "sha256:" + std::string(64, '1'), "sha256:" + std::string(64, '1')), {}, job));
+}
+
+TEST_P(EventView, APullIsToldByTheTagThatGaveTheJobTheImage)
+{
+    job.pulled.insert("busybox:latest");
+    const std::string real = *real_reference(job.key(), *parse_reference("busybox:latest"));
+    const auto event = [](const std::string& action, const std::string& id, const std::string& name) {
+        return Json{{"Type", "image"}, {"Action", action}, {"status", action}, {"Actor", {{"ID", id}, {"Attributes", {{"name", name}}}}}};
+    };
+    const auto pull = view_event(event("tag", sample.busybox, real), {}, job);
+    ASSERT_TRUE(pull);
+    EXPECT_EQ(pull->at("Action"), "pull");
+    EXPECT_EQ(pull->at("status"), "pull");
+    EXPECT_EQ(pull->at("Actor").at("ID"), "busybox:latest");
+    EXPECT_EQ(pull->at("Actor").at("Attributes").at("name"), "busybox");
+    EXPECT_FALSE(view_event(event("pull", "busybox:latest", "busybox"), {}, job)) << "somebody's pull";
 }
 
 TEST_P(EventView, WhatIsNobodysIsHidden)

@@ -1,0 +1,143 @@
+#include "broker/operations/build_query.h"
+
+#include <algorithm>
+#include <boost/beast/core/detail/base64.hpp>
+
+#include "broker/operations.h"
+#include "rules/names.h"
+#include "rules/reference.h"
+
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+
+/// The network of the RUN steps: the job's own, never docker0.
+Task<std::string> network_of(Call& call)
+{
+    const std::string mode(call.route.query.get("networkmode"));
+    if (mode == "none") co_return mode;
+    if (mode == "host")
+        throw Refused{
+            rules::denied("host-namespace", "networkmode", mode, "leave --network out, or use --network none").value()};
+    if (mode.starts_with("container:")) co_return "container:" + want(call.job.objects.container(mode.substr(10))).id;
+    if (mode.empty() || mode == "default" || mode == "bridge") {
+        co_await ensure_default_network(call);
+        co_return want(call.job.objects.network("bridge")).real;
+    }
+    co_return want(call.job.objects.network(mode)).real;
+}
+
+/// What the RUN containers may take of the host is judged as for any container.
+void bound_containers(rules::Query& query, const rules::Profile& profile)
+{
+    Json limits = Json::object();
+    const auto ulimits = json_parameter(query, "ulimits");
+    if (ulimits) limits["Ulimits"] = *ulimits;
+    if (const std::string size(query.get("shmsize")); !size.empty())
+        limits["ShmSize"] = std::strtoll(size.c_str(), nullptr, 10);
+    const Json judged = want(rules::judge_build_limits(limits, profile));
+    if (ulimits) query.set("ulimits", judged.value("Ulimits", Json::array()).dump());
+}
+
+/// The builder takes steps over from images of the job only: what another job ran, and with which network, is not known.
+void use_own_cache(rules::Query& query, const Objects& objects)
+{
+    constexpr std::size_t most = 1000;  // they travel in the request's line
+    Json sources = Json::array();
+    std::vector<db::Object> images = objects.all(Kind::image);
+    if (images.size() > most) images.erase(images.begin(), images.end() - most);
+    for (const db::Object& each : images)
+        if (!each.id.empty()) sources.push_back(each.id);
+    if (sources.empty()) query.set("nocache", "1");
+    query.set("cachefrom", sources.dump());
+}
+
+/// base64url, as Docker writes its headers; nothing when it is none.
+std::optional<std::string> decode_base64(std::string text)
+{
+    namespace base64 = boost::beast::detail::base64;
+    std::ranges::replace(text, '-', '+');
+    std::ranges::replace(text, '_', '/');
+    while (text.ends_with('=')) text.pop_back();
+    std::string out(base64::decoded_size(text.size()) + 3, '\0');
+    const auto [written, read] = base64::decode(out.data(), text.data(), text.size());
+    if (read != text.size()) return std::nullopt;
+    out.resize(written);
+    return out;
+}
+
+std::string encode_base64(const std::string& text)
+{
+    namespace base64 = boost::beast::detail::base64;
+    std::string out(base64::encoded_size(text.size()), '\0');
+    out.resize(base64::encode(out.data(), text.data(), text.size()));
+    std::ranges::replace(out, '+', '-');
+    std::ranges::replace(out, '/', '_');
+    return out;
+}
+
+}  // namespace
+
+std::optional<Json> json_parameter(const rules::Query& query, std::string_view key)
+{
+    const std::string_view text = query.get(key);
+    if (text.empty()) return std::nullopt;
+    Json value = want(rules::parse_json(text));
+    if (value.is_null()) return std::nullopt;
+    return value;
+}
+
+std::vector<std::string> claimed_tags(const rules::Query& query)
+{
+    std::vector<std::string> tags;
+    for (const std::string& text : query.all("t")) {
+        const rules::Reference reference = want(rules::parse_reference(text));
+        if (!reference.digest.empty()) throw Refused{{400, "build tag cannot contain a digest", {}, {}, {}}};
+        tags.push_back(reference.familiar_tagged());
+    }
+    return tags;
+}
+
+Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
+{
+    rules::Query query = call.route.query;
+    query.erase("t");
+    for (const std::string& tag : tags) query.add("t", tag);
+    query.set("networkmode", co_await network_of(call));
+    query.set("rm", "1");
+    query.set("forcerm", "1");
+    query.erase("q");     // quiet is made here: what the builder prints tells what it made
+    query.erase("pull");  // as are pulls
+    if (auto args = json_parameter(query, "buildargs")) query.set("buildargs", args->dump());
+    if (auto labels = json_parameter(query, "labels")) {
+        if (!labels->is_object()) throw Refused{{400, "labels must be a JSON object", {}, {}, {}}};
+        Json kept = Json::object();
+        for (const auto& [key, value] : labels->items())
+            if (!rules::is_own_label(key)) kept[key] = value;
+        query.set("labels", kept.dump());
+    }
+    use_own_cache(query, call.job.objects);
+    bound_containers(query, call.job.profile);
+    co_return query;
+}
+
+std::string auth_for(std::string_view domain, std::string_view registry_config)
+{
+    const auto text = decode_base64(std::string(registry_config));
+    const Json all = text ? Json::parse(*text, nullptr, false) : Json();
+    if (!all.is_object()) return {};
+    const std::string wanted = domain == "docker.io" ? "https://index.docker.io/v1/" : std::string(domain);
+    for (const auto& [key, auth] : all.items()) {
+        std::string_view host = key;
+        if (key != wanted) {
+            if (const std::size_t scheme = host.find("://"); scheme != host.npos) host.remove_prefix(scheme + 3);
+            host = host.substr(0, host.find('/'));
+        }
+        if (key == wanted || host == domain) return encode_base64(auth.dump());
+    }
+    return {};
+}
+
+}  // namespace broker

@@ -1,0 +1,256 @@
+#include <random>
+
+#include "broker/images.h"
+#include "broker/operations.h"
+#include "broker/relay.h"
+#include "rules/reference.h"
+
+// Images that come from elsewhere than a build or a registry, and images that go to one.
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+using rules::Op;
+
+/// What a job asks a new image to be called: a familiar tag, or nothing.
+std::string asked_name(const rules::Query& query)
+{
+    std::string text(query.get("repo"));
+    if (text.empty()) return text;
+    if (const auto tag = query.get("tag"); !tag.empty()) text += ":" + std::string(tag);
+    const rules::Reference reference = want(rules::parse_reference(text));
+    if (!reference.digest.empty()) throw Refused{{400, "refusing to create a tag with a digest reference", {}, {}, {}}};
+    return reference.familiar_tagged();
+}
+
+/// The place of an image that is about to be made: recorded before the engine is asked, so that it is found whatever
+/// happens, and held by a reference of the job's from its first moment.
+class Place {
+public:
+    static Task<Place> reserve(Call& call, std::string name)
+    {
+        Place place;
+        if (name.empty()) {
+            static std::mt19937_64 random{std::random_device{}()};
+            place.real_ = rules::building_reference(call.job.facts.key, static_cast<std::int64_t>(random() >> 1));
+        } else {
+            place.real_ = want(rules::real_reference(call.job.facts.key, want(rules::parse_reference(name))));
+            co_await hold_before_move(call, name);
+        }
+        if (const db::Object* there = name.empty() ? nullptr : call.job.objects.named(Kind::image, name)) {
+            place.row_ = there->row;
+        } else {
+            db::Object object;
+            object.kind = Kind::image;
+            object.name = name;
+            object.real = place.real_;
+            place.row_ = co_await call.job.objects.intend(std::move(object));
+        }
+        co_return place;
+    }
+
+    std::string repository() const { return real_.substr(0, real_.rfind(':')); }
+    std::string tag() const { return real_.substr(real_.rfind(':') + 1); }
+
+    /// Afterwards the row is what the engine has; the image's id, empty when nothing was made.
+    Task<std::string> settle(Call& call) const
+    {
+        Objects& objects = call.job.objects;
+        const auto turn = co_await call.job.naming.hold();
+        const auto image = co_await call.services.images.inspect(real_);
+        const std::string id = image ? image->value("Id", "") : std::string();
+        const db::Object* row = objects.at(row_);
+        if (!row) co_return id;
+        if (id.empty()) {
+            if (row->id.empty()) co_await objects.gone(row_);
+        } else if (row->id != id) {
+            co_await objects.live(row_, id);
+        }
+        if (!id.empty()) co_await drop_nameless(call, id);
+        co_return id;
+    }
+
+private:
+    std::string real_;
+    std::int64_t row_ = 0;
+};
+
+/// The public name of a push: on the engine for as long as the push lasts.
+class Lent {
+public:
+    Lent(Call& call, std::string name) : call_(call), name_(std::move(name)) {}
+
+    Task<> begin(const std::string& real)
+    {
+        Images& images = call_.services.images;
+        const auto before = co_await images.inspect(name_);
+        before_ = before ? before->value("Id", "") : std::string();
+        db::Object object;
+        object.kind = Kind::image;
+        object.real = name_;
+        object.parent = before_.empty() ? "none" : before_;  // how the reap finds the way back
+        row_ = co_await call_.job.objects.intend(std::move(object));
+        const Answer tagged = co_await images.tag(real, name_);
+        if (!tagged.ok()) throw Refused{error_of(call_, tagged)};
+    }
+
+    /// The engine's own tag as it was. (Untagged first: the digest that the push left goes with the last tag.)
+    Task<> end()
+    {
+        Images& images = call_.services.images;
+        co_await images.untag(name_);
+        if (!before_.empty()) co_await images.tag(before_, name_);
+        co_await call_.job.objects.gone(row_);
+    }
+
+private:
+    Call& call_;
+    std::string name_;
+    std::string before_;
+    std::int64_t row_ = 0;
+};
+
+/// The job's tags that `call` pushes: the one asked for, or all of the repository.
+std::vector<rules::Named> pushed(Call& call, const rules::Reference& reference)
+{
+    std::vector<rules::Named> images;
+    if (const std::string tag(call.route.query.get("tag")); !tag.empty() || !reference.tag.empty()) {
+        const std::string name = reference.repository() + ":" + (tag.empty() ? reference.tag : tag);
+        const db::Object* image = call.job.objects.named(Kind::image, want(rules::parse_reference(name)).familiar_tagged());
+        if (!image || image->id.empty()) throw Refused{{404, "An image does not exist locally with the tag: " + reference.repository(), {}, {}, {}}};
+        images.push_back({image->id, image->name, image->real});
+        return images;
+    }
+    for (const db::Object& each : call.job.objects.all(Kind::image)) {
+        const auto named = rules::parse_reference(each.name);
+        if (each.id.empty() || each.name.empty() || !named || !named->digest.empty() || named->repository() != reference.repository()) continue;
+        images.push_back({each.id, each.name, each.real});
+    }
+    if (images.empty()) throw Refused{{404, "An image does not exist locally with the tag: " + reference.repository(), {}, {}, {}}};
+    return images;
+}
+
+/// The digest that a push gave the image, from the last of its lines.
+std::string digest_in(std::string_view lines)
+{
+    std::string digest;
+    while (!lines.empty()) {
+        const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
+        const Json message = Json::parse(lines.substr(0, end), nullptr, false);
+        lines.remove_prefix(end);
+        const Json::json_pointer at("/aux/Digest");
+        if (message.is_object() && message.contains(at) && message.at(at).is_string()) digest = message.at(at).get<std::string>();
+    }
+    return digest;
+}
+
+/// Pushes `name`, which is on the engine; its lines go to `sink`. The digest that it was given; empty when it failed.
+Task<std::string> push_public(Call& call, const rules::Reference& name, const LineSink& sink)
+{
+    EngineRequest request{.op = Op::image_push, .id = name.repository()};
+    request.version = call.route.version;
+    request.query.set("tag", name.tag);
+    request.registry_auth = std::string(call.head.header("x-registry-auth"));
+    Upstream upstream = co_await call.services.engine.send(request);
+    const ResponseHead head = co_await upstream.read_head();
+    if (head.status >= 400) {
+        constexpr std::size_t error_max = 256 * 1024;
+        std::string body = co_await upstream.read_body(head, error_max);
+        throw Refused{error_of(call, {head.status, std::string(head.header("content-type")), std::move(body)})};
+    }
+    std::string digest;
+    const auto watched = [&](std::string_view lines) -> Task<> {
+        if (std::string told = digest_in(lines); !told.empty()) digest = std::move(told);
+        co_await sink(lines);
+    };
+    co_await pass_lines(upstream, head, watched);
+    co_return digest;
+}
+
+/// Pushes one image of the job under its public name, which for so long is this push's alone.
+Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
+{
+    const rules::Reference name = want(rules::parse_reference(image.name));
+    const auto alone = co_await call.services.images.alone_under(name.familiar_tagged());
+    Lent lent(call, name.familiar_tagged());
+    {
+        const Making making(call);
+        co_await lent.begin(image.real);
+    }
+    std::string digest;
+    std::exception_ptr ended;
+    const auto push = [&]() -> Task<> { digest = co_await push_public(call, name, sink); };
+    try {
+        co_await while_client_stays(call, push());
+    } catch (...) {
+        ended = std::current_exception();
+    }
+    {
+        const Recording recording(call.connection);
+        co_await lent.end();
+        if (!digest.empty() && call.job.objects.by_id(Kind::image, image.id))
+            co_await keep_image(call, name.repository() + "@" + digest, image.id, db::Origin::made);
+    }
+    if (ended) std::rethrow_exception(ended);
+}
+
+}  // namespace
+
+Task<> import_image(Call& call)
+{
+    const std::string source(call.route.query.get("fromSrc"));
+    if (source != "-")
+        throw Refused{rules::denied("remote-context", "fromSrc", source,
+                                    "the engine fetches nothing for a job: download the archive and send it, `docker import -`").value()};
+    const std::string name = asked_name(call.route.query);
+    const Making making(call);
+    const Place place = co_await Place::reserve(call, name);
+    EngineRequest request = call.request();
+    request.query.set("repo", place.repository());
+    request.query.set("tag", place.tag());
+    const auto view = [&](std::string_view line) { return shown(call, std::string(line)); };
+    const auto settle = [&]() -> Task<> { co_await place.settle(call); };
+    std::exception_ptr ended;
+    try {
+        co_await upload_for_lines(call, request, view, settle);
+    } catch (...) {
+        ended = std::current_exception();
+    }
+    if (!ended) co_return;
+    co_await place.settle(call);
+    std::rethrow_exception(ended);
+}
+
+Task<> commit_container(Call& call)
+{
+    const rules::Named container = want(call.job.objects.container(call.route.query.get("container")));
+    const std::string name = asked_name(call.route.query);
+    const Making making(call);
+    const Place place = co_await Place::reserve(call, name);
+    EngineRequest request = call.request();
+    request.query.set("container", container.id);
+    request.query.set("repo", place.repository());
+    request.query.set("tag", place.tag());
+    request.body = rules::rewrite_commit(call.body);
+    const Answer answer = co_await call.services.engine.call(request);
+    const std::string id = co_await place.settle(call);
+    if (!answer.ok()) throw Refused{error_of(call, answer)};
+    co_await call.client.reply_json(201, {{"Id", id}});
+}
+
+Task<> push_image(Call& call)
+{
+    const rules::Reference reference = want(rules::parse_reference(call.route.id));
+    if (!reference.digest.empty()) throw Refused{{400, "cannot push a digest reference", {}, {}, {}}};
+    const std::vector<rules::Named> images = pushed(call, reference);
+    const auto pass = [&](std::string_view lines) -> Task<> {
+        if (!call.client.answered()) co_await call.client.begin(200, "application/json");
+        co_await call.client.piece(lines);
+    };
+    for (const rules::Named& image : images) co_await push_one(call, image, pass);
+    if (!call.client.answered()) co_await call.client.begin(200, "application/json");
+    co_await call.client.end();
+}
+
+}  // namespace broker
