@@ -6,7 +6,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <set>
 
 namespace cleanup {
 namespace {
@@ -15,8 +14,6 @@ using rules::Kind;
 namespace asio = boost::asio;
 using Executor = asio::io_context::executor_type;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
-
-constexpr int listings_max = 20;
 
 Task<void> pause(std::chrono::milliseconds limit)
 {
@@ -43,29 +40,23 @@ struct Work {
     db::Store& store;
     const Pace& pace;
     Report& report;
+    std::map<std::pair<Kind, std::string>, Left> left = {};  ///< by kind and real name: what could not be removed so far
     std::vector<db::Object> queue = {};
     std::size_t next = 0;
 };
 
 Task<void> remove_one(Work& work, db::Object object)
 {
-    std::string error;
-    auto wait = work.pace.first_retry;
-    for (int tries = 0; tries < work.pace.tries; ++tries) {
-        if (tries > 0) {
-            co_await pause(wait);
-            wait *= 2;
-        }
-        const rules::Result<bool> removed = co_await work.engine.remove(object);
-        if (removed) {
-            if (*removed) ++work.report.removed[object.kind];
-            const std::int64_t row = object.row;
-            if (row != 0) work.store.enqueue([row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
-            co_return;
-        }
-        error = removed.error().message;
+    const std::pair at(object.kind, object.real);
+    const rules::Result<bool> removed = co_await work.engine.remove(object);
+    if (!removed) {
+        work.left.insert_or_assign(at, Left{std::move(object), removed.error().message});
+        co_return;
     }
-    work.report.left.push_back({std::move(object), std::move(error)});
+    work.left.erase(at);
+    if (*removed) ++work.report.removed[object.kind];
+    if (const std::int64_t row = object.row; row != 0)
+        work.store.enqueue([row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
 }
 
 Task<void> worker(Work& work)
@@ -76,11 +67,10 @@ Task<void> worker(Work& work)
     }
 }
 
-/// Removes `objects`, all of one rank, `at_once` at a time.
-Task<void> remove_all(Work& work, std::vector<db::Object> objects)
+/// Removes `work.queue`, all of one rank, `at_once` at a time.
+Task<void> remove_queue(Work& work)
 {
     using namespace asio::experimental::awaitable_operators;
-    work.queue = std::move(objects);
     work.next = 0;
     switch (std::min(work.pace.at_once, work.queue.size())) {
     case 0: break;
@@ -88,6 +78,19 @@ Task<void> remove_all(Work& work, std::vector<db::Object> objects)
     case 2: co_await (worker(work) && worker(work)); break;
     default: co_await (worker(work) && worker(work) && worker(work) && worker(work)); break;
     }
+    work.queue.clear();
+}
+
+/// Tries each of `objects` once, in their order.
+Task<void> remove_all(Work& work, std::vector<db::Object> objects)
+{
+    for (db::Object& object : objects) {
+        // Images without a name lean on each other: one at a time, children first.
+        const bool in_order = rank(object) == 5;
+        if (!work.queue.empty() && (in_order || rank(work.queue.back()) != rank(object))) co_await remove_queue(work);
+        work.queue.push_back(std::move(object));
+    }
+    co_await remove_queue(work);
 }
 
 /// Puts what grew from the job's own images before them, in the order of removal.
@@ -104,17 +107,14 @@ Task<void> add_grown(Work& work, std::vector<db::Object>& objects)
     objects.insert(first, grown->begin(), grown->end());
 }
 
-/// What the engine still has of the job, less what has already been given up on; an error when it cannot be asked.
-Task<rules::Result<std::vector<db::Object>>> still_there(const std::string& key, const Work& work)
+/// What the engine still has of the job; an error when it cannot be asked.
+Task<rules::Result<std::vector<db::Object>>> still_there(const std::string& key, Work& work)
 {
-    std::set<std::string> given_up;
-    for (const Left& each : work.report.left) given_up.insert(each.object.real);
     std::vector<db::Object> all;
     for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) {
         rules::Result<std::vector<db::Object>> found = co_await work.engine.found(kind, key);
         if (!found) co_return tl::unexpected(found.error());
-        for (db::Object& each : *found)
-            if (!given_up.contains(each.real)) all.push_back(std::move(each));
+        std::ranges::move(*found, std::back_inserter(all));
     }
     co_return all;
 }
@@ -141,37 +141,34 @@ Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engi
 {
     Report report;
     Work work{engine, store, pace, report};
-    std::vector<db::Object> batch;
-    const auto finish = [&store](const db::Object& object) {
-        store.enqueue([row = object.row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
-    };
     objects = removal_order(std::move(objects));
-    co_await add_grown(work, objects);
-    for (db::Object& object : objects) {
-        if (object.kind == Kind::exec) {
-            finish(object);
-            continue;
-        }
+    for (const db::Object& object : objects) {
         report.kept += object.kind == Kind::image && object.origin == db::Origin::pulled;
-        // Images without a name lean on each other: one at a time, children first.
-        const bool in_order = rank(object) == 5;
-        if (!batch.empty() && (in_order || rank(batch.back()) != rank(object))) {
-            co_await remove_all(work, std::move(batch));
-            batch.clear();
-        }
-        batch.push_back(std::move(object));
+        // Execs went with their containers.
+        if (object.kind == Kind::exec)
+            store.enqueue([row = object.row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
     }
-    co_await remove_all(work, std::move(batch));
+    std::erase_if(objects, [](const db::Object& object) { return object.kind == Kind::exec; });
+    co_await add_grown(work, objects);
+    co_await remove_all(work, std::move(objects));
 
-    for (int listing = 0, clean = 0; listing < listings_max && clean < 2; ++listing) {
-        if (listing > 0) co_await pause(pace.between_listings);
+    // The listings are the truth: what the engine was still making shows up in one of them, and what that held on to
+    // can be removed after it.
+    auto wait = pace.between_listings;
+    for (int listing = 0, clean = 0; listing < pace.listings && clean < 2; ++listing) {
+        if (listing > 0) co_await pause(wait);
+        if (listing > 1 && clean == 0) wait = std::min(wait * 3 / 2, pace.longest_wait);
         rules::Result<std::vector<db::Object>> found = co_await still_there(key, work);
-        clean = found && found->empty() ? clean + 1 : 0;
+        clean = found && found->empty() && work.left.empty() ? clean + 1 : 0;
         report.proven = clean == 2;
         if (!found) continue;
-        std::vector<db::Object> ordered = removal_order(std::move(*found));
-        for (db::Object& each : ordered) co_await remove_one(work, std::move(each));
+        std::vector<db::Object> again;
+        for (db::Object& each : *found)
+            if (!work.left.contains(std::pair(each.kind, each.real))) again.push_back(std::move(each));
+        for (const auto& [at, left] : work.left) again.push_back(left.object);
+        co_await remove_all(work, removal_order(std::move(again)));
     }
+    for (auto& [at, left] : work.left) report.left.push_back(std::move(left));
     co_return report;
 }
 

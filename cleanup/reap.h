@@ -26,9 +26,9 @@ struct Report {
 std::vector<db::Object> removal_order(std::vector<db::Object> objects);
 
 struct Pace {
-    std::chrono::milliseconds first_retry{100};
-    std::chrono::milliseconds between_listings{200};
-    int tries = 8;  ///< 13 s in all: an engine may hold a volume for a while after its container is gone
+    std::chrono::milliseconds between_listings{200};  ///< grows while something is left
+    std::chrono::milliseconds longest_wait{2000};
+    int listings = 18;        ///< half a minute in all: an engine may be at a create for a while that nobody waits for
     std::size_t at_once = 4;  ///< the engine stalls when many volumes go at the same time
 };
 

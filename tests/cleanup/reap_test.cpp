@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <set>
+#include <algorithm>
 
 namespace {
 
@@ -31,7 +31,7 @@ class FakeEngine final : public cleanup::Engine {
 public:
     Task<rules::Result<std::vector<Object>>> found(Kind kind, const std::string&) override
     {
-        ++listings;
+        if (++listings == appears_at) has.push_back(late);
         if (unreachable_listings > 0) {
             --unreachable_listings;
             co_return tl::unexpected(rules::Error{503, "away", {}, {}, {}});
@@ -47,6 +47,8 @@ public:
     Task<rules::Result<bool>> remove(const Object& one) override
     {
         asked.push_back(one.id);
+        const bool held = one.id == holds.second && (listings < appears_at || std::ranges::any_of(has, [&](const Object& each) { return each.id == holds.first; }));
+        if (held) co_return tl::unexpected(rules::Error{409, "in use", {}, {}, {}});
         if (refusals[one.id] > 0) {
             --refusals[one.id];
             co_return tl::unexpected(rules::Error{409, "busy", {}, {}, {}});
@@ -62,6 +64,9 @@ public:
     std::map<std::string, int> refusals;
     int unreachable_listings = 0;
     int listings = 0;
+    int appears_at = -1;  ///< the listing at which `late` is there
+    Object late;
+    std::pair<std::string, std::string> holds;  ///< who holds on to what, from the beginning
 };
 
 class Reap : public testing::Test {
@@ -79,7 +84,7 @@ protected:
                 ledger.add(job);
                 for (const Object& each : recorded) ledger.put(each);
             });
-            const cleanup::Pace pace{std::chrono::milliseconds(1), std::chrono::milliseconds(1), 3, 4};
+            const cleanup::Pace pace{std::chrono::milliseconds(1), std::chrono::milliseconds(2), 8, 4};
             report = co_await cleanup::reap("key", recorded, engine, store, pace);
             co_await store.write([&](db::Ledger& ledger) { in_ledger = ledger.objects("key").size(); });
         };
@@ -171,6 +176,19 @@ TEST_F(Reap, RemovesWhatOnlyTheListingKnows)
     EXPECT_TRUE(engine.has.empty());
     EXPECT_EQ(report.removed_in_all(), 1);
     EXPECT_TRUE(report.clean());
+}
+
+TEST_F(Reap, TriesAgainAfterTheRemovalOfWhatHeldOn)
+{
+    // The engine was still making the container when the reap began.
+    engine.has = {object(1, Kind::volume, "v")};
+    engine.appears_at = 3;
+    engine.late = object(0, Kind::container, "late");
+    engine.holds = {"late", "v"};
+    const Report report = run(engine.has);
+    EXPECT_TRUE(engine.has.empty());
+    EXPECT_TRUE(report.clean());
+    EXPECT_EQ(in_ledger, 0u);
 }
 
 TEST_F(Reap, IsNotProvenByListingsThatFailed)

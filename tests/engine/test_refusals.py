@@ -84,16 +84,6 @@ class Refusals(EngineCase):
             with self.subTest(" ".join(args)):
                 self.refused(self.job.docker(*args))
 
-    def test_a_tag_that_is_taken_is_refused(self):
-        other = self.open_job()
-        for name in ("busybox:latest", other.image):
-            with self.subTest(name):
-                self.refused(self.job.docker("tag", self.job.image, name), name.split(":")[0], code=1)
-                status, content = self.job.api.call("POST", f"/build?t={name}", tar_of({"Dockerfile": f"FROM {self.job.image}\nLABEL a=b\n"}), raw=True)
-                self.assertTrue(status == 409 or b'"error"' in content, content)
-                self.assert_private(content.decode())
-        self.assertEqual(other.ok("run", "--rm", other.image, "echo", "still"), "still")
-
     def test_a_second_spelling_of_a_field_is_no_way_around(self):
         for body in ('{"Image":"IMAGE","HostConfig":{"privileged":true}}', '{"Image":"IMAGE","hostconfig":{"Privileged":true}}',
                      '{"Image":"IMAGE","HostConfig":{"Privileged":false,"Privileged":true}}', '{"Image":"IMAGE","HostConfig":{"Pri\\u0076ileged":true}}',
