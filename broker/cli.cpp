@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <ctime>
+#include <filesystem>
 
 #include "broker/admin_client.h"
 #include "broker/run.h"
@@ -95,7 +96,7 @@ struct Flags {
     bool json = false;
     Config config;
     RunRequest run;
-    std::string id, profile = "default", workspace, ttl, timeout = "60s";
+    std::string id, profile = "default", anchor, workspace, ttl, timeout = "60s";
     std::vector<std::string> labels;
 
     std::string path_of_job() const { return "/jobs/" + rules::percent_encode(id); }
@@ -105,7 +106,8 @@ Json open_body(const Flags& flags)
 {
     Json body = {{"profile", flags.profile}};
     if (!flags.id.empty()) body["id"] = flags.id;
-    if (!flags.workspace.empty()) body["workspace"] = flags.workspace;
+    if (!flags.anchor.empty()) body["anchor"] = flags.anchor;
+    if (!flags.workspace.empty()) body["workspace"] = std::filesystem::absolute(flags.workspace).string();
     if (!flags.ttl.empty()) body["ttl"] = static_cast<std::uint64_t>(seconds_of(flags.ttl));
     for (const std::string& each : flags.labels) {
         const std::size_t equals = each.find('=');
@@ -124,7 +126,8 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     open->add_option("--profile", flags.profile, "The rules that it runs under")->capture_default_str();
     open->add_option("--label", flags.labels, "key=value, for people (repeatable)");
     open->add_option("--ttl", flags.ttl, "Close it by itself after this time (90s, 5m, 2h)");
-    open->add_option("--workspace", flags.workspace, "The job's directory on the host");
+    open->add_option("--workspace", flags.workspace, "The directory of the host whose paths the job may bind into its containers");
+    open->add_option("--anchor", flags.anchor, "The job's own container: what it has mounted, the job may bind into its containers");
     open->add_flag("--json", flags.json, "All about the job instead of its door alone");
     open->callback([&flags] {
         const Json made = ask_daemon(flags.admin, "POST", "/jobs", open_body(flags));
@@ -176,6 +179,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own");
     run->add_option("--id", flags.run.id, "The job's id");
     run->add_option("--profile", flags.run.profile, "The rules that it runs under")->capture_default_str();
+    run->add_option("--workspace", flags.run.workspace, "The directory whose paths may be bound into containers")->default_str("the current directory");
     run->add_option("CMD", flags.run.command, "The command and its arguments, behind --")->required();
     run->callback([&flags, &status] {
         flags.run.admin = flags.admin;

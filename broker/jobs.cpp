@@ -6,9 +6,11 @@
 
 #include <ctime>
 
+#include "broker/beneath.h"
 #include "broker/exchange.h"
 #include "broker/images.h"
 #include "broker/log.h"
+#include "broker/paths.h"
 #include "broker/remover.h"
 #include "rules/names.h"
 
@@ -58,9 +60,25 @@ void cut(const Connection& connection)
 
 }  // namespace
 
-Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::string identity)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), identity_(std::move(identity))
+Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity)
+    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity))
 {
+    own_paths_.push_back(runtime_dir_);
+}
+
+Task<rules::Result<rules::JobPaths>> Jobs::paths_of(std::string key, std::string anchor, std::string workspace)
+{
+    const std::vector<std::string> closed = co_await private_paths(services_.engine, own_paths_);
+    if (!anchor.empty()) co_return co_await paths_of_anchor(services_.engine, std::move(anchor), closed);
+    co_return paths_of_workspace(workspace, closed, pins_of(key), services_.engine.address());
+}
+
+/// Of jobs that ended without us.
+void Jobs::remove_old_pins() const
+{
+    std::error_code ignored;
+    for (const auto& each : std::filesystem::directory_iterator(runtime_dir_ / "pins", ignored))
+        if (!jobs_.contains(each.path().filename())) unpin_all(each.path());
 }
 
 void Jobs::open_door(Job& job)
@@ -94,22 +112,34 @@ Task<> Jobs::listen(Job& job)
 Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
 {
     const std::string key = random_key();
+    const auto job_paths = [&]() -> Task<rules::Result<rules::JobPaths>> {
+        if (request.anchor.empty() && request.workspace.empty()) co_return rules::JobPaths();
+        rules::Result<rules::JobPaths> paths = co_await paths_of(key, request.anchor, request.workspace);
+        if (!paths && request.anchor.empty() && !request.workspace_wanted) co_return rules::JobPaths();
+        co_return paths;
+    };
     if (request.id.empty()) request.id = "job-" + key.substr(0, 8);
     if (!is_job_id(request.id)) co_return rules::bad_request("a job id has 1 to 128 letters, digits and ._-/:@");
     if (request.profile != "default") co_return rules::not_found("there is no profile " + request.profile);
     if (const Job* there = find(request.id))
         co_return rules::conflict("a job " + request.id + " is " + std::string(db::state_name(there->facts.state)) + " already: close it first");
 
+    rules::Result<rules::JobPaths> paths = co_await job_paths();
+    if (!paths) co_return tl::unexpected(paths.error());
+    if (find(request.id)) co_return rules::conflict("a job " + request.id + " was opened meanwhile");
+
     db::Job facts;
     facts.key = key;
     facts.id = request.id;
     facts.profile = request.profile;
     facts.labels = request.labels;
-    facts.workspace = request.workspace;
+    facts.anchor = paths->anchor;
+    facts.workspace = request.anchor.empty() && paths->mounts.empty() ? std::string() : request.workspace;
     facts.created = std::time(nullptr);
     if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
-    auto job = std::make_unique<Job>(facts, rules::Profile{}, directory_of(key), services_.store, next_row_);
+    auto job = std::make_unique<Job>(facts, rules::Profile{}, directory_of(key), pins_of(key), services_.store, next_row_);
     Job& opened = *job;
+    opened.objects.set_paths(*std::move(paths));
     jobs_.emplace(key, std::move(job));  // the id is taken from here on
     std::optional<rules::Error> failed;
     try {
@@ -122,6 +152,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     if (failed) {
         services_.store.enqueue([key](db::Ledger& ledger) { ledger.set_state(key, db::JobState::closed, std::time(nullptr)); });
         jobs_.erase(key);
+        unpin_all(pins_of(key));
         co_return tl::unexpected(*failed);
     }
     log::info("job opened", {{"job", facts.id}, {"key", key}, {"profile", facts.profile}});
@@ -192,6 +223,7 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         job.facts.state = db::JobState::closed;
         std::error_code ignored;
         std::filesystem::remove_all(job.directory, ignored);
+        unpin_all(job.pins_directory);
         services_.images.release_all(key);
         auto node = jobs_.extract(key);
         retired_.push_back(std::move(node.mapped()));
@@ -272,9 +304,16 @@ Task<> Jobs::restore()
     });
     for (Restored& each : restored) {
         const std::string key = each.job.key;
-        auto made = std::make_unique<Job>(std::move(each.job), rules::Profile{}, directory_of(key), services_.store, next_row_);
+        auto made = std::make_unique<Job>(std::move(each.job), rules::Profile{}, directory_of(key), pins_of(key), services_.store, next_row_);
         Job& job = *made;
         job.objects.restore(std::move(each.objects));
+        if (const db::Job& facts = job.facts; !facts.anchor.empty() || !facts.workspace.empty()) {
+            rules::Result<rules::JobPaths> paths = co_await paths_of(key, facts.anchor, facts.workspace);
+            if (paths)
+                job.objects.set_paths(*std::move(paths));
+            else
+                log::warn("the job's paths are not there any more", {{"job", facts.id}, {"error", paths.error().message}});
+        }
         jobs_.emplace(key, std::move(made));
         co_await reconcile(job);
         if (job.open())
@@ -283,6 +322,7 @@ Task<> Jobs::restore()
             asio::co_spawn(services_.io, close_later(key), asio::detached);
         log::info("job restored", {{"job", job.facts.id}, {"key", key}, {"state", db::state_name(job.facts.state)}});
     }
+    remove_old_pins();
 }
 
 Task<> Jobs::stop(Clock::duration limit)
@@ -375,6 +415,7 @@ Json json_of(const Job& job)
                  {"dir", job.directory.string()},
                  {"address", job.gateway},
                  {"anchor", job.facts.anchor},
+                 {"workspace", job.facts.workspace},
                  {"created", job.facts.created},
                  {"labels", job.facts.labels},
                  {"objects", std::move(objects)},

@@ -47,6 +47,8 @@ public:
     rules::Result<rules::Named> exec(std::string_view id) const override;
     const rules::Named* by_id(rules::Kind kind, std::string_view id) const override;
     std::vector<std::string> references_of(std::string_view image_id) const override;
+    const rules::JobPaths& paths() const override { return paths_; }
+    void set_paths(rules::JobPaths paths) { paths_ = std::move(paths); }
 
     /// The object of `kind` that `reference` means.
     rules::Result<rules::Named> resolve(rules::Kind kind, std::string_view reference) const;
@@ -81,6 +83,7 @@ private:
     std::unordered_map<std::int64_t, Entry> rows_;
     Index by_id_;
     Index by_name_;
+    rules::JobPaths paths_;
 };
 
 }  // namespace broker

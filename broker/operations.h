@@ -67,6 +67,22 @@ Task<rules::Json> containers_of(Call& call, bool with_size);
 Task<> ensure_default_network(Call& call);
 /// Makes the named volume `name` when the job does not have it yet.
 Task<> ensure_volume(Call& call, const std::string& name);
+/// Makes the volume that stands for the host's `directory`, which the job's paths lie beneath; its real name. The job does not see it.
+Task<std::string> ensure_root_volume(Call& call, std::string directory);
+
+/// Pins of a container that is being made; let go unless it came to be.
+struct HeldPins {
+    HeldPins() = default;
+    HeldPins(const HeldPins&) = delete;
+    HeldPins& operator=(const HeldPins&) = delete;
+    ~HeldPins();
+
+    std::vector<std::filesystem::path> entries;
+};
+/// How the engine mounts `paths` (rules::ContainerNeeds); what is missing is made where that is wanted.
+Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths, HeldPins& held);
+/// The API version in which a container with `pins` is made: older ones drop a path beneath a volume silently, and mount the whole.
+rules::Version create_version(const rules::Pins& pins, rules::Version asked);
 /// Records that the job knows the image `id` as `reference`; an image that loses its last name stays the job's by its id.
 Task<> record_image(Call& call, std::string reference, std::string id, db::Origin origin);
 /// What a streamed answer of the engine is passed on to: one or more whole lines at a time.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ extern const Schema auth_schema;
 struct ContainerNeeds {
     bool default_network = false;        ///< the job's own `bridge`
     std::vector<std::string> volumes;    ///< virtual names of named volumes that the job does not have yet
+    std::map<std::string, bool> paths;   ///< the job's paths that are bound, clean; true: a directory is made where nothing is
 };
 
 /// Who and where, for everything that is written into a body.
@@ -36,6 +38,7 @@ struct Author {
     std::string profile;  ///< its name
     std::string door;     ///< host path of the job's docker.sock
     Version version;      ///< in which the body is sent
+    Pins pins = {};       ///< how the paths that `ContainerNeeds` has are mounted
 };
 
 /// berth's labels for an object that this job makes.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "rules/model.h"
+#include "rules/paths.h"
 #include "rules/result.h"
 
 namespace rules {
@@ -32,6 +33,13 @@ public:
 
     /// Every familiar reference (`app:latest`, `repo@sha256:...`) under which the job knows the image `id`; empty when it knows none.
     virtual std::vector<std::string> references_of(std::string_view image_id) const = 0;
+
+    /// What of the job's own file system can be bound into its containers; nothing, unless the job has an anchor or a workspace.
+    virtual const JobPaths& paths() const
+    {
+        static const JobPaths none;
+        return none;
+    }
 };
 
 }  // namespace rules
