@@ -25,7 +25,7 @@ Refused refusal_of(const std::system_error& error, const std::string& path)
     if (code == ENOENT)
         return {{400, "invalid mount config for type \"bind\": bind source path does not exist: " + path, {}, {}, {}}};
     if (code == EXDEV || code == ELOOP)
-        return {rules::denied("binds", "HostConfig", path, "a link on the way is absolute or leads out of what the job has there; bind what it points to").value()};
+        return {rules::denied("binds", "HostConfig.Binds", path, "a link on the way of " + path + " is absolute or leads out of what the job has there; bind what it points to").value()};
     if (code == EPERM || code == ENOSYS || code == EINVAL)
         return {{501, "berth: the path " + path + " cannot be bound on this engine, which is older than API 1.45, because berth may not mount (" +
                           error.code().message() + "): use a named volume, or copy files with `docker cp`", {}, {}, {}}};
