@@ -100,17 +100,22 @@ TEST(Paths, ABodyGetsThePinsAndRemembersWhatWasAsked)
 {
     JobWithPaths job;
     job.add(Kind::image, "alpine:latest", "sha256:" + FakeLookup::id_of("a1"));
+    job.add(Kind::network, "bridge", FakeLookup::id_of("b1"));
     const Json body = Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/builds//sub:/x:ro,z"],"VolumesFrom":["anchor:ro"],
         "Mounts":[{"Type":"bind","Source":"/cache/y","Target":"/builds","BindOptions":{"CreateMountpoint":true}}]}})");
     const Json admitted = admit(body, container_create_schema).value();
-    const ContainerNeeds needs = judge_container_create(admitted, job, Profile{}).value();
+    const auto judged = judge_container_create(admitted, job, Profile{});
+    ASSERT_TRUE(judged) << judged.error().message;
+    const ContainerNeeds& needs = *judged;
     EXPECT_TRUE(needs.paths.at("/builds/sub"));
     EXPECT_TRUE(needs.paths.at("/cache/y"));
     EXPECT_FALSE(needs.paths.at("/odd"));
 
     Author author{"job", std::string(FakeLookup::test_key), "default", "/run/berth/door", Version{1, 45}};
     for (const auto& [path, make] : needs.paths) author.pins[path] = Pin{"root", path.substr(1), path == "/odd"};
-    const Json sent = rewrite_container_create(admitted, "box", job, Profile{}, author, "").value();
+    const auto rewritten = rewrite_container_create(admitted, "box", job, Profile{}, author, "");
+    ASSERT_TRUE(rewritten) << rewritten.error().message;
+    const Json& sent = *rewritten;
     const Json& host = sent.at("HostConfig");
     EXPECT_TRUE(host.at("Binds").empty());
     EXPECT_TRUE(host.at("VolumesFrom").empty());
