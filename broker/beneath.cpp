@@ -49,8 +49,8 @@ struct stat status_of(int file)
     return status;
 }
 
-/// A new directory of `owner`'s: made with his rights, so that no name has to be looked up again to give it to him. Where he may not, it is
-/// root's, as Docker's own are.
+/// A new directory of `owner`'s: made with his rights, so that no name has to be looked up again to give it to him.
+/// Where he may not, it is root's, as Docker's own are.
 int make_directory(int parent, const std::string& name, const struct stat& owner)
 {
     const int group = ::setfsgid(owner.st_gid);
@@ -88,9 +88,11 @@ File open_beneath(const File& root, const std::string& subpath)
 
 File make_beneath(const File& root, const std::string& subpath)
 {
-    if (const int there = open_inside(root.get(), subpath); there >= 0 || errno != ENOENT) return checked(there, subpath);
+    if (const int there = open_inside(root.get(), subpath); there >= 0 || errno != ENOENT)
+        return checked(there, subpath);
     const struct stat owner = status_of(root.get());
-    // Each step begins at the root again: a link may climb within the root, but not out of a directory that is opened by itself.
+    // Each step begins at the root again: a link may climb within the root, but not out of a directory that is opened
+    // by itself.
     File parent = open_beneath(root, "");
     for (std::size_t end = 0; end < subpath.size();) {
         const std::size_t begin = end;
@@ -111,15 +113,17 @@ std::filesystem::path pin(const File& file, const fs::path& directory, const std
 {
     fs::create_directories(directory);
     const fs::path entry = directory / name;
-    const int made = file.is_directory() ? ::mkdir(entry.c_str(), 0700)
-                                         : ::mknod(entry.c_str(), S_IFREG | 0600, 0);
+    const int made = file.is_directory() ? ::mkdir(entry.c_str(), 0700) : ::mknod(entry.c_str(), S_IFREG | 0600, 0);
     if (made != 0) fail("make " + entry.string());
     try {
-        const File tree = checked(::open_tree(file.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE), "open_tree");
+        const File tree =
+            checked(::open_tree(file.get(), "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
+                    "open_tree");
         // What is unmounted here later must not be unmounted where it comes from.
         mount_attr attributes{};
         attributes.propagation = MS_PRIVATE;
-        if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0) fail("mount_setattr");
+        if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
+            fail("mount_setattr");
         if (::move_mount(tree.get(), "", AT_FDCWD, entry.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) fail("move_mount");
     } catch (...) {
         unpin(entry);
@@ -150,7 +154,8 @@ void unpin(const fs::path& entry) noexcept
 void unpin_all(const fs::path& directory) noexcept
 {
     std::error_code ignored;
-    for (fs::directory_iterator each(directory, ignored), end; !ignored && each != end; each.increment(ignored)) unpin(each->path());
+    for (fs::directory_iterator each(directory, ignored), end; !ignored && each != end; each.increment(ignored))
+        unpin(each->path());
     ::rmdir(directory.c_str());
 }
 
@@ -168,7 +173,8 @@ bool sees(const std::string& engine, const fs::path& path)
         return false;
     struct stat ours{}, theirs{};
     const std::string there = "/proc/" + std::to_string(peer.pid) + "/root" + path.string();
-    return ::stat(path.c_str(), &ours) == 0 && ::stat(there.c_str(), &theirs) == 0 && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+    return ::stat(path.c_str(), &ours) == 0 && ::stat(there.c_str(), &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+           ours.st_ino == theirs.st_ino;
 }
 
 bool can_be_moved(const fs::path& path)

@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-// Paths beneath a directory that a job can write, opened so that no link leads out of it, and held by mounts. Everything blocks and throws
-// std::system_error.
+// Paths beneath a directory that a job can write, opened so that no link leads out of it, and held by mounts.
+// Everything blocks and throws std::system_error.
 namespace broker {
 
 /// A descriptor, closed with this.
@@ -30,7 +30,8 @@ private:
 /// What is at `path`, without opening it for reading or writing.
 File open_root(const std::string& path);
 
-/// What is at `subpath` beneath `root`. Links inside are followed, EXDEV for one that leads out or is absolute, ELOOP for one of the kernel's.
+/// What is at `subpath` beneath `root`. Links inside are followed, EXDEV for one that leads out or is absolute, ELOOP
+/// for one of the kernel's.
 File open_beneath(const File& root, const std::string& subpath);
 
 /// The same; directories that are not there are made, as the owner of `root` where he may.

@@ -98,6 +98,7 @@ struct Flags {
     RunRequest run;
     std::string id, profile = "default", anchor, workspace, ttl, timeout = "60s";
     std::vector<std::string> labels;
+    double cpus = 0;
 
     std::string path_of_job() const { return "/jobs/" + rules::percent_encode(id); }
 };
@@ -174,7 +175,13 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     daemon->add_option("--engine", flags.config.engine, "The engine, as unix:///path")->capture_default_str();
     daemon->add_option("--state-dir", flags.config.state_dir, "Where the ledger is")->capture_default_str();
     daemon->add_option("--runtime-dir", flags.config.runtime_dir, "Where the sockets are")->capture_default_str();
-    daemon->callback([&flags, &status] { status = serve(flags.config); });
+    daemon->add_option("--job-memory", flags.config.profile.job_memory, "Memory of all containers of a job together")->transform(CLI::AsSizeValue(false));
+    daemon->add_option("--job-cpus", flags.cpus, "CPUs of all containers of a job together, as 1.5")->check(CLI::NonNegativeNumber);
+    daemon->add_option("--job-pids", flags.config.profile.job_pids, "Processes of all containers of a job together")->check(CLI::NonNegativeNumber);
+    daemon->callback([&flags, &status] {
+        flags.config.profile.job_nano_cpus = static_cast<std::int64_t>(flags.cpus * 1e9);
+        status = serve(flags.config);
+    });
 
     CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own");
     run->add_option("--id", flags.run.id, "The job's id");

@@ -35,7 +35,7 @@ struct Job {
     bool open() const { return facts.state == db::JobState::open; }
 
     /// Who writes into a body that is sent in `version`.
-    rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version}; }
+    rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version, cgroup}; }
     rules::ViewFacts view_facts(rules::Version version) const { return {version, gateway, door().string()}; }
 
     db::Job facts;
@@ -43,6 +43,7 @@ struct Job {
     std::filesystem::path directory;  ///< of the door, the job's alone
     std::filesystem::path pins_directory;                           ///< what holds its paths by mounts; no other directory of the job's holds mounts
     std::map<std::string, std::vector<std::filesystem::path>> pins;  ///< by full id of the container that mounts them
+    std::string cgroup;  ///< the parent of its containers' cgroups; empty: the profile has no limits for the job as a whole
     Objects objects;
     std::optional<Acceptor> acceptor;
     std::list<Connection> connections;

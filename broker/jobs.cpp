@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "broker/beneath.h"
+#include "broker/context.h"
 #include "broker/exchange.h"
 #include "broker/images.h"
 #include "broker/log.h"
@@ -60,8 +61,8 @@ void cut(const Connection& connection)
 
 }  // namespace
 
-Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity))
+Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, rules::Profile profile)
+    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), profile_(std::move(profile))
 {
     own_paths_.push_back(runtime_dir_);
 }
@@ -71,6 +72,32 @@ Task<rules::Result<rules::JobPaths>> Jobs::paths_of(std::string key, std::string
     const std::vector<std::string> closed = co_await private_paths(services_.engine, own_paths_);
     if (!anchor.empty()) co_return co_await paths_of_anchor(services_.engine, std::move(anchor), closed);
     co_return paths_of_workspace(workspace, closed, pins_of(key), services_.engine.address());
+}
+
+Task<> Jobs::limit(Job& job)
+{
+    if (!limits_job(job.profile)) co_return;
+    const EngineRequest request{.op = Op::system_info};
+    const Answer answer = co_await services_.engine.call(request);
+    if (!answer.ok()) throw EngineFailure("info: " + answer.message());
+    const Json info = answer.json();
+    cgroups_ = {info.value("CgroupDriver", ""), info.value("CgroupVersion", "1")};
+    job.cgroup = cgroup_of(cgroups_, job.facts.key);
+    const auto make = [&] { make_cgroup(cgroups_, job.facts.key, job.profile); };
+    co_await aside(make);
+}
+
+Task<bool> Jobs::remove_limits(Job& job)
+{
+    bool gone = true;
+    if (job.cgroup.empty()) co_return gone;
+    const auto remove = [&] { gone = remove_cgroup(cgroups_, job.facts.key); };
+    for (int tries = 0; tries < 50; ++tries) {  // the kernel lets go of a process that has ended a moment later
+        if (tries > 0) co_await pause(100ms);
+        co_await aside(remove);
+        if (gone) break;
+    }
+    co_return gone;
 }
 
 /// Of jobs that ended without us.
@@ -137,13 +164,14 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     facts.workspace = request.anchor.empty() && paths->mounts.empty() ? std::string() : request.workspace;
     facts.created = std::time(nullptr);
     if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
-    auto job = std::make_unique<Job>(facts, rules::Profile{}, directory_of(key), pins_of(key), services_.store, next_row_);
+    auto job = std::make_unique<Job>(facts, profile_, directory_of(key), pins_of(key), services_.store, next_row_);
     Job& opened = *job;
     opened.objects.set_paths(*std::move(paths));
     jobs_.emplace(key, std::move(job));  // the id is taken from here on
     std::optional<rules::Error> failed;
     try {
         co_await services_.store.write([facts](db::Ledger& ledger) { ledger.add(facts); });
+        co_await limit(opened);
         open_door(opened);
     } catch (const std::exception& failure) {
         log::error("job not opened", {{"job", facts.id}, {"error", failure.what()}});
@@ -151,6 +179,11 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     }
     if (failed) {
         services_.store.enqueue([key](db::Ledger& ledger) { ledger.set_state(key, db::JobState::closed, std::time(nullptr)); });
+        try {
+            if (!opened.cgroup.empty()) remove_cgroup(cgroups_, key);
+        } catch (const std::exception& failure) {
+            log::warn("the cgroup of a job that was not opened is left", {{"key", key}, {"error", failure.what()}});
+        }
         jobs_.erase(key);
         unpin_all(pins_of(key));
         co_return tl::unexpected(*failed);
@@ -205,6 +238,8 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     // What the engine is still making will be removed by whoever asked for it, once the engine has answered.
     for (const Connection& each : job.connections)
         if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
+
+    if (report.clean() && !co_await remove_limits(job)) report.left.push_back({db::Object{}, "processes are left in the job's cgroup"});
 
     Json detail = Json::object();
     for (const auto& [kind, count] : report.removed) detail["removed"][std::string(rules::kind_name(kind))] = count;
@@ -304,7 +339,7 @@ Task<> Jobs::restore()
     });
     for (Restored& each : restored) {
         const std::string key = each.job.key;
-        auto made = std::make_unique<Job>(std::move(each.job), rules::Profile{}, directory_of(key), pins_of(key), services_.store, next_row_);
+        auto made = std::make_unique<Job>(std::move(each.job), profile_, directory_of(key), pins_of(key), services_.store, next_row_);
         Job& job = *made;
         job.objects.restore(std::move(each.objects));
         if (const db::Job& facts = job.facts; !facts.anchor.empty() || !facts.workspace.empty()) {
@@ -315,6 +350,7 @@ Task<> Jobs::restore()
                 log::warn("the job's paths are not there any more", {{"job", facts.id}, {"error", paths.error().message}});
         }
         jobs_.emplace(key, std::move(made));
+        co_await limit(job);
         co_await reconcile(job);
         if (job.open())
             open_door(job);

@@ -47,24 +47,32 @@ Task<Result<rules::JobPaths>> paths_of_anchor(Engine& engine, std::string anchor
     co_return paths;
 }
 
-Result<rules::JobPaths> paths_of_workspace(const std::string& workspace, const std::vector<std::string>& closed, const fs::path& pins, const std::string& engine)
+Result<rules::JobPaths> paths_of_workspace(const std::string& workspace, const std::vector<std::string>& closed,
+                                           const fs::path& pins, const std::string& engine)
 {
-    if (!workspace.starts_with('/')) return rules::bad_request("the workspace " + workspace + " is not an absolute path");
+    if (!workspace.starts_with('/'))
+        return rules::bad_request("the workspace " + workspace + " is not an absolute path");
     const std::string directory = canonical(workspace);
     std::error_code ignored;
-    if (!fs::is_directory(directory, ignored)) return rules::bad_request("the workspace " + workspace + " is not a directory of the host");
+    if (!fs::is_directory(directory, ignored))
+        return rules::bad_request("the workspace " + workspace + " is not a directory of the host");
     rules::JobPaths paths;
     paths.mounts = rules::mounts_of_workspace(directory, closed);
     if (paths.mounts.empty())
-        return rules::bad_request("the workspace " + workspace + " cannot be given to containers: it has, or lies in, what is the host's, the engine's or berth's own");
+        return rules::bad_request(
+            "the workspace " + workspace +
+            " cannot be given to containers: it has, or lies in, what is the host's, the engine's or berth's own");
     if (can_be_moved(directory)) {
         const fs::path entry = pins / "workspace";
         try {
             if (!fs::exists(entry)) pin(open_root(directory), pins, "workspace");
-            if (!sees(engine, entry)) throw std::system_error(EPERM, std::generic_category(), "the engine does not see berth's mounts");
+            if (!sees(engine, entry))
+                throw std::system_error(EPERM, std::generic_category(), "the engine does not see berth's mounts");
         } catch (const std::system_error& error) {
             unpin(entry);
-            return rules::bad_request("the workspace " + workspace + " can be moved away by others than root, and berth cannot hold it by a mount: " + error.what());
+            return rules::bad_request(
+                "the workspace " + workspace +
+                " can be moved away by others than root, and berth cannot hold it by a mount: " + error.what());
         }
         paths.mounts.front().source = paths.mounts.front().directory = entry.string();
     }

@@ -9,11 +9,12 @@ namespace broker {
 Task<std::vector<std::string>> private_paths(Engine& engine, std::vector<std::string> own);
 
 /// The paths of the container `anchor`; 404 when the engine has none of that name or id.
-Task<rules::Result<rules::JobPaths>> paths_of_anchor(Engine& engine, std::string anchor, std::vector<std::string> closed);
+Task<rules::Result<rules::JobPaths>> paths_of_anchor(Engine& engine, std::string anchor,
+                                                     std::vector<std::string> closed);
 
-/// The host's directory `workspace`, absolute. Where others than root could move it away, what stands for it is a mount in `pins`, which is
-/// taken up again when it is there.
-rules::Result<rules::JobPaths> paths_of_workspace(const std::string& workspace, const std::vector<std::string>& closed, const std::filesystem::path& pins,
-                                                  const std::string& engine);
+/// The host's directory `workspace`, absolute. Where others than root could move it away, what stands for it is a mount
+/// in `pins`, which is taken up again when it is there.
+rules::Result<rules::JobPaths> paths_of_workspace(const std::string& workspace, const std::vector<std::string>& closed,
+                                                  const std::filesystem::path& pins, const std::string& engine);
 
 }  // namespace broker

@@ -38,6 +38,7 @@ struct Author {
     std::string profile;  ///< its name
     std::string door;     ///< host path of the job's docker.sock
     Version version;      ///< in which the body is sent
+    std::string cgroup = {};  ///< under which the job's containers run; empty: where the engine puts them
     Pins pins = {};       ///< how the paths that `ContainerNeeds` has are mounted
 };
 

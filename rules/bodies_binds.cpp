@@ -2,8 +2,8 @@
 
 #include "rules/bodies_parts.h"
 
-// Binds of the job's own paths. The engine gets each as a volume with a path beneath it, or as a path that only berth can change (Pin); what
-// the client asked for goes into a label, from which the views show it again.
+// Binds of the job's own paths. The engine gets each as a volume with a path beneath it, or as a path that only berth
+// can change (Pin); what the client asked for goes into a label, from which the views show it again.
 namespace rules {
 namespace {
 

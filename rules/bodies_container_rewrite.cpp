@@ -70,6 +70,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     set_labels(body, author);
     body["Labels"][std::string(label_image)] = asked;
     if (!asked_mounts->empty()) body["Labels"][std::string(label_mounts)] = *asked_mounts;
+    if (!author.cgroup.empty()) host["CgroupParent"] = author.cgroup;
     clamp_healthcheck(body, profile);
     clamp_stop_timeout(body, profile);
     cap_restart_policy(host, profile);

@@ -66,14 +66,16 @@ PathMount mount_of(const Json& point, const Json& inspect, const std::vector<std
     return mount;
 }
 
-/// A directory of the host that lies in another one of the job's is reached from that one: the job may exchange it for a link there.
+/// A directory of the host that lies in another one of the job's is reached from that one: the job may exchange it for
+/// a link there.
 void widen_roots(std::vector<PathMount>& mounts)
 {
     for (PathMount& mount : mounts) {
         if (mount.root != Root::host) continue;
         const PathMount* widest = &mount;
         for (const PathMount& each : mounts)
-            if (each.root == Root::host && each.within.empty() && is_within(widest->source, each.source)) widest = &each;
+            if (each.root == Root::host && each.within.empty() && is_within(widest->source, each.source))
+                widest = &each;
         const std::string root = widest->source;
         mount.within = joined(rest_of(mount.source, root), mount.within);
         mount.source = mount.directory = root;
@@ -140,22 +142,25 @@ std::vector<PathMount> mounts_of_workspace(const std::string& directory, const s
     return {PathMount{directory, Root::host, directory, directory, {}, false}};
 }
 
-Result<Place> place_of(const std::string& path, const JobPaths& paths, const std::string& field, const std::string& asked)
+Result<Place> place_of(const std::string& path, const JobPaths& paths, const std::string& field,
+                       const std::string& asked)
 {
     const PathMount* nearest = nullptr;
     for (const PathMount& mount : paths.mounts)
-        if (is_within(path, mount.target) && (!nearest || mount.target.size() > nearest->target.size())) nearest = &mount;
+        if (is_within(path, mount.target) && (!nearest || mount.target.size() > nearest->target.size()))
+            nearest = &mount;
     if (!nearest || nearest->root == Root::closed || !is_plain_path(path))
         return denied("binds", field, asked, ways_out(paths));
-    return Place{nearest->root, nearest->source, nearest->directory, joined(nearest->within, rest_of(path, nearest->target)),
-                 nearest->read_only};
+    return Place{nearest->root, nearest->source, nearest->directory,
+                 joined(nearest->within, rest_of(path, nearest->target)), nearest->read_only};
 }
 
 std::vector<std::string> mounts_beneath(const std::string& path, const JobPaths& paths)
 {
     std::vector<std::string> targets;
     for (const PathMount& mount : paths.mounts)
-        if (mount.root != Root::closed && mount.target != path && is_within(mount.target, path)) targets.push_back(mount.target);
+        if (mount.root != Root::closed && mount.target != path && is_within(mount.target, path))
+            targets.push_back(mount.target);
     return targets;
 }
 

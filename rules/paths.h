@@ -8,8 +8,8 @@
 #include "rules/json.h"
 #include "rules/result.h"
 
-// A job speaks of its own paths. Here they become a root (a directory of the host, a volume) and a path beneath it; what is
-// done so that nothing leaves the root is in broker/pins.
+// A job speaks of its own paths. Here they become a root (a directory of the host, a volume) and a path beneath it;
+// what is done so that nothing leaves the root is in broker/pins.
 namespace rules {
 
 /// What the job has at `target` of its own file system.
@@ -46,7 +46,8 @@ struct Place {
     std::string host_path() const { return subpath.empty() ? directory : directory + "/" + subpath; }
 };
 
-/// How the engine is told to mount a place: a volume and a path beneath it, or a path of the host that only berth can change.
+/// How the engine is told to mount a place: a volume and a path beneath it, or a path of the host that only berth can
+/// change.
 struct Pin {
     std::string volume = {};  ///< the engine's name; empty: `path` is of the host
     std::string path = {};    ///< of the host, or beneath the volume
@@ -61,14 +62,16 @@ bool is_within(std::string_view path, std::string_view root);
 /// Control characters and backslashes have no place in a path that is bound.
 bool is_plain_path(std::string_view path);
 
-/// What a container has mounted, by its inspect; directories of the host that overlap one of `private_paths` are closed.
+/// What a container has mounted, by its inspect; directories of the host that overlap one of `private_paths` are
+/// closed.
 std::vector<PathMount> mounts_of_container(const Json& inspect, const std::vector<std::string>& private_paths);
 /// The host's directory `directory`, under that very name.
 std::vector<PathMount> mounts_of_workspace(const std::string& directory, const std::vector<std::string>& private_paths);
 
-/// Where the job's `path`, clean, is: the mount with the longest target decides. 403 with the paths that would work; `field` and `asked` are
-/// the request's.
-Result<Place> place_of(const std::string& path, const JobPaths& paths, const std::string& field, const std::string& asked);
+/// Where the job's `path`, clean, is: the mount with the longest target decides. 403 with the paths that would work;
+/// `field` and `asked` are the request's.
+Result<Place> place_of(const std::string& path, const JobPaths& paths, const std::string& field,
+                       const std::string& asked);
 
 /// Targets of mounts beneath `path` that a container gets too which binds `path`: Docker's binds are recursive.
 std::vector<std::string> mounts_beneath(const std::string& path, const JobPaths& paths);

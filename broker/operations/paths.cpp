@@ -6,8 +6,8 @@
 #include "broker/operations.h"
 #include "rules/names.h"
 
-// The job's own paths in its containers: made when they are missing, and pinned, so that what the engine mounts at any later start is what
-// lay beneath the root when the container was made, or lies beneath it then.
+// The job's own paths in its containers: made when they are missing, and pinned, so that what the engine mounts at any
+// later start is what lay beneath the root when the container was made, or lies beneath it then.
 namespace broker {
 namespace {
 
@@ -25,10 +25,18 @@ Refused refusal_of(const std::system_error& error, const std::string& path)
     if (code == ENOENT)
         return {{400, "invalid mount config for type \"bind\": bind source path does not exist: " + path, {}, {}, {}}};
     if (code == EXDEV || code == ELOOP)
-        return {rules::denied("binds", "HostConfig.Binds", path, "a link on the way of " + path + " is absolute or leads out of what the job has there; bind what it points to").value()};
+        return {rules::denied("binds", "HostConfig.Binds", path,
+                              "a link on the way of " + path +
+                                  " is absolute or leads out of what the job has there; bind what it points to")
+                    .value()};
     if (code == EPERM || code == ENOSYS || code == EINVAL)
-        return {{501, "berth: the path " + path + " cannot be bound on this engine, which is older than API 1.45, because berth may not mount (" +
-                          error.code().message() + "): use a named volume, or copy files with `docker cp`", {}, {}, {}}};
+        return {{501,
+                 "berth: the path " + path +
+                     " cannot be bound on this engine, which is older than API 1.45, because berth may not mount (" +
+                     error.code().message() + "): use a named volume, or copy files with `docker cp`",
+                 {},
+                 {},
+                 {}}};
     return {{400, "error while creating mount source path '" + path + "': " + error.code().message(), {}, {}, {}}};
 }
 
@@ -48,7 +56,9 @@ Task<Found> find(const std::string& path, const Place& place, bool make)
             const File root = open_root(place.directory);
             found.root_is_file = !root.is_directory();
             found.seen = true;
-            if (!found.root_is_file) found.file = make && !place.read_only ? make_beneath(root, place.subpath) : open_beneath(root, place.subpath);
+            if (!found.root_is_file)
+                found.file =
+                    make && !place.read_only ? make_beneath(root, place.subpath) : open_beneath(root, place.subpath);
         } catch (const std::system_error& error) {
             // Another host's or a plugin's volume: the engine will look.
             if (found.seen || place.root != PathMount::Root::volume) failed = error;
@@ -95,7 +105,8 @@ Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths
             } catch (const std::system_error& error) {
                 throw refusal_of(error, path);
             }
-            if (!sees(call.services.engine.address(), held.entries.back())) throw refusal_of(std::system_error(EPERM, std::generic_category()), path);
+            if (!sees(call.services.engine.address(), held.entries.back()))
+                throw refusal_of(std::system_error(EPERM, std::generic_category()), path);
             sent.path = held.entries.back();
         }
         pins.emplace(path, std::move(sent));
@@ -105,7 +116,8 @@ Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths
 
 rules::Version create_version(const rules::Pins& pins, rules::Version asked)
 {
-    const bool joined = std::ranges::any_of(pins, [](const auto& each) { return !each.second.volume.empty() && !each.second.path.empty(); });
+    const bool joined = std::ranges::any_of(
+        pins, [](const auto& each) { return !each.second.volume.empty() && !each.second.path.empty(); });
     return joined ? std::max(asked, subpath_version) : asked;
 }
 

@@ -57,6 +57,8 @@ class Job:
 class Berth:
     """The binary, serving one engine."""
 
+    flags = ()  # further ones of `berth serve`
+
     counter = 0
 
     def __init__(self, engine):
@@ -72,7 +74,7 @@ class Berth:
 
     def start(self):
         argv = [BINARY, "serve", "--engine", f"unix://{self.engine.socket}", "--state-dir", self.folder / "state",
-                "--runtime-dir", self.folder / "run"]
+                "--runtime-dir", self.folder / "run", *self.flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=clean_env(), start_new_session=True)

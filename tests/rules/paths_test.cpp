@@ -37,8 +37,14 @@ Result<Place> place(const std::string& path)
 
 TEST(Paths, AreCleanedAsGoDoes)
 {
-    for (const auto& [path, clean] : std::initializer_list<std::pair<const char*, const char*>>{
-             {"/", "/"}, {"", "/"}, {"//a///b/", "/a/b"}, {"/a/./b/.", "/a/b"}, {"/a/../b", "/b"}, {"/../../a", "/a"}, {"/a/..", "/"}, {"/.../a", "/.../a"}})
+    for (const auto& [path, clean] : std::initializer_list<std::pair<const char*, const char*>>{{"/", "/"},
+                                                                                                {"", "/"},
+                                                                                                {"//a///b/", "/a/b"},
+                                                                                                {"/a/./b/.", "/a/b"},
+                                                                                                {"/a/../b", "/b"},
+                                                                                                {"/../../a", "/a"},
+                                                                                                {"/a/..", "/"},
+                                                                                                {"/.../a", "/.../a"}})
         EXPECT_EQ(clean_absolute(path), clean) << path;
     EXPECT_TRUE(is_within("/a/b", "/a"));
     EXPECT_TRUE(is_within("/a", "/"));
@@ -71,13 +77,16 @@ TEST(Paths, PartOfAVolumeStaysAPart)
 
 TEST(Paths, WhatIsTheHostsIsRefusedWithWhatWouldWork)
 {
-    for (const char* path : {"/", "/etc", "/buildsx", "/builds/../etc", "/door/docker.sock", "/run-of-host/x", "/host/etc", "/one/root", "/dev/shm/x",
-                             "/builds/a\nb", "/builds/a\\b"}) {
+    for (const char* path : {"/", "/etc", "/buildsx", "/builds/../etc", "/door/docker.sock", "/run-of-host/x",
+                             "/host/etc", "/one/root", "/dev/shm/x", "/builds/a\nb", "/builds/a\\b"}) {
         const Result<Place> found = place(path);
         ASSERT_FALSE(found) << path;
         EXPECT_EQ(found.error().status, 403);
         EXPECT_EQ(found.error().rule, "binds");
-        EXPECT_NE(found.error().message.find("paths beneath /all, /builds, /builds/keys, /cache, /odd, /part can be bound"), std::string::npos) << found.error().message;
+        EXPECT_NE(
+            found.error().message.find("paths beneath /all, /builds, /builds/keys, /cache, /odd, /part can be bound"),
+            std::string::npos)
+            << found.error().message;
     }
     EXPECT_TRUE(mounts_of_workspace("/var/lib", {"/var/lib/docker"}).empty());
     EXPECT_TRUE(mounts_of_workspace("/", {}).empty());
@@ -101,7 +110,8 @@ TEST(Paths, ABodyGetsThePinsAndRemembersWhatWasAsked)
     JobWithPaths job;
     job.add(Kind::image, "alpine:latest", "sha256:" + FakeLookup::id_of("a1"));
     job.add(Kind::network, "bridge", FakeLookup::id_of("b1"));
-    const Json body = Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/builds//sub:/x:ro,z"],"VolumesFrom":["anchor:ro"],
+    const Json body =
+        Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/builds//sub:/x:ro,z"],"VolumesFrom":["anchor:ro"],
         "Mounts":[{"Type":"bind","Source":"/cache/y","Target":"/builds","BindOptions":{"CreateMountpoint":true}}]}})");
     const Json admitted = admit(body, container_create_schema).value();
     const auto judged = judge_container_create(admitted, job, Profile{});
@@ -136,8 +146,12 @@ TEST(Paths, APathWithoutAPinIsNotSent)
 {
     JobWithPaths job;
     job.add(Kind::image, "alpine:latest", "sha256:" + FakeLookup::id_of("a1"));
-    const Json body = admit(Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/builds/sub:/x"]}})"), container_create_schema).value();
-    const auto sent = rewrite_container_create(body, "box", job, Profile{}, Author{"job", std::string(FakeLookup::test_key), "default", "/door", Version{1, 45}}, "");
+    const Json body =
+        admit(Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/builds/sub:/x"]}})"), container_create_schema)
+            .value();
+    const auto sent = rewrite_container_create(
+        body, "box", job, Profile{},
+        Author{"job", std::string(FakeLookup::test_key), "default", "/door", Version{1, 45}}, "");
     ASSERT_FALSE(sent);
     EXPECT_EQ(sent.error().status, 409);
 }
