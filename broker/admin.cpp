@@ -33,6 +33,10 @@ OpenRequest open_request(const Json& body)
             request.id = value.get<std::string>();
         else if (key == "profile" && text)
             request.profile = value.get<std::string>();
+        else if (key == "anchor" && text)
+            request.anchor = value.get<std::string>();
+        else if (key == "workspace_wanted" && value.is_boolean())
+            request.workspace_wanted = value.get<bool>();
         else if (key == "workspace" && text)
             request.workspace = value.get<std::string>();
         else if (key == "ttl" && value.is_number_unsigned())

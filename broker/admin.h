@@ -14,7 +14,7 @@ struct Daemon {
 ///
 ///   GET  /status
 ///   GET  /jobs                   open jobs
-///   POST /jobs                   {"id","profile","labels","workspace","ttl"} → the job
+///   POST /jobs                   {"id","profile","labels","anchor","workspace","workspace_wanted","ttl"} → the job
 ///   GET  /jobs/ID
 ///   POST /jobs/ID/close?timeout=SECONDS → {"removed","kept","left"}
 Task<> serve_admin(Socket socket, Jobs& jobs, Services services, Daemon daemon);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <ctime>
+#include <filesystem>
 
 #include "broker/admin_client.h"
 #include "broker/run.h"
@@ -102,8 +103,9 @@ struct Flags {
     bool json = false;
     Config config;
     RunRequest run;
-    std::string id, profile = "default", workspace, ttl, timeout = "60s";
+    std::string id, profile = "default", anchor, workspace, ttl, timeout = "60s";
     std::vector<std::string> labels;
+    double cpus = 0;
 
     std::string path_of_job() const { return "/jobs/" + rules::percent_encode(id); }
 };
@@ -112,7 +114,8 @@ Json open_body(const Flags& flags)
 {
     Json body = {{"profile", flags.profile}};
     if (!flags.id.empty()) body["id"] = flags.id;
-    if (!flags.workspace.empty()) body["workspace"] = flags.workspace;
+    if (!flags.anchor.empty()) body["anchor"] = flags.anchor;
+    if (!flags.workspace.empty()) body["workspace"] = std::filesystem::absolute(flags.workspace).string();
     if (!flags.ttl.empty()) body["ttl"] = static_cast<std::uint64_t>(seconds_of(flags.ttl));
     for (const std::string& each : flags.labels) {
         const std::size_t equals = each.find('=');
@@ -131,7 +134,8 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     open->add_option("--profile", flags.profile, "The rules that it runs under")->capture_default_str();
     open->add_option("--label", flags.labels, "key=value, for people (repeatable)");
     open->add_option("--ttl", flags.ttl, "Close it by itself after this time (90s, 5m, 2h)");
-    open->add_option("--workspace", flags.workspace, "The job's directory on the host");
+    open->add_option("--workspace", flags.workspace, "The directory of the host whose paths the job may bind into its containers");
+    open->add_option("--anchor", flags.anchor, "The job's own container: what it has mounted, the job may bind into its containers");
     open->add_flag("--json", flags.json, "All about the job instead of its door alone");
     open->callback([&flags] {
         const Json made = ask_daemon(flags.admin, "POST", "/jobs", open_body(flags));
@@ -183,11 +187,18 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
                        "The default is one that Docker, Kubernetes and most sites do not use")
         ->capture_default_str();
     daemon->add_option("--network-size", flags.config.network_size, "Prefix length of one subnet: /26 is 61 containers in a network, and 1024 networks from a /16")->capture_default_str();
-    daemon->callback([&flags, &status] { status = serve(flags.config); });
+    daemon->add_option("--job-memory", flags.config.profile.job_memory, "Memory of all containers of a job together")->transform(CLI::AsSizeValue(false));
+    daemon->add_option("--job-cpus", flags.cpus, "CPUs of all containers of a job together, as 1.5")->check(CLI::NonNegativeNumber);
+    daemon->add_option("--job-pids", flags.config.profile.job_pids, "Processes of all containers of a job together")->check(CLI::NonNegativeNumber);
+    daemon->callback([&flags, &status] {
+        flags.config.profile.job_nano_cpus = static_cast<std::int64_t>(flags.cpus * 1e9);
+        status = serve(flags.config);
+    });
 
     CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own: DOCKER_HOST is the job's door, BERTH_HOST the address of its published ports");
     run->add_option("--id", flags.run.id, "The job's id");
     run->add_option("--profile", flags.run.profile, "The rules that it runs under")->capture_default_str();
+    run->add_option("--workspace", flags.run.workspace, "The directory whose paths may be bound into containers")->default_str("the current directory");
     run->add_option("CMD", flags.run.command, "The command and its arguments, behind --")->required();
     run->callback([&flags, &status] {
         flags.run.admin = flags.admin;

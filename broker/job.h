@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -26,8 +27,8 @@ struct Connection {
 
 /// One open job: its facts, its objects, its door and who is at it.
 struct Job {
-    Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, db::Store& store, std::int64_t& next_row)
-        : facts(std::move(facts_)), profile(std::move(profile_)), directory(std::move(directory_)), objects(facts.key, store, next_row)
+    Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, std::filesystem::path pins_directory_, db::Store& store, std::int64_t& next_row)
+        : facts(std::move(facts_)), profile(std::move(profile_)), directory(std::move(directory_)), pins_directory(std::move(pins_directory_)), objects(facts.key, store, next_row)
     {
     }
 
@@ -35,7 +36,7 @@ struct Job {
     bool open() const { return facts.state == db::JobState::open; }
 
     /// Who writes into a body that is sent in `version`.
-    rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version}; }
+    rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version, cgroup}; }
     rules::ViewFacts view_facts(rules::Version version) const { return {version, gateway, door().string()}; }
 
     /// The network that has `lease`, with the rules that it gets.
@@ -47,6 +48,9 @@ struct Job {
     db::Job facts;
     rules::Profile profile;
     std::filesystem::path directory;  ///< of the door, the job's alone
+    std::filesystem::path pins_directory;                           ///< what holds its paths by mounts; no other directory of the job's holds mounts
+    std::map<std::string, std::vector<std::filesystem::path>> pins;  ///< by full id of the container that mounts them
+    std::string cgroup;  ///< the parent of its containers' cgroups; empty: the profile has no limits for the job as a whole
     Objects objects;
     std::optional<Acceptor> acceptor;
     std::list<Connection> connections;

@@ -6,11 +6,14 @@
 #include <ctime>
 
 #include "broker/anchor.h"
+#include "broker/beneath.h"
+#include "broker/context.h"
 #include "broker/exchange.h"
 #include "broker/firewall.h"
 #include "broker/images.h"
 #include "broker/leases.h"
 #include "broker/log.h"
+#include "broker/paths.h"
 #include "broker/random.h"
 #include "broker/remover.h"
 #include "rules/image_names.h"
@@ -52,9 +55,51 @@ void cut(const Connection& connection)
 
 }  // namespace
 
-Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::string identity)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), identity_(std::move(identity))
+Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, rules::Profile profile)
+    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), profile_(std::move(profile))
 {
+    own_paths_.push_back(runtime_dir_);
+}
+
+Task<rules::Result<rules::JobPaths>> Jobs::paths_of(std::string key, std::string anchor, std::string workspace)
+{
+    const std::vector<std::string> closed = co_await private_paths(services_.engine, own_paths_);
+    if (!anchor.empty()) co_return co_await paths_of_anchor(services_.engine, std::move(anchor), closed);
+    co_return paths_of_workspace(workspace, closed, pins_of(key), services_.engine.address());
+}
+
+Task<> Jobs::limit(Job& job)
+{
+    if (!limits_job(job.profile)) co_return;
+    const EngineRequest request{.op = Op::system_info};
+    const Answer answer = co_await services_.engine.call(request);
+    if (!answer.ok()) throw EngineFailure("info: " + answer.message());
+    const Json info = answer.json();
+    cgroups_ = {info.value("CgroupDriver", ""), info.value("CgroupVersion", "1")};
+    job.cgroup = cgroup_of(cgroups_, job.facts.key);
+    const auto make = [&] { make_cgroup(cgroups_, job.facts.key, job.profile); };
+    co_await aside(make);
+}
+
+Task<bool> Jobs::remove_limits(Job& job)
+{
+    bool gone = true;
+    if (job.cgroup.empty()) co_return gone;
+    const auto remove = [&] { gone = remove_cgroup(cgroups_, job.facts.key); };
+    for (int tries = 0; tries < 50; ++tries) {  // the kernel lets go of a process that has ended a moment later
+        if (tries > 0) co_await pause(100ms);
+        co_await aside(remove);
+        if (gone) break;
+    }
+    co_return gone;
+}
+
+/// Of jobs that ended without us.
+void Jobs::remove_old_pins() const
+{
+    std::error_code ignored;
+    for (const auto& each : std::filesystem::directory_iterator(runtime_dir_ / "pins", ignored))
+        if (!jobs_.contains(each.path().filename())) unpin_all(each.path());
 }
 
 void Jobs::open_door(Job& job)
@@ -88,14 +133,22 @@ Task<> Jobs::listen(Job& job)
 Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
 {
     const std::string key = random_text(rules::key_length);  // 130 bits
+    const auto job_paths = [&]() -> Task<rules::Result<rules::JobPaths>> {
+        if (request.anchor.empty() && request.workspace.empty()) co_return rules::JobPaths();
+        rules::Result<rules::JobPaths> paths = co_await paths_of(key, request.anchor, request.workspace);
+        if (!paths && request.anchor.empty() && !request.workspace_wanted) co_return rules::JobPaths();
+        co_return paths;
+    };
     if (request.id.empty()) request.id = "job-" + key.substr(0, 8);
     if (!is_job_id(request.id)) co_return rules::bad_request("a job id has 1 to 128 letters, digits and ._-/:@");
     if (request.profile != "default") co_return rules::not_found("there is no profile " + request.profile);
     if (const Job* there = find(request.id))
         co_return rules::conflict("a job " + request.id + " is " + std::string(db::state_name(there->facts.state)) + " already: close it first");
 
-    const rules::Profile profile;
-    if (profile.isolation_required && !services_.firewall.problem().empty())
+    rules::Result<rules::JobPaths> paths = co_await job_paths();
+    if (!paths) co_return tl::unexpected(paths.error());
+    if (find(request.id)) co_return rules::conflict("a job " + request.id + " was opened meanwhile");
+    if (profile_.isolation_required && !services_.firewall.problem().empty())
         co_return tl::unexpected(rules::Error{503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem(), {}, {}, {}});
 
     db::Job facts;
@@ -103,15 +156,18 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     facts.id = request.id;
     facts.profile = request.profile;
     facts.labels = request.labels;
-    facts.workspace = request.workspace;
+    facts.anchor = paths->anchor;
+    facts.workspace = request.anchor.empty() && paths->mounts.empty() ? std::string() : request.workspace;
     facts.created = std::time(nullptr);
     if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
-    auto job = std::make_unique<Job>(facts, profile, directory_of(key), services_.store, next_row_);
+    auto job = std::make_unique<Job>(facts, profile_, directory_of(key), pins_of(key), services_.store, next_row_);
     Job& opened = *job;
+    opened.objects.set_paths(*std::move(paths));
     jobs_.emplace(key, std::move(job));  // the id is taken from here on
     std::optional<rules::Error> failed;
     try {
         co_await services_.store.write([facts](db::Ledger& ledger) { ledger.add(facts); });
+        co_await limit(opened);
         open_door(opened);
     } catch (const std::exception& failure) {
         log::error("job not opened", {{"job", facts.id}, {"error", failure.what()}});
@@ -119,7 +175,13 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     }
     if (failed) {
         services_.store.enqueue([key](db::Ledger& ledger) { ledger.set_state(key, db::JobState::closed, std::time(nullptr)); });
+        try {
+            if (!opened.cgroup.empty()) remove_cgroup(cgroups_, key);
+        } catch (const std::exception& failure) {
+            log::warn("the cgroup of a job that was not opened is left", {{"key", key}, {"error", failure.what()}});
+        }
         jobs_.erase(key);
+        unpin_all(pins_of(key));
         co_return tl::unexpected(*failed);
     }
     {
@@ -195,6 +257,8 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     for (const Connection& each : job.connections)
         if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
 
+    if (report.clean() && !co_await remove_limits(job)) report.left.push_back({db::Object{}, "processes are left in the job's cgroup"});
+
     Json detail = Json::object();
     for (const auto& [kind, count] : report.removed) detail["removed"][std::string(rules::kind_name(kind))] = count;
     for (const cleanup::Left& each : report.left) {
@@ -216,6 +280,7 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         job.facts.state = db::JobState::closed;
         std::error_code ignored;
         std::filesystem::remove_all(job.directory, ignored);
+        unpin_all(job.pins_directory);
         auto node = jobs_.extract(key);
         retired_.push_back(std::move(node.mapped()));
     } else {
@@ -299,10 +364,18 @@ Task<> Jobs::restore()
     services_.leases.restore(leases);
     for (Restored& each : restored) {
         const std::string key = each.job.key;
-        auto made = std::make_unique<Job>(std::move(each.job), rules::Profile{}, directory_of(key), services_.store, next_row_);
+        auto made = std::make_unique<Job>(std::move(each.job), profile_, directory_of(key), pins_of(key), services_.store, next_row_);
         Job& job = *made;
         job.objects.restore(std::move(each.objects));
+        if (const db::Job& facts = job.facts; !facts.anchor.empty() || !facts.workspace.empty()) {
+            rules::Result<rules::JobPaths> paths = co_await paths_of(key, facts.anchor, facts.workspace);
+            if (paths)
+                job.objects.set_paths(*std::move(paths));
+            else
+                log::warn("the job's paths are not there any more", {{"job", facts.id}, {"error", paths.error().message}});
+        }
         jobs_.emplace(key, std::move(made));
+        co_await limit(job);
         co_await reconcile(job);
     }
     // Before the first door is open again.
@@ -316,6 +389,7 @@ Task<> Jobs::restore()
             asio::co_spawn(services_.io, close_later(key), asio::detached);
         log::info("job restored", {{"job", job.facts.id}, {"key", key}, {"state", db::state_name(job.facts.state)}});
     }
+    remove_old_pins();
 }
 
 /// Leases of networks that never came to be are given back, the rules of the others stand again.
@@ -429,6 +503,7 @@ Json json_of(const Job& job, const Firewall& firewall)
                  {"address", job.gateway},
                  {"isolation", json_of(firewall)},
                  {"anchor", job.facts.anchor},
+                 {"workspace", job.facts.workspace},
                  {"created", job.facts.created},
                  {"labels", job.facts.labels},
                  {"objects", std::move(objects)},

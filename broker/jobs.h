@@ -6,6 +6,7 @@
 #include <string>
 
 #include "broker/call.h"
+#include "broker/cgroups.h"
 #include "broker/job.h"
 #include "cleanup/reap.h"
 
@@ -15,14 +16,17 @@ struct OpenRequest {
     std::string id;  ///< empty: one is made up
     std::string profile = "default";
     std::map<std::string, std::string> labels = {};
-    std::string workspace = {};
+    std::string anchor = {};     ///< the job's own container, by name or id
+    std::string workspace = {};  ///< directory of the host
+    bool workspace_wanted = true;  ///< false: one that cannot be given to containers is no error
     std::chrono::seconds time_to_live{0};  ///< 0: none
 };
 
 /// The open jobs: opens their doors, serves them, ends them.
 class Jobs {
 public:
-    Jobs(Services services, std::filesystem::path runtime_dir, std::string identity);
+    /// `own_paths`: directories of berth's own, besides the runtime directory.
+    Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, rules::Profile profile);
 
     /// Takes up what the ledger says was open when the last process ended: doors are opened again, intended objects are looked up on the
     /// engine, jobs that were ending are ended.
@@ -60,11 +64,22 @@ private:
     Task<> drain(Job& job, Clock::duration limit);
     void forget_destroyed(std::string_view line);
     Task<> close_later(std::string key);
+    /// The paths of a job with an anchor or a workspace, as the engine and the host have them now.
+    Task<rules::Result<rules::JobPaths>> paths_of(std::string key, std::string anchor, std::string workspace);
+    void remove_old_pins() const;
+    /// Makes the cgroup of `job`, when its profile asks for one.
+    Task<> limit(Job& job);
+    /// False while something is still in it.
+    Task<bool> remove_limits(Job& job);
     std::filesystem::path directory_of(const std::string& key) const { return runtime_dir_ / "jobs" / key; }
+    std::filesystem::path pins_of(const std::string& key) const { return runtime_dir_ / "pins" / key; }
 
     Services services_;
     std::filesystem::path runtime_dir_;
+    std::vector<std::string> own_paths_;
     std::string identity_;
+    rules::Profile profile_;  ///< of every job
+    CgroupSystem cgroups_;    ///< of the engine, once a job needed one
     std::int64_t next_row_ = 0;
     std::map<std::string, std::unique_ptr<Job>> jobs_;  ///< by key
     std::vector<std::unique_ptr<Job>> retired_;         ///< closed, with connections that have not noticed yet

@@ -179,7 +179,7 @@ Result<Named> Objects::network(std::string_view reference) const
 
 Result<Named> Objects::volume(std::string_view name) const
 {
-    if (const Entry* entry = live_by_name(Kind::volume, name)) return entry->named;
+    if (const Entry* entry = live_by_name(Kind::volume, name); entry && !rules::is_private_volume(name)) return entry->named;
     return rules::not_found("get " + std::string(name) + ": no such volume");
 }
 
@@ -212,6 +212,7 @@ Result<Named> Objects::exec(std::string_view id) const
 const Named* Objects::by_id(Kind kind, std::string_view id) const
 {
     const Entry* entry = live_by_id(kind, id);
+    if (entry && kind == Kind::volume && rules::is_private_volume(entry->named.name)) return nullptr;
     return entry ? &entry->named : nullptr;
 }
 

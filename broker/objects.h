@@ -48,6 +48,8 @@ public:
     const rules::Named* by_id(rules::Kind kind, std::string_view id) const override;
     std::vector<std::string> references_of(std::string_view image_id) const override;
     bool is_pulled(std::string_view reference) const override;
+    const rules::JobPaths& paths() const override { return paths_; }
+    void set_paths(rules::JobPaths paths) { paths_ = std::move(paths); }
 
     /// The object of `kind` that `reference` means.
     rules::Result<rules::Named> resolve(rules::Kind kind, std::string_view reference) const;
@@ -82,6 +84,7 @@ private:
     std::unordered_map<std::int64_t, Entry> rows_;
     Index by_id_;
     Index by_name_;
+    rules::JobPaths paths_;
 };
 
 }  // namespace broker

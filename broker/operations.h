@@ -79,6 +79,22 @@ Task<> hold_nameless(Call& call, const std::string& id);
 Task<> drop_nameless(Call& call, std::string id);
 /// The engine may be about to move the tag `name` of the job: what it names now is held without a name as well.
 Task<> hold_before_move(Call& call, const std::string& name);
+/// Makes the volume that stands for the host's `directory`, which the job's paths lie beneath; its real name. The job does not see it.
+Task<std::string> ensure_root_volume(Call& call, std::string directory);
+
+/// Pins of a container that is being made; let go unless it came to be.
+struct HeldPins {
+    HeldPins() = default;
+    HeldPins(const HeldPins&) = delete;
+    HeldPins& operator=(const HeldPins&) = delete;
+    ~HeldPins();
+
+    std::vector<std::filesystem::path> entries;
+};
+/// How the engine mounts `paths` (rules::ContainerNeeds); what is missing is made where that is wanted.
+Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths, HeldPins& held);
+/// The API version in which a container with `pins` is made: older ones drop a path beneath a volume silently, and mount the whole.
+rules::Version create_version(const rules::Pins& pins, rules::Version asked);
 /// What a streamed answer of the engine is passed on to: one or more whole lines at a time.
 using LineSink = std::function<Task<>(std::string_view lines)>;
 /// Passes what is behind `head` to `sink`, to its end.

@@ -270,9 +270,28 @@ Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, con
     co_await client.end();
 }
 
+/// The engine's errors name the host's paths: the job reads its own.
+static std::string shown_paths(const Call& call, std::string text)
+{
+    const auto replace = [&text](const std::string& real, const std::string& own) {
+        for (std::size_t at = 0; !real.empty() && (at = text.find(real, at)) != text.npos; at += own.size()) text.replace(at, real.size(), own);
+    };
+    for (const rules::PathMount& mount : call.job.objects.paths().mounts) {
+        if (mount.root == rules::PathMount::Root::closed) continue;
+        const std::string root = "/" + rules::real_name(call.job.facts.key, rules::root_volume_name(mount.directory)) + "/_data";
+        if (const std::size_t at = text.find(root); at != text.npos) {  // with the engine's directory of volumes in front
+            const std::size_t begin = text.find_last_of(" \"'(:=", at) + 1;
+            replace(text.substr(begin, at + root.size() - begin), mount.target);
+        }
+        replace(mount.directory, mount.target);
+    }
+    replace(call.job.pins_directory, "(bound path)");
+    return text;
+}
+
 std::string shown(const Call& call, std::string text)
 {
-    text = rules::scrub(call.job.facts.key, text);
+    text = rules::scrub(call.job.facts.key, shown_paths(call, std::move(text)));
     const std::string& sent = call.target.id;
     if (sent.empty() || call.route.id.empty() || sent == call.route.id) return text;
     for (std::size_t at = 0; (at = text.find(sent, at)) != text.npos; at += call.route.id.size()) text.replace(at, sent.size(), call.route.id);

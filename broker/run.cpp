@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 
 #include "broker/admin_client.h"
@@ -16,6 +18,15 @@ namespace broker {
 namespace {
 
 constexpr std::array passed_on = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+/// As the command will call it: its shell says $PWD, which may lead over a link.
+std::string current_directory()
+{
+    const char* told = std::getenv("PWD");
+    std::error_code ignored;
+    if (told && *told == '/' && std::filesystem::equivalent(told, ".", ignored)) return told;
+    return std::filesystem::current_path(ignored).string();
+}
 
 /// Starts the command with DOCKER_HOST at the door of `job` and the address of its published ports, the signals of `blocked` unblocked again.
 pid_t start(const std::vector<std::string>& command, const rules::Json& job, const sigset_t& before)
@@ -67,6 +78,8 @@ int run_in_job(const RunRequest& request)
 
     rules::Json open = {{"profile", request.profile}};
     if (!request.id.empty()) open["id"] = request.id;
+    open["workspace"] = std::filesystem::absolute(request.workspace.empty() ? current_directory() : request.workspace).string();
+    open["workspace_wanted"] = !request.workspace.empty();
     const rules::Json job = ask_daemon(request.admin, "POST", "/jobs", open);
     const pid_t child = start(request.command, job, before);
     const int status = await(child, signals);

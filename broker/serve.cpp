@@ -86,7 +86,7 @@ private:
     Task<> work()
     {
         co_await await_engine();
-        jobs_.emplace(services(), config_.runtime_dir, identity());
+        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, identity(), config_.profile);
         co_await jobs_->restore();
         open_admin();
         asio::co_spawn(io_, jobs_->watch(), asio::detached);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ extern const Schema auth_schema;
 struct ContainerNeeds {
     bool default_network = false;        ///< the job's own `bridge`
     std::vector<std::string> volumes;    ///< virtual names of named volumes that the job does not have yet
+    std::map<std::string, bool> paths;   ///< the job's paths that are bound, clean; true: a directory is made where nothing is
 };
 
 /// Who and where, for everything that is written into a body.
@@ -38,6 +40,8 @@ struct Author {
     std::string profile;  ///< its name
     std::string door;     ///< host path of the job's docker.sock
     Version version;      ///< in which the body is sent
+    std::string cgroup = {};  ///< under which the job's containers run; empty: where the engine puts them
+    Pins pins = {};       ///< how the paths that `ContainerNeeds` has are mounted
 };
 
 /// berth's labels for an object that this job makes.

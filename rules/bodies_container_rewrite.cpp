@@ -54,9 +54,11 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     body["Image"] = image->id;
 
     Result<void> rewritten = rewrite_namespaces(host, job);
-    if (rewritten) rewritten = rewrite_mounts(body, job, profile, author);
+    if (!rewritten) return tl::unexpected(rewritten.error());
+    const Result<std::string> asked_mounts = rewrite_mounts(body, job, profile, author);
+    if (!asked_mounts) return tl::unexpected(asked_mounts.error());
     const bool joined = joins_networks(body);
-    if (rewritten) rewritten = rewrite_networks(body, name, job, author);
+    rewritten = rewrite_networks(body, name, job, author);
     if (!rewritten) return tl::unexpected(rewritten.error());
     if (joined) {
         rewrite_ports(body, gateway);
@@ -68,6 +70,8 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     rewrite_host_gateway(host, gateway);
     set_labels(body, author);
     body["Labels"][std::string(label_image)] = asked;
+    if (!asked_mounts->empty()) body["Labels"][std::string(label_mounts)] = *asked_mounts;
+    if (!author.cgroup.empty()) host["CgroupParent"] = author.cgroup;
     clamp_healthcheck(body, profile);
     clamp_stop_timeout(body, profile);
     cap_restart_policy(host, profile);

@@ -48,8 +48,8 @@ constexpr Schema port_binding_schema{"PortBinding", port_binding_fields};
 
 constexpr Field bind_options_fields[] = {
     check("Propagation", Type::text),
-    drop("NonRecursive", Type::boolean),
-    drop("CreateMountpoint", Type::boolean),
+    check("NonRecursive", Type::boolean),
+    check("CreateMountpoint", Type::boolean),
     drop("ReadOnlyNonRecursive", Type::boolean),
     drop("ReadOnlyForceRecursive", Type::boolean),
 };

@@ -4,11 +4,9 @@
 #include "rules/bodies_parts.h"
 #include "rules/names.h"
 
-// What a container mounts: volumes of its job, tmpfs, the job's own socket. Nothing else of the host.
+// What a container mounts: volumes of its job, tmpfs, the job's own socket, the job's own paths. Nothing else of the host.
 namespace rules {
 namespace {
-
-const std::string no_bind = "use a named volume, or copy files with `docker cp`";
 
 bool is_docker_socket(std::string_view source)
 {
@@ -77,7 +75,7 @@ Result<void> judge_bind(const std::string& spec, const Lookup& job, ContainerNee
     const Result<Bind> bind = parse_bind(spec);
     if (!bind) return tl::unexpected(bind.error());
     if (bind->source.empty() || is_docker_socket(bind->source)) return {};
-    if (bind->source.starts_with('/')) return denied("binds", "HostConfig.Binds", spec, no_bind);
+    if (bind->source.starts_with('/')) return need_path(bind->source, "HostConfig.Binds", spec, true, job, needs);
     return need_volume(bind->source, job, needs);
 }
 
@@ -115,15 +113,20 @@ Result<void> judge_tmpfs_mount(const Json& mount, const std::string& where, cons
     return {};
 }
 
-Result<void> judge_bind_mount(const Json& mount, const std::string& where)
+Result<void> judge_bind_mount(const Json& mount, const std::string& where, const Lookup& job, ContainerNeeds& needs)
 {
     const std::string source = text(mount, "Source");
-    if (!is_docker_socket(source)) return denied("binds", where + ".Source", source, no_bind);
-    const std::string propagation = text(section(mount, "BindOptions"), "Propagation");
+    const Json& options = section(mount, "BindOptions");
+    const std::string propagation = text(options, "Propagation");
     if (!propagation.empty() && propagation != "private" && propagation != "rprivate")
         return denied("propagation", where + ".BindOptions.Propagation", propagation,
                       "mounts are private to the container; leave it out");
-    return {};
+    if (is_docker_socket(source)) return {};
+    if (source.empty()) return bad_request("invalid mount config for type \"bind\": field Source must not be empty");
+    if (!source.starts_with('/'))
+        return bad_request("invalid mount config for type \"bind\": invalid mount path: '" + source +
+                           "' mount path must be absolute");
+    return need_path(source, where + ".Source", source, options.value("CreateMountpoint", false), job, needs);
 }
 
 Result<void> judge_mount(const Json& mount, const std::string& where, const Lookup& job, const Profile& profile,
@@ -132,7 +135,7 @@ Result<void> judge_mount(const Json& mount, const std::string& where, const Look
     const std::string type = text(mount, "Type");
     if (type == "volume") return judge_volume_mount(mount, where, job, profile, needs);
     if (type == "tmpfs") return judge_tmpfs_mount(mount, where, profile);
-    if (type == "bind") return judge_bind_mount(mount, where);
+    if (type == "bind") return judge_bind_mount(mount, where, job, needs);
     if (type == "image")
         return denied("image-mounts", where + ".Type", type,
                       "copy the files with `docker cp` from a container of the image");
@@ -141,17 +144,21 @@ Result<void> judge_mount(const Json& mount, const std::string& where, const Look
     return bad_request("invalid mount config for type \"" + type + "\": mount type unknown");
 }
 
-Result<void> judge_volumes_from(const std::string& spec, const Lookup& job)
+Result<void> judge_volumes_from(const std::string& spec, const Lookup& job, ContainerNeeds& needs)
 {
     const std::size_t colon = spec.find(':');
     if (colon != std::string::npos && spec.substr(colon) != ":ro" && spec.substr(colon) != ":rw")
         return bad_request("invalid mode: " + spec.substr(colon + 1));
-    const Result<Named> container = job.container(spec.substr(0, colon));
-    return container ? Result<void>() : tl::unexpected(container.error());
+    const std::string reference = spec.substr(0, colon);
+    const Result<Named> container = job.container(reference);
+    if (container) return {};
+    if (!is_anchor(reference, job.paths())) return tl::unexpected(container.error());
+    need_anchor(job, needs);
+    return {};
 }
 
 /// Binds; one that is only a target is an anonymous volume, which has its own place in the body.
-Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author)
+Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author, PathMounts& paths)
 {
     Json binds = Json::array();
     for (const Json& spec : section(body["HostConfig"], "Binds")) {
@@ -163,6 +170,13 @@ Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author)
         }
         std::string source = author.door;
         if (!is_docker_socket(bind->source)) {
+            if (bind->source.starts_with('/')) {
+                const std::vector<std::string> words = split(bind->mode, ',');
+                const bool read_only = std::ranges::find(words, "ro") != words.end();
+                if (auto added = paths.add(bind->source, bind->target, bind->mode, read_only, true); !added)
+                    return added;
+                continue;
+            }
             Result<Named> volume = job.volume(bind->source);
             if (!volume) return tl::unexpected(volume.error());
             source = volume->real;
@@ -223,7 +237,7 @@ Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& pr
         if (auto judged = judge_mount(mount, where, job, profile, needs); !judged) return judged;
     }
     for (const Json& spec : section(host, "VolumesFrom"))
-        if (auto judged = judge_volumes_from(spec.get<std::string>(), job); !judged) return judged;
+        if (auto judged = judge_volumes_from(spec.get<std::string>(), job, needs); !judged) return judged;
     for (const auto& [target, options] : section(host, "Tmpfs").items())
         if (const auto allowed = tmpfs_options(options.get<std::string>(), "HostConfig.Tmpfs", profile); !allowed)
             return tl::unexpected(allowed.error());
@@ -233,32 +247,69 @@ Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& pr
     return {};
 }
 
-Result<void> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author)
+namespace {
+
+/// HostConfig.Mounts, with what `paths` has and gets.
+Result<void> rewrite_mount_list(Json& host, const Lookup& job, const Profile& profile, const Author& author,
+                                PathMounts& paths)
+{
+    Json sent = Json::array();
+    for (const Json& mount : section(host, "Mounts")) {
+        const std::string source = text(mount, "Source");
+        if (text(mount, "Type") == "bind" && !is_docker_socket(source)) {
+            const bool recursive = !section(mount, "BindOptions").value("NonRecursive", false);
+            if (auto added = paths.add(source, text(mount, "Target"), "", mount.value("ReadOnly", false), recursive);
+                !added)
+                return added;
+            continue;
+        }
+        Result<Json> rewritten = rewritten_mount(mount, job, profile, author);
+        if (!rewritten) return tl::unexpected(rewritten.error());
+        sent.push_back(std::move(*rewritten));
+    }
+    for (Json& mount : paths.mounts) sent.push_back(std::move(mount));
+    if (host.contains("Mounts") || !sent.empty()) host["Mounts"] = std::move(sent);
+    return {};
+}
+
+Result<void> rewrite_volumes_from(Json& host, const Lookup& job, PathMounts& paths)
+{
+    Json sent = Json::array();
+    for (const Json& spec : section(host, "VolumesFrom")) {
+        const auto wanted = spec.get<std::string>();
+        const std::size_t colon = std::min(wanted.find(':'), wanted.size());
+        const std::string reference = wanted.substr(0, colon);
+        const Result<Named> container = job.container(reference);
+        if (container) {
+            sent.push_back(container->id + wanted.substr(colon));
+        } else if (is_anchor(reference, job.paths())) {
+            if (auto added = paths.add_anchor(wanted.substr(colon) == ":ro"); !added) return added;
+        } else {
+            return tl::unexpected(container.error());
+        }
+    }
+    if (host.contains("VolumesFrom")) host["VolumesFrom"] = std::move(sent);
+    return {};
+}
+
+}  // namespace
+
+Result<std::string> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author)
 {
     Json& host = body["HostConfig"];
-    if (host.contains("Binds"))
-        if (auto rewritten = rewrite_binds(body, job, author); !rewritten) return rewritten;
-    if (host.contains("Mounts"))
-        for (Json& mount : host["Mounts"]) {
-            Result<Json> sent = rewritten_mount(mount, job, profile, author);
-            if (!sent) return tl::unexpected(sent.error());
-            mount = std::move(*sent);
-        }
-    if (host.contains("VolumesFrom"))
-        for (Json& spec : host["VolumesFrom"]) {
-            const auto wanted = spec.get<std::string>();
-            const std::size_t colon = wanted.find(':');
-            const Result<Named> container = job.container(wanted.substr(0, colon));
-            if (!container) return tl::unexpected(container.error());
-            spec = container->id + (colon == std::string::npos ? "" : wanted.substr(colon));
-        }
+    PathMounts paths(body, job, author);
+    Result<void> rewritten;
+    if (host.contains("Binds")) rewritten = rewrite_binds(body, job, author, paths);
+    if (rewritten) rewritten = rewrite_volumes_from(host, job, paths);
+    if (rewritten) rewritten = rewrite_mount_list(host, job, profile, author, paths);
+    if (!rewritten) return tl::unexpected(rewritten.error());
     if (host.contains("Tmpfs"))
         for (auto& [target, options] : host["Tmpfs"].items()) {
             const Result<std::string> allowed = tmpfs_options(options.get<std::string>(), "HostConfig.Tmpfs", profile);
             if (!allowed) return tl::unexpected(allowed.error());
             options = *allowed;
         }
-    return {};
+    return paths.label();
 }
 
 }  // namespace rules

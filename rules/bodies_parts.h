@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,7 +71,35 @@ void cap_restart_policy(Json& holder, const Profile& profile);
 // Mounts.
 
 Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& profile, ContainerNeeds& needs);
-Result<void> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author);
+/// The answer is the value of `label_mounts`; empty when the engine got what was asked.
+Result<std::string> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author);
+
+/// The job's path `source` will be mounted, and what is mounted beneath it; `make`: a directory is made where nothing is.
+Result<void> need_path(const std::string& source, const std::string& field, const std::string& asked, bool make,
+                       const Lookup& job, ContainerNeeds& needs);
+/// All that the anchor has mounted.
+void need_anchor(const Lookup& job, ContainerNeeds& needs);
+
+/// The engine's mounts for paths of the job in one container's body.
+class PathMounts {
+public:
+    /// `body` is as it was asked; `job` and `author` outlive this.
+    PathMounts(const Json& body, const Lookup& job, const Author& author);
+    Result<void> add(const std::string& source, const std::string& target, const std::string& mode, bool read_only,
+                     bool recursive);
+    /// All that the anchor has mounted, less what the container has something else for.
+    Result<void> add_anchor(bool read_only);
+    std::string label() const;
+
+    Json mounts = Json::array();  ///< entries of HostConfig.Mounts
+    Json shown = Json::object();  ///< by target: what the job's inspect tells; null: nothing
+
+private:
+    const Lookup& job_;
+    const Author& author_;
+    std::set<std::string> taken_;  ///< targets
+    Json asked_;
+};
 
 /// A local volume's driver options: none, or a tmpfs. The answer has the size in `o`, as forced by the profile.
 Result<Json> volume_driver_options(const Json& options, const std::string& where, const Profile& profile);

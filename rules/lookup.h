@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "rules/model.h"
+#include "rules/paths.h"
 #include "rules/result.h"
 
 namespace rules {
@@ -35,6 +36,13 @@ public:
 
     /// True when the image that the job calls `reference` (familiar) was pulled, or is being pulled.
     virtual bool is_pulled(std::string_view reference) const = 0;
+
+    /// What of the job's own file system can be bound into its containers; nothing, unless the job has an anchor or a workspace.
+    virtual const JobPaths& paths() const
+    {
+        static const JobPaths none;
+        return none;
+    }
 };
 
 }  // namespace rules

@@ -1,6 +1,7 @@
 #include "rules/names.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "rules/image_names.h"
 
@@ -149,6 +150,16 @@ std::optional<std::string> virtual_name(std::string_view key, std::string_view r
     }
     // Only one spelling of a name is its real name: `~41` is not how `A` is written.
     if (real_name(key, name) != real) return std::nullopt;
+    return name;
+}
+
+std::string root_volume_name(std::string_view directory)
+{
+    // FNV-1a. Few roots of one job, of the operator's choice; the broker compares the directories themselves.
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : directory) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    std::string name = "_root-";
+    for (int shift = 60; shift >= 0; shift -= 4) name.push_back("0123456789abcdef"[(hash >> shift) & 15]);
     return name;
 }
 

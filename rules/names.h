@@ -34,6 +34,13 @@ inline constexpr std::string_view label_key = "berth.key";
 inline constexpr std::string_view label_profile = "berth.profile";
 /// What the client called the image of a container: the engine is given its id, and the views show this text again.
 inline constexpr std::string_view label_image = "berth.image";
+/// What its client asked to be mounted, when berth sent something else for it (rules/binds.h): the views show this again.
+inline constexpr std::string_view label_mounts = "berth.mounts";
+
+/// The virtual name of the volume that stands for the host's `directory`.
+std::string root_volume_name(std::string_view directory);
+/// True for the virtual name of a volume that berth made for itself: no job can name it so, nor sees it.
+inline bool is_private_volume(std::string_view name) { return name.starts_with('_'); }
 
 /// True for a label key in berth's own space: `berth.*`, in any case, after trimming blanks.
 bool is_own_label(std::string_view label);

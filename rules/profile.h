@@ -31,6 +31,9 @@ struct Profile {
     std::int64_t log_size_max = std::int64_t{256} << 20;  ///< bytes of one log file
     int log_files_max = 2;
     std::int64_t nofile_max = 1048576;
+    std::int64_t job_memory = 0;     ///< bytes of all the job's containers together; 0: no limit
+    std::int64_t job_nano_cpus = 0;  ///< billionths of a CPU, of all together; 0: no limit
+    std::int64_t job_pids = 0;       ///< of all together; 0: no limit
     std::int64_t body_max = std::int64_t{4} << 20;  ///< bytes of a JSON body
 };
 

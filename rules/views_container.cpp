@@ -98,7 +98,7 @@ void view_host_gateway(Json& host, const std::string& gateway)
             text->replace(text->size() - gateway.size(), gateway.size(), "host-gateway");
 }
 
-void view_host_config(Json& inspect, const Lookup& job, const ViewFacts& facts)
+void view_host_config(Json& inspect, const Json& asked, const Lookup& job, const ViewFacts& facts)
 {
     Json* host = at(inspect, "HostConfig");
     if (!host) return;
@@ -110,6 +110,12 @@ void view_host_config(Json& inspect, const Lookup& job, const ViewFacts& facts)
         for (Json& bind : *binds) view_bind(bind, job, facts);
     if (auto* mounts = list_at(*host, "Mounts"))
         for (Json& mount : *mounts) view_asked_mount(mount, job, facts);
+    if (asked.is_object()) {
+        // Where berth sent something else: what was asked, and what the client left out is as Docker shows it then.
+        for (const char* key : {"Binds", "VolumesFrom"}) replace(*host, key, asked.value(key, Json()));
+        remove(*host, "Mounts");
+        if (const Json* mounts = at(asked, "Mounts")) (*host)["Mounts"] = *mounts;
+    }
     name_leading_containers(*host, "VolumesFrom", job);
     view_ports(*host, "PortBindings", facts.gateway, "");
     view_host_gateway(*host, facts.gateway);
@@ -190,15 +196,52 @@ void view_endpoints(Json& settings, const std::string& container, const Lookup& 
     *networks = std::move(shown);
 }
 
+Json asked_mounts(const Json* labels)
+{
+    const std::string text = labels ? text_or_empty(*labels, label_mounts) : std::string();
+    return Json::parse(text, nullptr, false);
+}
+
+namespace {
+
+/// False: it is none of those that the client asked for.
+bool view_path_mount(Json& mount, const Json& shown)
+{
+    if (!shown.is_object()) return false;
+    mount["Type"] = "bind";
+    mount["Source"] = text_or_empty(shown, "Source");
+    mount["Mode"] = text_or_empty(shown, "Mode");
+    mount["Propagation"] = "rprivate";
+    remove(mount, "Name");
+    remove(mount, "Driver");
+    return true;
+}
+
 void view_mount_point(Json& mount, const Lookup& job, const ViewFacts& facts)
 {
     const std::string source = text_or_empty(mount, "Source");
-    if (!facts.door.empty() && source == facts.door) replace(mount, "Source", "/var/run/docker.sock");
+    if (text_or_empty(mount, "Type") == "bind")  // of the host there is nothing else
+        replace(mount, "Source", !facts.door.empty() && source == facts.door ? "/var/run/docker.sock" : "");
     if (text_or_empty(mount, "Type") != "volume") return;
     const std::string real = text_or_empty(mount, "Name");
     const std::string name = volume_name(real, job).value_or(real);
     replace(mount, "Name", name);
     if (!source.empty()) replace(mount, "Source", volume_path(name));
+}
+
+}  // namespace
+
+void view_mount_points(Json& holder, const Json& asked, const Lookup& job, const ViewFacts& facts)
+{
+    auto* mounts = list_at(holder, "Mounts");
+    if (!mounts) return;
+    const Json* shown = at(asked, "Shown");
+    std::erase_if(*mounts, [&](Json& mount) {
+        const Json* path = shown ? at(*shown, text_or_empty(mount, "Destination")) : nullptr;
+        if (path) return !view_path_mount(mount, *path);
+        view_mount_point(mount, job, facts);
+        return false;
+    });
 }
 
 std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFacts& facts)
@@ -210,13 +253,14 @@ std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFa
 
     const std::string name = named ? *named : own->name;
     inspect["Name"] = "/" + name;
+    Json asked;
     if (Json* config = at(inspect, "Config")) {
+        asked = asked_mounts(at(std::as_const(*config), "Labels"));
         replace(*config, "Image", image_of_container(at(std::as_const(*config), "Labels"), text_or_empty(*config, "Image"), text_or_empty(inspect, "Image"), job));
         hide_own_labels(*config, "Labels");
     }
-    view_host_config(inspect, job, facts);
-    if (auto* mounts = list_at(inspect, "Mounts"))
-        for (Json& mount : *mounts) view_mount_point(mount, job, facts);
+    view_host_config(inspect, asked, job, facts);
+    view_mount_points(inspect, asked, job, facts);
     if (Json* settings = at(inspect, "NetworkSettings")) {
         view_endpoints(*settings, name, job);
         view_ports(*settings, "Ports", facts.gateway, "0.0.0.0");

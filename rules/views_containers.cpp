@@ -24,14 +24,14 @@ std::optional<Json> view_summary(Json entry, const Lookup& job, const ViewFacts&
                 name = virtual_name(job.key(), *real).value_or(name);
     replace(entry, "Names", Json::array({"/" + name}));
     replace(entry, "Image", image_of_container(at(std::as_const(entry), "Labels"), text_or_empty(entry, "Image"), text_or_empty(entry, "ImageID"), job));
+    const Json asked = asked_mounts(at(std::as_const(entry), "Labels"));
     hide_own_labels(entry, "Labels");
     if (Json* host = at(entry, "HostConfig")) {
         view_network_mode(*host, job);
         hide_own_labels(*host, "Annotations");
     }
     if (Json* settings = at(entry, "NetworkSettings")) view_endpoints(*settings, name, job);
-    if (auto* mounts = list_at(entry, "Mounts"))
-        for (Json& mount : *mounts) view_mount_point(mount, job, facts);
+    view_mount_points(entry, asked, job, facts);
     if (auto* ports = list_at(entry, "Ports"))
         for (Json& port : *ports)
             if (!facts.gateway.empty() && text_or_empty(port, "IP") == facts.gateway) replace(port, "IP", "0.0.0.0");

@@ -15,7 +15,9 @@ void hide_pid(Json& value);
 void view_network_mode(Json& host_config, const Lookup& job);
 /// NetworkSettings.Networks: the job's networks under their names, `none` and `host`; others are left out.
 void view_endpoints(Json& settings, const std::string& container, const Lookup& job);
-/// An entry of Mounts.
-void view_mount_point(Json& mount, const Lookup& job, const ViewFacts& facts);
+/// The value of `label_mounts` among a container's labels; anything but an object when there is none.
+Json asked_mounts(const Json* labels);
+/// Mounts of `holder`. `asked`: the above.
+void view_mount_points(Json& holder, const Json& asked, const Lookup& job, const ViewFacts& facts);
 
 }  // namespace rules

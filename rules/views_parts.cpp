@@ -100,7 +100,8 @@ std::optional<std::string> network_name(std::string_view text, const Lookup& job
 std::optional<std::string> volume_name(std::string_view text, const Lookup& job)
 {
     if (const Named* own = job.by_id(Kind::volume, text)) return own->name;
-    return virtual_name(job.key(), text);
+    const auto name = virtual_name(job.key(), text);
+    return name && is_private_volume(*name) ? std::nullopt : name;
 }
 
 std::string image_name(const std::string& text, const std::string& id, const Lookup& job)

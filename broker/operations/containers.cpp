@@ -61,6 +61,11 @@ Task<std::string> free_name(Call& call, std::string_view asked)
     co_return name;
 }
 
+bool is_of_anchor(const rules::JobPaths& paths, const std::string& volume)
+{
+    return std::ranges::any_of(paths.mounts, [&](const rules::PathMount& each) { return each.root == rules::PathMount::Root::volume && each.source == volume; });
+}
+
 /// Volumes without a name that the engine made with the container: from now on they are the job's.
 Task<> record_anonymous_volumes(Call& call, const std::string& id)
 {
@@ -74,7 +79,8 @@ Task<> record_anonymous_volumes(Call& call, const std::string& id)
     for (const Json& mount : *mounts) {
         if (mount.value("Type", "") != "volume") continue;
         const std::string name = mount.value("Name", "");
-        if (name.empty() || call.job.objects.by_id(Kind::volume, name)) continue;
+        // Only those have ids as names. The anchor's own volumes are not the job's to remove, whatever they are called.
+        if (!rules::looks_like_id(name) || call.job.objects.by_id(Kind::volume, name) || is_of_anchor(call.job.objects.paths(), name)) continue;
         db::Object volume;
         volume.kind = Kind::volume;
         volume.id = volume.name = volume.real = name;
@@ -204,7 +210,11 @@ Task<> create_container(Call& call)
 
     if (want(job.objects.image(call.body.value("Image", ""))).id != image)  // its settings were judged for another one
         throw Refused{{409, "the tag " + call.body.value("Image", "") + " was moved while the container was being created", {}, {}, {}}};
-    Json sent = want(rules::rewrite_container_create(call.body, name, job.objects, job.profile, job.author(call.route.version), job.gateway));
+    HeldPins held;
+    rules::Author author = job.author(call.route.version);
+    author.pins = co_await pin_paths(call, needs.paths, held);
+    author.version = create_version(author.pins, author.version);
+    Json sent = want(rules::rewrite_container_create(call.body, name, job.objects, job.profile, author, job.gateway));
     db::Object object;
     object.kind = Kind::container;
     object.name = name;
@@ -214,6 +224,7 @@ Task<> create_container(Call& call)
     const Pending pending(job, row);
 
     EngineRequest request = call.request();
+    request.version = author.version;
     request.query.set("name", real);
     request.body = std::move(sent);
     const Answer answer = co_await call.services.engine.call(request);
@@ -224,6 +235,7 @@ Task<> create_container(Call& call)
     Json made = answer.json();
     const std::string id = made.value("Id", "");
     if (id.empty()) throw EngineFailure("create answered without an id");
+    if (!held.entries.empty()) job.pins[id] = std::exchange(held.entries, {});  // as long as the container may be started
     co_await job.objects.live(row, id);
     EngineRequest unmake{.op = Op::container_remove, .id = id};
     unmake.query.set("force", "1");

@@ -66,6 +66,19 @@ Task<> ensure_volume(Call& call, const std::string& name)
     co_await make_volume(call, name, std::move(body));
 }
 
+Task<std::string> ensure_root_volume(Call& call, std::string directory)
+{
+    const auto turn = co_await call.job.making.hold();
+    const std::string name = rules::root_volume_name(directory);
+    if (const db::Object* there = call.job.objects.named(Kind::volume, name); there && there->state == db::ObjectState::live) co_return there->real;
+    // Not `rbind`: when the engine lets go of it, what is mounted beneath would be unmounted on the host.
+    Json body = {{"Driver", "local"}, {"DriverOpts", {{"type", "none"}, {"o", "bind"}, {"device", directory}}}, {"Labels", rules::own_labels(call.job.author(call.route.version))}};
+    const Json made = co_await make_volume(call, name, std::move(body));
+    const Json options = made.value("Options", Json::object());
+    if (options.value("device", "") != directory) throw EngineFailure("a volume of berth's stands for another directory");
+    co_return rules::real_name(call.job.facts.key, name);
+}
+
 Task<> list_volumes(Call& call)
 {
     const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "label", "label!", "name"}));
@@ -144,7 +157,7 @@ Task<> prune_volumes(Call& call)
     std::int64_t space = 0;
     for (const db::Object& each : call.job.objects.all(Kind::volume)) {
         const bool anonymous = each.name.size() == 64 && rules::looks_like_id(each.name);
-        if (each.id.empty() || (!named_too && !anonymous) || std::ranges::find(used, each.id) != used.end()) continue;
+        if (each.id.empty() || rules::is_private_volume(each.name) || (!named_too && !anonymous) || std::ranges::find(used, each.id) != used.end()) continue;
         EngineRequest inspect{.op = Op::volume_inspect};
         inspect.id = each.id;
         const Answer inspected = co_await call.services.engine.call(inspect);

@@ -68,6 +68,10 @@ class Engine:
         self.process = None
         self.docker = Docker(self.toolchain.docker, self.socket, self.config)
         self.api = Api(self.socket)
+        # On a host with systemd every mount is shared, and the engine gets those that berth makes: so here.
+        for words in (("--bind", self.folder, self.folder), ("--make-shared", self.folder)):
+            if run(["mount", *words]).code != 0:
+                raise Unavailable("nothing can be mounted here")
         self.config.mkdir()
         if (self.toolchain.plugins / "docker-compose").exists():
             (self.config / "cli-plugins").mkdir()
@@ -171,7 +175,7 @@ def remove_rest_of(folder):
         except OSError:
             pass  # it ended meanwhile
     with open("/proc/self/mounts") as mounts:
-        ours = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{folder}/")]
+        ours = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith(f"{folder}/")]
     for target in sorted(ours, reverse=True):
         run(["umount", "-l", target])
     try:

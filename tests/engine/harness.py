@@ -57,6 +57,8 @@ class Job:
 class Berth:
     """The binary, serving one engine."""
 
+    flags = ()  # further ones of `berth serve`
+
     counter = 0
 
     def __init__(self, engine):
@@ -74,7 +76,7 @@ class Berth:
         """In the engine's network namespace, as on a host: its bridges are there, and berth's rules among them. `within`: a command that
         starts it elsewhere."""
         argv = [*(within or ["nsenter", f"--net=/run/netns/{self.engine.namespace}"]), BINARY, "serve", "--engine", f"unix://{self.engine.socket}", "--state-dir", self.folder / "state",
-                "--runtime-dir", self.folder / "run", *flags]
+                "--runtime-dir", self.folder / "run", *self.flags, *flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=clean_env(), start_new_session=True)

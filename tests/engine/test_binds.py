@@ -1,0 +1,331 @@
+"""Bind mounts by the job's own paths: of an anchor that has its workspace from the host or in a volume, and of `berth run`."""
+
+import ctypes
+import json
+import os
+import threading
+import time
+
+from harness import BINARY, EngineCase
+from tools import busybox_rootfs, run
+
+SLOW = bool(os.environ.get("BERTH_SLOW"))
+
+
+class Anchored(EngineCase):
+    """An anchor with a directory of the host, a volume, nested and read-only mounts; its job speaks of the anchor's paths."""
+
+    jobs_wanted = ()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = cls.engine.folder / "builds"
+        for name in ("sub", "nested", "ro"):
+            (cls.host / name).mkdir(parents=True, exist_ok=True)
+            (cls.host / name / "here").write_text(name)
+        (cls.host / "file").write_text("a file")
+        (cls.engine.folder / "other").mkdir(exist_ok=True)
+        (cls.engine.folder / "other/here").write_text("other")
+        os.chown(cls.host, 1234, 1234)
+        cls.engine.docker.ok("volume", "create", "cache")
+        cls.anchor = cls.engine.docker.ok(
+            "run", "-d", "--name", "anchor", "-v", f"{cls.host}:/builds", "-v", f"{cls.engine.folder}/other:/builds/nested",
+            "-v", f"{cls.host}/ro:/ro:ro", "-v", f"{cls.host}/file:/etc/job.conf:ro", "-v", "cache:/cache", "--tmpfs", "/scratch",
+            "-v", f"{cls.engine.folder}/data:/engine", "busybox", "sleep", "100000")
+        cls.engine.docker.ok("exec", "anchor", "sh", "-c", "mkdir /cache/deep; echo cached > /cache/deep/here; chown 77:77 /cache")
+        cls.before = cls.engine.snapshot()
+        cls.job = cls.open_job("--anchor", "anchor")
+
+    @classmethod
+    def tearDownClass(cls):
+        volumes = set(cls.engine.snapshot()["volumes"])
+        assert "cache" in volumes, volumes
+        try:
+            super().tearDownClass()
+            assert (cls.host / "sub/here").read_text() == "sub", "the reap touched the workspace"
+            assert cls.engine.docker.ok("exec", "anchor", "cat", "/cache/deep/here") == "cached"
+            assert not mounts_of_berth(cls.berth), mounts_of_berth(cls.berth)
+        finally:
+            cls.engine.docker("rm", "-fv", "anchor")
+            cls.engine.docker("volume", "rm", "cache")
+
+    def cat(self, bind, path, *flags):
+        return self.job.ok("run", "--rm", "-v", bind, *flags, self.job.image, "cat", path)
+
+    def test_the_anchor_is_known_by_its_full_id(self):
+        self.assertEqual(self.job.show()["anchor"], self.anchor)
+        self.assertIn("no container nowhere", self.berth.cli("job", "open", "--anchor", "nowhere").err)
+
+    def test_paths_of_a_host_directory_and_of_a_volume(self):
+        for bind, path, expected in (
+                ("/builds/sub:/x", "/x/here", "sub"), ("/builds:/x", "/x/sub/here", "sub"), ("/builds/sub/../sub//.:/x", "/x/here", "sub"),
+                ("/builds/file:/x", "/x", "a file"), ("/etc/job.conf:/x", "/x", "a file"), ("/cache/deep:/x", "/x/here", "cached"),
+                ("/cache:/x", "/x/deep/here", "cached"), ("/cache/deep/here:/x:ro", "/x", "cached"), ("/builds/sub:/x:z,rw", "/x/here", "sub")):
+            with self.subTest(bind):
+                self.assertEqual(self.cat(bind, path), expected)
+        out = self.job.ok("run", "--rm", "--mount", "type=bind,source=/builds/sub,target=/x", self.job.image, "cat", "/x/here")
+        self.assertEqual(out, "sub")
+
+    def test_what_the_container_writes_is_in_the_workspace(self):
+        self.job.ok("run", "--rm", "-v", "/builds/sub:/x", self.job.image, "sh", "-c", "echo made > /x/made")
+        self.assertEqual((self.host / "sub/made").read_text(), "made\n")
+        self.job.ok("run", "--rm", "-v", "/cache:/x", self.job.image, "sh", "-c", "echo made > /x/made")
+        self.assertEqual(self.engine.docker.ok("exec", "anchor", "cat", "/cache/made"), "made")
+
+    def test_the_longest_mount_wins_and_nested_ones_come_along(self):
+        self.assertEqual(self.cat("/builds/nested:/x", "/x/here"), "other")
+        self.assertEqual(self.cat("/builds:/x", "/x/nested/here"), "other")
+
+    def test_read_only_is_inherited(self):
+        for bind in ("/ro:/x", "/ro:/x:rw", "/builds/sub:/x:ro"):
+            with self.subTest(bind):
+                result = self.job.docker("run", "--rm", "-v", bind, self.job.image, "touch", "/x/new")
+                self.assertNotEqual(result.code, 0)
+                self.assertIn("Read-only", result.err)
+        self.refused(self.job.docker("run", "--rm", "-v", "/ro/missing:/x", self.job.image, "true"), "/ro/missing")
+        self.assertFalse((self.host / "ro/missing").exists())
+
+    def test_missing_directories_are_made_with_the_workspaces_owner(self):
+        self.job.ok("run", "--rm", "-v", "/builds/new/deep:/x", self.job.image, "touch", "/x/there")
+        for name in ("new", "new/deep"):
+            status = (self.host / name).stat()
+            self.assertEqual((status.st_uid, status.st_gid), (1234, 1234))
+        self.job.ok("run", "--rm", "-v", "/cache/new:/x", self.job.image, "touch", "/x/there")
+        self.assertEqual(self.engine.docker.ok("exec", "anchor", "stat", "-c", "%u", "/cache/new"), "77")
+        result = self.job.docker("run", "--rm", "--mount", "type=bind,source=/builds/absent,target=/x", self.job.image, "true")
+        self.refused(result, "bind source path does not exist: /builds/absent", code=125)
+        self.assertFalse((self.host / "absent").exists())
+
+    def test_what_is_nowhere_in_the_anchor_names_what_would_work(self):
+        for source in ("/", "/etc", "/proc", "/proc/1/root", "/builds/../etc", "/builds2", str(self.host), "/scratch", "/engine", "/engine/volumes",
+                       "/var/lib/docker", "/run/berth", "/root/x", "/builds/sub\\x", "/var/run"):
+            with self.subTest(source):
+                result = self.job.docker("run", "--rm", "-v", f"{source}:/x", self.job.image, "true")
+                self.refused(result, "is refused by rule \"binds\"", "/builds, /builds/nested, /cache", code=125)
+                result = self.job.docker("run", "--rm", "--mount", f"type=bind,source={source},target=/x", self.job.image, "true")
+                self.refused(result, "is refused by rule \"binds\"")
+        self.refused(self.job.docker("run", "--rm", "-v", "/builds/sub:/x:rshared", self.job.image, "true"), "propagation")
+
+    def test_links_are_followed_inside_and_nowhere_else(self):
+        links = {"inside": "sub", "deep/up": "../sub", "out": "../../..", "root": "/", "etc": "/etc", "magic": "/proc/self/root",
+                 "absolute": str(self.host / "sub")}
+        (self.host / "deep").mkdir(exist_ok=True)
+        for name, target in links.items():
+            if not (self.host / name).is_symlink():
+                (self.host / name).symlink_to(target)
+        self.assertEqual(self.cat("/builds/inside:/x", "/x/here"), "sub")
+        self.assertEqual(self.cat("/builds/deep/up:/x", "/x/here"), "sub")
+        for name in ("out", "root", "etc", "magic", "root/etc", "out/etc", "absolute", "etc/made-by-berth"):
+            with self.subTest(name):
+                self.refused(self.job.docker("run", "--rm", "-v", f"/builds/{name}:/x", self.job.image, "ls", "/x"), "/builds/" + name)
+        self.assertFalse(os.path.exists("/etc/made-by-berth"))
+
+    def test_a_later_link_shows_nothing_of_the_host(self):
+        (self.host / "late").mkdir()
+        identity = self.job.ok("create", "-v", "/builds/late:/x", self.job.image, "ls", "/x")
+        (self.host / "late").rmdir()
+        (self.host / "late").symlink_to("/")
+        result = self.job.docker("start", "-a", identity)
+        self.assertNotIn("etc", result.out)
+        self.assertNotIn(str(self.engine.folder), result.err)
+        self.assert_private(result.err)
+        self.job.ok("rm", identity)
+        (self.host / "late").unlink()
+
+    def test_inspect_and_lists_show_the_jobs_own_paths(self):
+        identity = self.job.ok("create", "--name", "shown", "-v", "/builds/sub:/x:ro", "-v", "data:/data", "--mount", "type=bind,source=/cache/deep,target=/y",
+                               "-v", "/builds:/all", self.job.image)
+        facts = json.loads(self.job.ok("inspect", identity))[0]
+        self.assertEqual(set(facts["HostConfig"]["Binds"]), {"/builds/sub:/x:ro", "data:/data", "/builds:/all"})
+        self.assertEqual([(each["Type"], each["Source"], each["Target"]) for each in facts["HostConfig"]["Mounts"]], [("bind", "/cache/deep", "/y")])
+        points = {each["Destination"]: each for each in facts["Mounts"]}
+        self.assertEqual(set(points), {"/x", "/y", "/data", "/all"})
+        self.assertEqual((points["/x"]["Type"], points["/x"]["Source"], points["/x"]["RW"]), ("bind", "/builds/sub", False))
+        self.assertEqual((points["/y"]["Type"], points["/y"]["Source"]), ("bind", "/cache/deep"))
+        self.assertEqual(points["/data"]["Name"], "data")
+        listed = next(each for each in self.job.api.get("/containers/json?all=1") if each["Id"] == identity)
+        self.assertEqual({each["Source"] for each in listed["Mounts"] if each["Type"] == "bind"}, {"/builds/sub", "/cache/deep", "/builds"})
+        read = self.job.ok("inspect", identity) + json.dumps(listed) + self.job.ok("volume", "ls") + json.dumps(self.job.api.get("/system/df"))
+        for trace in (str(self.engine.folder), "_root", "pins", "berth"):
+            self.assertNotIn(trace, read)
+        self.assertEqual(self.job.ok("volume", "ls", "-q"), "data")
+        self.job.ok("rm", identity)
+        self.job.ok("volume", "rm", "data")
+
+    def test_the_job_has_no_hold_of_the_volume_behind_its_paths(self):
+        self.job.ok("run", "--rm", "-v", "/builds/sub:/x", self.job.image, "true")
+        for each in self.engine.snapshot()["volumes"]:
+            name = each.rsplit(".", 1)[-1]
+            if not name.startswith("_root"):
+                continue
+            for words in (("volume", "rm", name), ("volume", "inspect", name), ("run", "--rm", "-v", f"{name}:/x", self.job.image, "true"),
+                          ("volume", "create", name), ("volume", "rm", each)):
+                self.assertNotEqual(self.job.docker(*words).code, 0, words)
+        self.job.ok("volume", "prune", "-f")
+        since = str(int(time.time()) - 5)
+        self.job.ok("run", "--rm", "-v", "/builds/sub:/x", self.job.image, "true")
+        events = self.job.ok("events", "--since", since, "--until", str(int(time.time()) + 1))
+        self.assertNotIn("_root", events)
+        self.assertNotIn(str(self.engine.folder), events)
+
+    def test_volumes_from_the_anchor(self):
+        for reference in ("anchor", self.anchor, self.anchor[:12]):
+            with self.subTest(reference):
+                out = self.job.ok("run", "--rm", "--volumes-from", reference, self.job.image, "cat", "/builds/sub/here", "/cache/deep/here", "/builds/nested/here")
+                self.assertEqual(out.split(), ["subcached", "other"])
+        result = self.job.docker("run", "--rm", "--volumes-from", "anchor:ro", self.job.image, "touch", "/builds/sub/new")
+        self.assertIn("Read-only", result.err)
+        for reference in (self.anchor[:6], "anch", ""):
+            status, content = self.job.api.call("POST", "/containers/create", {"Image": self.job.image, "HostConfig": {"VolumesFrom": [reference]}})
+            self.assertEqual(status, 404, content)
+
+    def test_a_restart_shows_the_same(self):
+        self.job.ok("run", "-d", "--name", "again", "-v", "/builds/sub:/x", "-v", "/cache/deep:/y", self.job.image, "sh", "-c", "cat /x/here /y/here")
+        self.job.ok("wait", "again")
+        self.job.ok("restart", "-t", "0", "again")
+        self.job.ok("wait", "again")
+        self.assertEqual(self.job.ok("logs", "again"), "subcached\nsubcached")
+        self.job.ok("rm", "again")
+
+    def test_a_flipper_never_sees_the_host(self):
+        """A directory that is a link to / every other moment, during creates and restarts."""
+        secret = self.engine.folder / "secret"
+        secret.write_text("of the host")
+        libc = ctypes.CDLL(None)
+        flip = self.host / "flip"
+        flip.mkdir()
+        (self.host / "link").symlink_to("/")
+        done = threading.Event()
+
+        def swap():
+            exchange = 2  # RENAME_EXCHANGE: there is no moment at which nothing is there
+            while not done.is_set():
+                libc.renameat2(-100, bytes(flip), -100, bytes(self.host / "link"), exchange)
+
+        thread = threading.Thread(target=swap)
+        thread.start()
+        try:
+            seen, end = [], time.monotonic() + (60 if SLOW else 6)
+            command = f"test -e /x{secret} -o -e /x/etc/passwd -o -e /x/proc/1 && echo LEAK; echo ran"
+            while time.monotonic() < end:
+                result = self.job.docker("run", "--name", "flipped", "-v", "/builds/flip:/x", self.job.image, "sh", "-c", command)
+                seen.append(result.out)
+                for _ in range(2):
+                    seen.append(self.job.docker("start", "-a", "flipped").out)
+                self.job.docker("rm", "-f", "flipped")
+        finally:
+            done.set()
+            thread.join()
+        self.assertNotIn("LEAK", "".join(seen))
+        self.assertIn("ran", "".join(seen))
+        for each in (flip, self.host / "link"):
+            each.unlink() if each.is_symlink() else each.rmdir()
+
+    def test_compose_with_relative_paths(self):
+        (self.host / "project").mkdir()
+        # Compose runs on the host here and makes absolute paths of its own directory: the project's is told.
+        text = (f"services:\n  one:\n    image: {self.job.image}\n    command: cat /x/here\n    volumes:\n      - ./sub:/x:ro\n      - ./made:/made\n")
+        compose = self.host / "project/compose.yaml"
+        compose.write_text(text)
+        if self.job.docker("compose", "version").code != 0:
+            self.skipTest("no compose of version 2")
+        out = self.job.ok("compose", "-f", str(compose), "--project-directory", "/builds", "run", "--rm", "one")
+        self.assertEqual(out, "sub")
+        self.assertTrue((self.host / "made").is_dir())
+        self.job.ok("compose", "-f", str(compose), "--project-directory", "/builds", "down")
+
+
+class Held(EngineCase):
+    """What holds the paths goes with the job, also when the daemon was killed meanwhile."""
+
+    jobs_wanted = ()
+
+    def test_a_killed_daemon_leaves_nothing(self):
+        workspace = self.engine.folder / "held"
+        (workspace / "sub").mkdir(parents=True)
+        (workspace / "sub/here").write_text("here")
+        job = self.open_job("--workspace", str(workspace))
+        identity = job.ok("create", "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here")
+        self.berth.kill()
+        self.berth.start()
+        self.assertEqual(job.ok("start", "-a", identity), "here")
+        self.assertEqual(job.ok("run", "--rm", "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here"), "here")
+        self.assertEqual(json.loads(job.ok("inspect", identity))[0]["HostConfig"]["Binds"], [f"{workspace}/sub:/x"])
+        self.assertEqual(job.close().code, 0)
+        self.assertEqual(mounts_of_berth(self.berth), [])
+        self.assertEqual((workspace / "sub/here").read_text(), "here")
+        self.assertEqual(self.difference(), "")
+
+    def test_a_workspace_that_others_may_move_is_held_by_a_mount(self):
+        parent = self.engine.folder / "of-a-user"
+        (parent / "work/sub").mkdir(parents=True)
+        (parent / "work/sub/here").write_text("mine")
+        os.chown(parent, 1234, 1234)
+        job = self.open_job("--workspace", str(parent / "work"))
+        identity = job.ok("create", "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here")
+        os.rename(parent / "work", parent / "moved")
+        (parent / "work").symlink_to("/")
+        (parent / "moved/sub").joinpath("here").write_text("still mine")
+        self.assertEqual(job.ok("start", "-a", identity), "still mine")
+        self.assertEqual(job.ok("run", "--rm", "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here"), "still mine")
+        self.refused(job.docker("run", "--rm", "--mount", f"type=bind,source={parent}/work/etc,target=/y", job.image, "true"), "does not exist")
+        self.assertEqual(job.close().code, 0)
+        self.assertEqual((parent / "moved/sub/here").read_text(), "still mine")
+        self.assertEqual(mounts_of_berth(self.berth), [])
+
+    def test_pins_of_removed_containers_do_not_pile_up(self):
+        workspace = self.engine.folder / "pile"
+        (workspace / "sub").mkdir(parents=True)
+        job = self.open_job("--workspace", str(workspace))
+        for _ in range(4):
+            job.ok("run", "--rm", "-v", f"{workspace}/sub:/x", job.image, "true")
+        self.assertLessEqual(len([each for each in mounts_of_berth(self.berth) if job.key in each]), 2)
+
+
+class OnTheHost(EngineCase):
+    """`berth run`: paths beneath the workspace are as they are."""
+
+    jobs_wanted = ()
+
+    def berth_run(self, cwd, script, *flags):
+        docker = self.engine.docker
+        prelude = f"docker() {{ {docker.cli} \"$@\"; }}; tar -C '{self.context}' -c . | docker build -q -t box - >/dev/null; "
+        env = docker.env(BERTH_ADMIN=str(self.berth.admin))
+        return run([BINARY, "run", *flags, "--", "sh", "-c", prelude + script], env=env, cwd=cwd, timeout=90)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.context = cls.engine.folder / "context"
+        cls.context.mkdir(exist_ok=True)
+        (cls.context / "rootfs.tar").write_bytes(busybox_rootfs())
+        (cls.context / "Dockerfile").write_text("FROM scratch\nADD rootfs.tar /\n")
+
+    def test_the_current_directory_is_the_workspace(self):
+        work = self.engine.folder / "run-work"
+        (work / "sub").mkdir(parents=True)
+        (work / "sub/here").write_text("here")
+        result = self.berth_run(work, "docker run --rm -v $PWD/sub:/x box cat /x/here")
+        self.assertEqual((result.code, result.out), (0, "here"), result.err)
+        link = self.engine.folder / "run-link"
+        link.symlink_to(work)
+        result = self.berth_run("/", f"docker run --rm -v {link}/sub:/x box cat /x/here", "--workspace", str(link))
+        self.assertEqual((result.code, result.out), (0, "here"), result.err)
+
+    def test_beside_the_workspace_is_refused(self):
+        work = self.engine.folder / "run-narrow"
+        work.mkdir()
+        result = self.berth_run(work, "docker run --rm -v $PWD/..:/x box ls /x")
+        self.refused(result, "paths beneath", str(work), "binds")
+
+    def test_the_hosts_root_is_no_workspace(self):
+        self.assertEqual(self.berth_run("/", "docker run --rm box echo fine").out, "fine\n")
+        result = self.berth_run("/", "true", "--workspace", "/")
+        self.refused(result, "cannot be given to containers")
+        self.refused(self.berth_run("/", "docker run --rm -v /etc:/x box ls /x"), "binds")
+
+
+def mounts_of_berth(berth):
+    with open("/proc/self/mounts") as mounts:
+        return [line.split()[1] for line in mounts if f"{berth.folder}/run/pins/" in line]
