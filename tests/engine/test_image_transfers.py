@@ -1,0 +1,107 @@
+"""Images that a job commits, imports and pushes."""
+
+import io
+import json
+import tarfile
+import threading
+
+from engines import Registry
+from harness import EngineCase
+
+
+class Transfers(EngineCase):
+    jobs_wanted = ("job", "other")
+
+    def labels(self, image):
+        return json.loads(self.job.ok("inspect", "-f", "{{json .Config.Labels}}", image)) or {}
+
+    def test_a_commit_is_the_jobs_image(self):
+        self.job.ok("run", "--name", "source", "--label", "kept=yes", self.job.image, "sh", "-c", "echo committed >/made")
+        identity = self.job.ok("commit", "-m", "why", "-a", "who", "-c", "CMD cat /made", "source", "committed:1")
+        self.assertEqual(self.job.ok("run", "--rm", "committed:1"), "committed")
+        self.assertEqual(self.labels("committed:1"), {"kept": "yes"})
+        self.assertEqual(self.job.ok("inspect", "-f", "{{.Id}}", "committed:1"), identity)
+        nameless = self.job.ok("commit", "source")
+        self.assertEqual(self.job.ok("images", "-q", "--no-trunc", "--filter", "dangling=true"), nameless)
+        self.refused(self.other.docker("inspect", "--type", "image", "committed:1"), "no such image", code=1)
+        self.refused(self.job.docker("commit", "absent", "x"), "No such container", code=1)
+        real = self.engine.docker.ok("inspect", "-f", "{{json .Config.Labels}}", identity)
+        self.assertNotIn(self.job.key, real, "a label tells whose container it was")
+        self.job.ok("rm", "source")
+        self.job.ok("rmi", "committed:1", nameless)
+
+    def test_an_import_is_the_jobs_image(self):
+        archive = self.engine.folder / "import.tar"
+        with tarfile.open(archive, "w") as tar:
+            for name, text in (("etc/made", "imported\n"),):
+                info = tarfile.TarInfo(name)
+                info.size = len(text)
+                tar.addfile(info, io.BytesIO(text.encode()))
+        out = self.job.ok("import", "-c", "ENV A=b", "-m", "why", archive, "imported:1")
+        self.assertEqual(out, self.job.ok("inspect", "-f", "{{.Id}}", "imported:1"))
+        self.assertEqual(self.job.ok("inspect", "-f", "{{.Config.Env}}", "imported:1"), "[A=b]")
+        self.job.ok("create", "--name", "importing", "imported:1", "x")
+        self.assertIn("etc/made", tarfile.open(fileobj=io.BytesIO(self.job.api.call("GET", "/containers/importing/export", raw=True)[1])).getnames())
+        nameless = self.job.ok("import", archive)
+        self.assertEqual(self.job.ok("images", "-q", "--no-trunc", "--filter", "dangling=true"), nameless)
+        status, content = self.job.api.call("POST", "/images/create?fromSrc=http://169.254.169.254/x&repo=x")
+        self.assertEqual(status, 403, content)
+        self.job.ok("rm", "importing")
+        self.job.ok("rmi", "imported:1", nameless)
+
+
+class Pushes(EngineCase):
+    jobs_wanted = ("job", "other")
+
+    address = Registry.address
+
+    def setUp(self):
+        self.registry()
+
+    def test_jobs_push_the_same_name_one_after_another(self):
+        name = f"{self.address}/team/app:1"
+        before = self.engine.snapshot()["image names"]
+        contents = {}
+        for job, text in ((self.job, "mine"), (self.other, "theirs")):
+            job.build(name, {"Dockerfile": f"FROM {job.image}\nRUN echo {text} >/text\nCMD cat /text\n"})
+        answers = {}
+
+        def push(job):
+            answers[job] = job.docker("push", name)
+
+        threads = [threading.Thread(target=push, args=(job,)) for job in (self.job, self.other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for job, answer in answers.items():
+            self.assertEqual(answer.code, 0, answer.out + answer.err)
+            self.assertIn("digest: sha256:", answer.out)
+            self.assert_private(answer.out + answer.err)
+            contents[job] = job.ok("run", "--rm", name)
+            self.assertIn("sha256:", job.ok("images", "--digests", "--format", "{{.Digest}}", name.rsplit(":", 1)[0]))
+            job.ok("rmi", "-f", job.ok("images", "-q", name))
+        self.assertEqual(list(contents.values()), ["mine", "theirs"])
+        third = self.open_job(busybox=False)
+        third.ok("pull", "-q", name)
+        self.assertIn(third.ok("run", "--rm", name), ("mine", "theirs"))
+        third.close()
+        public = {each for each in self.engine.snapshot()["image names"] - before if not each.startswith("berth.")}
+        self.assertEqual(public, {name}, "the cache has what was pulled, and nothing else")
+        self.engine.docker.ok("rmi", name)
+
+    def test_the_hosts_own_tag_is_as_before(self):
+        name = f"{self.address}/host:1"
+        self.engine.docker.ok("tag", "busybox", name)
+        before = self.engine.docker.ok("inspect", "-f", "{{.Id}} {{.RepoTags}} {{.RepoDigests}}", name)
+        self.job.ok("tag", self.job.image, name)
+        self.job.ok("push", name)
+        self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.Id}} {{.RepoTags}} {{.RepoDigests}}", name), before)
+        self.job.ok("rmi", "-f", name)
+        self.engine.docker.ok("rmi", name)
+
+    def test_what_is_not_the_jobs_is_not_pushed(self):
+        self.engine.docker.ok("tag", "busybox", f"{self.address}/secret:1")
+        result = self.job.docker("push", f"{self.address}/secret:1")
+        self.refused(result, "does not exist", code=1)
+        self.engine.docker.ok("rmi", f"{self.address}/secret:1")
