@@ -49,9 +49,11 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         if (endpoint->kind != rules::Kind::none && !resolved_by_operation) target = want(job.objects.resolve(endpoint->kind, route.id));
 
         rules::Json body;
-        if (endpoint->body == rules::Body::json)
-            body = want(rules::admit(want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max))), *endpoint->schema));
-        else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
+        if (endpoint->body == rules::Body::json) {
+            rules::Json given = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max)));
+            if (given.is_null()) given = rules::Json::object();  // Go clients write so what they leave out
+            body = want(rules::admit(std::move(given), *endpoint->schema));
+        } else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
             co_await drop_body(client, head, endpoint->op);
 
         Call call{services, job, connection, client, head, std::move(route), std::move(target), std::move(body)};
