@@ -119,6 +119,8 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
         query.set("labels", kept.dump());
     }
     use_own_cache(query, call.job.objects);
+    query.erase("cgroupparent");
+    if (!call.job.cgroup.empty()) query.set("cgroupparent", call.job.cgroup);
     bound_containers(query, call.job.profile);
     co_return query;
 }

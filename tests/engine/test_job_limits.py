@@ -1,8 +1,10 @@
 """Limits of a job as a whole: all its containers run under one cgroup, which goes with it."""
 
+import tempfile
 from pathlib import Path
 
 from harness import Berth, EngineCase
+from tools import wait_for
 
 MEGABYTE = 1 << 20
 
@@ -48,6 +50,18 @@ class Limits(EngineCase):
         self.assertTrue({"150000", "150000 100000"} & set(limits.values()), limits)
         own = self.job.ok("exec", "two", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true")
         self.assertEqual(own, str(32 * MEGABYTE))
+        self.assertEqual(self.job.close().code, 0)
+        self.assertEqual(self.directories(self.job.key), [])
+
+    def test_the_steps_of_a_build_are_under_it_too(self):
+        with tempfile.TemporaryFile() as file:
+            file.write(f"FROM {self.job.image}\nRUN sleep 1000\n".encode())
+            file.seek(0)
+            build = self.job.docker.start("build", "-", stdin=file)
+        wait_for(lambda: [each for directory in self.directories(self.job.key) for each in directory.iterdir() if each.is_dir()], 20,
+                 "the step's cgroup under the job's")
+        build.kill()
+        build.communicate()
         self.assertEqual(self.job.close().code, 0)
         self.assertEqual(self.directories(self.job.key), [])
 
