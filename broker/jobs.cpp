@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <ctime>
+#include <set>
 
 #include "broker/anchor.h"
 #include "broker/beneath.h"
@@ -340,6 +341,40 @@ Task<> Jobs::reconcile(Job& job)
     }
 }
 
+/// The last process ended amid builds of these jobs: what the engine made of them since, and nobody wrote down, is noted. At most the step
+/// that was then under way is still to come. Any image without a name that grew meanwhile from one that the job may use is taken for such
+/// a step: only a build of the host's own, from the same base and in those very moments, could look the same.
+Task<> Jobs::adopt_cut_builds(std::map<Job*, db::Seconds> began)
+{
+    constexpr int listings_max = 7;
+    for (int listing = 0, same = 0; listing < listings_max && same < 2 && !began.empty(); ++listing) {
+        if (listing > 0) co_await pause(300ms);
+        bool more = false;
+        for (const auto& [job, since] : began) {
+            std::vector<db::Object> images = job->objects.all(Kind::image);
+            std::set<std::string> known;
+            for (db::Object& each : images) {
+                known.insert(each.real);
+                each.created = since;
+            }
+            Remover remover(services_.engine, job->facts.key);
+            const auto grown = co_await remover.grown(images);
+            if (!grown) {
+                log::warn("the builds that were cut off cannot be looked up", {{"job", job->facts.id}, {"error", grown.error().message}});
+                continue;
+            }
+            for (db::Object step : *grown) {
+                if (!known.insert(step.real).second) continue;
+                step.id.clear();
+                step.created = since;
+                co_await job->objects.intend(std::move(step));
+                more = true;
+            }
+        }
+        same = more ? 0 : same + 1;
+    }
+}
+
 Task<> Jobs::close_later(std::string key)
 {
     co_await close(std::move(key), 60s);
@@ -362,6 +397,7 @@ Task<> Jobs::restore()
         leases = ledger.leases();
     });
     services_.leases.restore(leases);
+    std::map<Job*, db::Seconds> began;  // builds, commits and the like that the last process did not see the end of
     for (Restored& each : restored) {
         const std::string key = each.job.key;
         auto made = std::make_unique<Job>(std::move(each.job), profile_, directory_of(key), pins_of(key), services_.store, next_row_);
@@ -375,10 +411,13 @@ Task<> Jobs::restore()
                 log::warn("the job's paths are not there any more", {{"job", facts.id}, {"error", paths.error().message}});
         }
         jobs_.emplace(key, std::move(made));
+        for (const db::Object& object : job.objects.all(Kind::image))
+            if (object.state == db::ObjectState::intended) began.try_emplace(&job, object.created);
         co_await limit(job);
         co_await reconcile(job);
     }
     // Before the first door is open again.
+    co_await adopt_cut_builds(std::move(began));
     co_await restore_networks(std::move(leases));
     for (Job* each : all()) {
         Job& job = *each;

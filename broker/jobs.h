@@ -59,6 +59,7 @@ private:
     void open_door(Job& job);
     Task<> listen(Job& job);
     Task<> reconcile(Job& job);
+    Task<> adopt_cut_builds(std::map<Job*, db::Seconds> began);
     Task<> lease_address(Job& job);
     Task<> restore_networks(std::vector<db::Lease> leases);
     Task<> drain(Job& job, Clock::duration limit);

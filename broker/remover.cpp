@@ -1,5 +1,7 @@
 #include "broker/remover.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "rules/names.h"
@@ -14,11 +16,21 @@ using rules::Op;
 using rules::Result;
 
 constexpr auto call_limit = 30s;
+constexpr db::Seconds clock_slack = 2;  ///< a build notes when it began so much earlier
 
 Result<bool> done(const Answer& answer)
 {
     if (answer.ok() || answer.status == 404) return answer.ok();
     return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
+}
+
+/// True when `hex` is the beginning of the image id `id`, as builds print it.
+bool is_short_of(std::string_view hex, std::string_view id)
+{
+    constexpr std::string_view algorithm = "sha256:";
+    for (std::string_view* each : {&hex, &id})
+        if (each->starts_with(algorithm)) each->remove_prefix(algorithm.size());
+    return !hex.empty() && id.starts_with(hex);
 }
 
 /// What is intended and not live has no id yet: the engine knows it, if at all, by its real name.
@@ -172,7 +184,7 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
     const EngineRequest request{.op = Op::image_remove, .id = image.value("Id", "")};
     const Answer answer = co_await ask(request);
     // Another image grew from it: it goes with that.
-    if (answer.status == 409) co_return Result<bool>(false);
+    if (answer.status == 409 && answer.message().find("dependent child") != std::string::npos) co_return Result<bool>(false);
     co_return done(answer);
 }
 
@@ -202,19 +214,37 @@ Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Objec
     request.query.set("all", "1");
     const Answer answer = co_await ask(request);
     if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
-    std::set<std::string> parents;
-    for (const db::Object& each : images) parents.insert(each.id);
-    Json list = answer.json();
-    std::vector<db::Object> objects;
+    const Json list = answer.json();
+    const auto is_of = [](const Json& image, db::Seconds since) { return is_nameless_line(image) && image.value("Created", db::Seconds()) >= since; };
+    std::map<std::string, db::Seconds> parents;  // what grew from these since then is the job's
+    std::set<std::string> steps;
+    for (const Json& image : list) {
+        const std::string id = image.value("Id", "");
+        for (const db::Object& each : images) {
+            const bool is_step = is_short_of(each.real, id);
+            if (is_step && is_of(image, each.created - clock_slack)) steps.insert(id);
+            if (is_step || each.id == id) parents.emplace(id, each.created - clock_slack);
+        }
+    }
     for (bool more = true; std::exchange(more, false);)
         for (const Json& image : list) {
+            const auto parent = parents.find(image.value("ParentId", ""));
+            if (parent == parents.end() || !is_of(image, parent->second)) continue;
             const std::string id = image.value("Id", "");
-            if (!is_nameless_line(image) || parents.contains(id) || !parents.contains(image.value("ParentId", ""))) continue;
-            parents.insert(id);
+            parents.emplace(id, parent->second);
+            more |= steps.insert(id).second;
+        }
+    std::vector<db::Object> objects;
+    for (bool more = true; std::exchange(more, false);)
+        for (const std::string& id : std::set(steps)) {
+            const auto leans_on_it = [&](const Json& each) { return each.value("ParentId", "") == id; };
+            const auto is_taken = [&](const Json& each) { return std::ranges::find(objects, each.value("Id", ""), &db::Object::id) != objects.end(); };
+            if (std::ranges::any_of(list, [&](const Json& each) { return leans_on_it(each) && !is_taken(each); })) continue;
+            steps.erase(id);
             db::Object object;
             object.kind = Kind::image;
             object.id = object.real = id;
-            objects.insert(objects.begin(), std::move(object));  // children first
+            objects.push_back(std::move(object));
             more = true;
         }
     co_return objects;

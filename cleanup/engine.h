@@ -18,7 +18,8 @@ public:
     /// Everything of `kind` (container, network, volume, image) on the engine that bears a real name of the job `key`: its id and real name.
     virtual Task<rules::Result<std::vector<db::Object>>> found(rules::Kind kind, const std::string& key) = 0;
 
-    /// Images without a name that grew from one of `images`, children first: steps of builds that were cut off.
+    /// Images without a name that grew from one of `images` since its row was made, children first: steps of builds that were cut off.
+    /// What an image of somebody else grew from in turn is not among them.
     virtual Task<rules::Result<std::vector<db::Object>>> grown(const std::vector<db::Object>& images) = 0;
 
     /// Removes `object` from the engine, and whatever of the job hangs on it. False when there was nothing to remove, which is success.

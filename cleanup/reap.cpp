@@ -41,6 +41,7 @@ struct Work {
     const Pace& pace;
     Report& report;
     std::map<std::pair<Kind, std::string>, Left> left = {};  ///< by kind and real name: what could not be removed so far
+    std::vector<db::Object> made = {};  ///< images that the job made, or began to
     std::vector<db::Object> queue = {};
     std::size_t next = 0;
 };
@@ -96,12 +97,9 @@ Task<void> remove_all(Work& work, std::vector<db::Object> objects)
 /// Puts what grew from the job's own images before them, in the order of removal.
 Task<void> add_grown(Work& work, std::vector<db::Object>& objects)
 {
-    std::vector<db::Object> made;
-    for (const db::Object& each : objects)
-        if (each.kind == Kind::image && each.origin == db::Origin::made) made.push_back(each);
-    if (made.empty()) co_return;
-    const rules::Result<std::vector<db::Object>> grown = co_await work.engine.grown(made);
-    // The engine cannot be asked: nothing can be removed either, and the next reap asks again.
+    if (work.made.empty()) co_return;
+    const rules::Result<std::vector<db::Object>> grown = co_await work.engine.grown(work.made);
+    // The engine cannot be asked: nothing can be removed either, and the listings ask again.
     if (!grown) co_return;
     const auto first = std::ranges::find(objects, Kind::image, &db::Object::kind);
     objects.insert(first, grown->begin(), grown->end());
@@ -116,6 +114,10 @@ Task<rules::Result<std::vector<db::Object>>> still_there(const std::string& key,
         if (!found) co_return tl::unexpected(found.error());
         std::ranges::move(*found, std::back_inserter(all));
     }
+    if (work.made.empty()) co_return all;
+    rules::Result<std::vector<db::Object>> grown = co_await work.engine.grown(work.made);
+    if (!grown) co_return tl::unexpected(grown.error());
+    std::ranges::move(*grown, std::back_inserter(all));
     co_return all;
 }
 
@@ -147,6 +149,7 @@ Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engi
         // Execs went with their containers.
         if (object.kind == Kind::exec)
             store.enqueue([row = object.row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
+        if (object.kind == Kind::image && object.origin == db::Origin::made) work.made.push_back(object);
     }
     std::erase_if(objects, [](const db::Object& object) { return object.kind == Kind::exec; });
     co_await add_grown(work, objects);

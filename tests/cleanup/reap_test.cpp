@@ -42,7 +42,13 @@ public:
         co_return list;
     }
 
-    Task<rules::Result<std::vector<Object>>> grown(const std::vector<Object>&) override { co_return grown_images; }
+    Task<rules::Result<std::vector<Object>>> grown(const std::vector<Object>&) override
+    {
+        std::vector<Object> there;
+        for (const Object& each : grown_images)
+            if (std::ranges::find(has, each.id, &Object::id) != has.end()) there.push_back(each);
+        co_return there;
+    }
 
     Task<rules::Result<bool>> remove(const Object& one) override
     {
@@ -136,6 +142,17 @@ TEST_F(Reap, RemovesStepsOfBuildsThatWereCutOffBeforeTheImageTheyGrewFrom)
     engine.grown_images = {engine.has[2], engine.has[1]};
     const Report report = run({engine.has[0]});
     EXPECT_EQ(engine.asked, (std::vector<std::string>{"later", "late", "base"}));
+    EXPECT_TRUE(report.clean());
+}
+
+TEST_F(Reap, RemovesAStepThatTheEngineWasStillCommitting)
+{
+    engine.has = {object(1, Kind::image, "base", "app:1")};
+    engine.late = object(0, Kind::image, "late", "");
+    engine.appears_at = 5;
+    engine.grown_images = {engine.late};
+    const Report report = run({engine.has[0]});
+    EXPECT_TRUE(engine.has.empty());
     EXPECT_TRUE(report.clean());
 }
 
