@@ -9,7 +9,7 @@
 
 #include <cstring>
 
-#include "broker/context.h"
+#include "broker/archive.h"
 #include "broker/log.h"
 
 namespace broker {

@@ -8,7 +8,7 @@
 
 #include "broker/anchor.h"
 #include "broker/beneath.h"
-#include "broker/context.h"
+#include "broker/archive.h"
 #include "broker/exchange.h"
 #include "broker/firewall.h"
 #include "broker/images.h"

@@ -43,6 +43,8 @@ Task<> prune_images(Call& call);
 Task<> import_image(Call& call);
 Task<> commit_container(Call& call);
 Task<> push_image(Call& call);
+Task<> load_images(Call& call);
+Task<> save_images(Call& call);
 Task<> build_image(Call& call);
 Task<> prune_builds(Call& call);
 
@@ -63,6 +65,13 @@ Task<> prune_volumes(Call& call);
 Task<> list_plugins(Call& call);
 
 // What several operations need.
+
+class ArchiveWriter;
+class Spool;
+/// Takes in the body of `call`, an archive of any size up to spool_max.
+Task<> receive_archive(Call& call, Spool& spool);
+/// Writes `archive` to the engine as the chunked body of the request whose head was sent.
+Task<> send_archive(Upstream& upstream, ArchiveWriter& archive);
 
 /// The engine's containers of this job: every one, in any state, newest first.
 Task<rules::Json> containers_of(Call& call, bool with_size);

@@ -202,12 +202,13 @@ Task<> forward_upload(Call& call)
     co_await while_client_stays(call, both());
 }
 
-Task<> upload_for_lines(Call& call, const EngineRequest& request, const LineView& view, const std::function<Task<>()>& before_end)
+Task<> send_for_lines(Call& call, const EngineRequest& request, std::optional<std::uint64_t> length, const std::function<Task<>(Upstream&)>& body,
+                      const LineView& view, const std::function<Task<>()>& before_end)
 {
-    Upstream upstream = co_await call.services.engine.send_head(request, upload_length(call), "application/x-tar");
+    Upstream upstream = co_await call.services.engine.send_head(request, length, "application/x-tar");
     const UpstreamShown while_relayed(call.connection, upstream);
     const auto send = [&]() -> Task<> {
-        co_await upload(call, upstream);
+        co_await body(upstream);
         co_await forever();
     };
     const auto answer = [&]() -> Task<> {
@@ -216,6 +217,12 @@ Task<> upload_for_lines(Call& call, const EngineRequest& request, const LineView
     };
     const auto both = [&]() -> Task<> { co_await race(answer(), send()); };
     co_await while_client_stays(call, both());
+}
+
+Task<> upload_for_lines(Call& call, const EngineRequest& request, const LineView& view, const std::function<Task<>()>& before_end)
+{
+    const auto body = [&call](Upstream& upstream) { return upload(call, upstream); };
+    co_await send_for_lines(call, request, upload_length(call), body, view, before_end);
 }
 
 Task<> forward_upgrade(Call& call, const EngineRequest& request)

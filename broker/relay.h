@@ -34,7 +34,11 @@ using LineView = std::function<std::string(std::string_view line)>;
 /// that it was the last.
 Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view, const std::function<Task<>()>& before_end);
 
-/// Sends `request` with the body of `call` and passes the answer's lines on, as relay_lines does.
+/// Sends `request` with a body of `length` (chunked when absent) that `body` writes, and passes the answer's lines on, as relay_lines does.
+Task<> send_for_lines(Call& call, const EngineRequest& request, std::optional<std::uint64_t> length, const std::function<Task<>(Upstream&)>& body,
+                      const LineView& view, const std::function<Task<>()>& before_end);
+
+/// The same with the body of `call`.
 Task<> upload_for_lines(Call& call, const EngineRequest& request, const LineView& view, const std::function<Task<>()>& before_end);
 
 /// Runs `work` until it ends or the client has closed its connection; then `work` is cancelled and Gone thrown.

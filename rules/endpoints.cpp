@@ -87,6 +87,9 @@ constexpr Param image_create_params[] = {
 };
 constexpr Param image_inspect_params[] = {{"manifests", boolean, drop}, {"platform", json, pass}};
 constexpr Param image_history_params[] = {{"platform", json, pass}};
+constexpr Param image_get_params[] = {{"platform", json, pass}};
+constexpr Param image_get_many_params[] = {{"names", text_list, rewrite}, {"platform", json, pass}};
+constexpr Param image_load_params[] = {{"quiet", boolean, pass}, {"platform", json, pass}};
 constexpr Param image_push_params[] = {{"tag", text, rewrite}, {"platform", json, pass}};
 constexpr Param image_commit_params[] = {
     {"container", text, rewrite}, {"repo", text, rewrite}, {"tag", text, rewrite}, {"comment", text, pass},
@@ -158,6 +161,8 @@ constexpr Closed no_swarm = {503,
 constexpr Closed swarm_closed = {
     403, "berth: swarm mode is closed to jobs; run the services as containers, for example with docker compose",
     "closed"};
+// A job has none: `docker inspect` looks for one last, and goes by the status.
+constexpr Closed no_plugin = {404, "plugin not found"};
 constexpr Closed plugins_closed = {
     403, "berth: plugins are closed to jobs, since a plugin is root on the host; ask the host's operator to install it",
     "closed"};
@@ -165,9 +170,6 @@ constexpr Closed checkpoints_closed = {403, "berth: checkpoints are closed to jo
                                        "closed"};
 constexpr Closed websocket_closed = {
     403, "berth: attaching over WebSocket is not open; use POST /containers/{id}/attach", "closed"};
-constexpr Closed save_closed = {403, "berth: saving images is not open yet; use the image within this job", "closed"};
-constexpr Closed load_closed = {
-    403, "berth: loading images is not open yet; pull the image from a registry or build it", "closed"};
 constexpr Closed search_closed = {
     403, "berth: searching a registry through the engine is closed; use the registry's own page or API", "closed"};
 constexpr Closed distribution_closed = {
@@ -257,9 +259,9 @@ constexpr Endpoint table[] = {
     {image_inspect, "image.inspect", get, "/images/{id}/json", image, no_body, plain, image_inspect_params},
     {image_history, "image.history", get, "/images/{id}/history", image, no_body, plain, image_history_params},
     closed(image_attestations, "image.attestations", get, "/images/{id}/attestations", attestations_closed),
-    closed(image_get, "image.get", get, "/images/{id}/get", save_closed),
-    closed(image_get_many, "image.get_many", get, "/images/get", save_closed),
-    closed(image_load, "image.load", post, "/images/load", load_closed),
+    {image_get, "image.get", get, "/images/{id}/get", image, no_body, stream, image_get_params},
+    {image_get_many, "image.get_many", get, "/images/get", none, no_body, stream, image_get_many_params},
+    {image_load, "image.load", post, "/images/load", none, byte_body, stream, image_load_params},
     {image_push, "image.push", post, "/images/{id}/push", image, no_body, stream, image_push_params},
     {image_tag, "image.tag", post, "/images/{id}/tag", image, no_body, plain, image_tag_params},
     {image_remove, "image.remove", del, "/images/{id}", image, no_body, plain, image_remove_params},
@@ -292,7 +294,7 @@ constexpr Endpoint table[] = {
 
     {plugin_list, "plugin.list", get, "/plugins", none, no_body, plain, plugin_list_params},
     closed(plugin_privileges, "plugin.privileges", get, "/plugins/privileges", plugins_closed),
-    closed(plugin_inspect, "plugin.inspect", get, "/plugins/{id}/json", plugins_closed),
+    closed(plugin_inspect, "plugin.inspect", get, "/plugins/{id}/json", no_plugin),
     closed(plugin_pull, "plugin.pull", post, "/plugins/pull", plugins_closed),
     closed(plugin_create, "plugin.create", post, "/plugins/create", plugins_closed),
     closed(plugin_enable, "plugin.enable", post, "/plugins/{id}/enable", plugins_closed),

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <ctime>
 #include <list>
@@ -25,17 +23,10 @@ using rules::Json;
 using rules::Kind;
 using rules::Op;
 
-/// Where contexts are kept: on a disk rather than in memory.
-std::filesystem::path spool_directory()
-{
-    const char* given = std::getenv("TMPDIR");
-    return given && *given ? given : "/var/tmp";
-}
-
 /// One build, from the context's first byte to the ledger.
 class Build {
 public:
-    explicit Build(Call& call) : call_(call), images_(call.services.images), context_(spool_directory()) {}
+    explicit Build(Call& call) : call_(call), images_(call.services.images) {}
 
     Task<> run()
     {
@@ -45,9 +36,9 @@ public:
             tags_.push_back({std::move(name), std::move(real)});
         }
         build_args_ = json_parameter(call_.route.query, "buildargs").value_or(Json());
-        co_await receive();
+        co_await receive_archive(call_, context_);
         rules::Result<Dockerfile> found;
-        co_await aside([&] { found = context_.find(std::string(call_.route.query.get("dockerfile"))); });
+        co_await aside([&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); });
         dockerfile_ = want(std::move(found));
         const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_));
 
@@ -70,35 +61,6 @@ private:
     struct Tag {
         std::string name, real;
     };
-
-    Task<> receive()
-    {
-        constexpr auto idle_limit = 60s;
-        constexpr std::size_t portion = 256 * 1024;
-        Client& client = call_.client;
-        BodyReader body = co_await client.open_body(call_.head);
-        client.wire().widen();
-        std::string pending;
-        for (;;) {
-            client.deadline = Clock::now() + idle_limit;
-            std::string_view piece;
-            try {
-                piece = co_await body.next();
-            } catch (const BadFraming&) {
-                throw Refused{{400, "malformed chunked body", {}, {}, {}}};
-            }
-            client.deadline = Clock::time_point::max();
-            pending.append(piece);
-            if (context_.size() + pending.size() > context_max)
-                throw Refused{{413, "the build context is too large", {}, {}, {}}};
-            if (pending.size() >= portion || piece.empty()) {
-                co_await aside([&] { context_.append(pending); });
-                pending.clear();
-            }
-            if (piece.empty()) break;
-        }
-        client.body_was_read();
-    }
 
     const std::string& key() const { return call_.job.facts.key; }
 
@@ -168,7 +130,8 @@ private:
         const auto exchange = [&]() -> Task<> {
             Upstream upstream = co_await call_.services.engine.send_head(request, std::nullopt, "application/x-tar");
             const auto send_all = [&]() -> Task<> {
-                co_await send(upstream);
+                ContextWriter context(context_, dockerfile_);
+                co_await send_archive(upstream, context);
                 co_await pause(std::chrono::hours(24 * 365));
             };
             co_await race(answer(upstream), send_all());
@@ -248,28 +211,6 @@ private:
         request = {.op = Op::container_remove, .id = container.value("Id", "")};
         request.query.set("force", "1");
         co_await call_.services.engine.call(request);
-    }
-
-    Task<> send(Upstream& upstream)
-    {
-        Rewriter rewriter(context_, dockerfile_);
-        std::string broken;
-        for (;;) {
-            const std::string* piece = nullptr;
-            try {
-                co_await aside([&] { piece = &rewriter.next(); });
-            } catch (const std::runtime_error& failure) {
-                broken = failure.what();
-            }
-            if (!piece) throw Refused{{400, "the build context cannot be read: " + broken, {}, {}, {}}};
-            const std::string size = fmt::format("{:x}\r\n", piece->size());
-            try {
-                co_await upstream.wire().write(size, *piece, "\r\n");
-            } catch (const Gone&) {
-                co_return;  // the engine reads no more: its answer says why
-            }
-            if (piece->empty()) co_return;
-        }
     }
 
     Task<> answer(Upstream& upstream)
@@ -396,7 +337,7 @@ private:
 
     Call& call_;
     Images& images_;
-    Context context_;
+    Spool context_;
     Dockerfile dockerfile_;
     Json build_args_;
     std::vector<Tag> tags_;

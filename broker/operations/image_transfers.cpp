@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <random>
 
+#include "broker/image_archive.h"
 #include "broker/images.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
+#include "broker/tar_filter.h"
 #include "rules/reference.h"
 
 // Images that come from elsewhere than a build or a registry, and images that go to one.
@@ -28,27 +31,24 @@ std::string asked_name(const rules::Query& query)
 /// happens, and held by a reference of the job's from its first moment.
 class Place {
 public:
-    static Task<Place> reserve(Call& call, std::string name)
+    /// For `name`; for an image without one, under a reference of ours that nothing else has.
+    static Task<Place> reserve(Call& call, const std::string& name)
     {
-        Place place;
-        if (name.empty()) {
-            static std::mt19937_64 random{std::random_device{}()};
-            place.real_ = rules::building_reference(call.job.facts.key, static_cast<std::int64_t>(random() >> 1));
-        } else {
-            place.real_ = want(rules::real_reference(call.job.facts.key, want(rules::parse_reference(name))));
-            co_await hold_before_move(call, name);
-        }
-        if (const db::Object* there = name.empty() ? nullptr : call.job.objects.named(Kind::image, name)) {
-            place.row_ = there->row;
-        } else {
-            db::Object object;
-            object.kind = Kind::image;
-            object.name = name;
-            object.real = place.real_;
-            place.row_ = co_await call.job.objects.intend(std::move(object));
-        }
-        co_return place;
+        static std::mt19937_64 random{std::random_device{}()};
+        const std::string& key = call.job.facts.key;
+        std::string real = name.empty() ? rules::building_reference(key, static_cast<std::int64_t>(random() >> 1))
+                                        : want(rules::real_reference(key, want(rules::parse_reference(name))));
+        if (!name.empty()) co_await hold_before_move(call, name);
+        co_return co_await take(call, name, std::move(real));
     }
+
+    /// For the image `id`, which gets no name.
+    static Task<Place> reserve_nameless(Call& call, const std::string& id)
+    {
+        co_return co_await take(call, {}, rules::holding_reference(call.job.facts.key, id));
+    }
+
+    const std::string& real() const { return real_; }
 
     std::string repository() const { return real_.substr(0, real_.rfind(':')); }
     std::string tag() const { return real_.substr(real_.rfind(':') + 1); }
@@ -72,6 +72,22 @@ public:
     }
 
 private:
+    static Task<Place> take(Call& call, std::string name, std::string real)
+    {
+        Place place;
+        place.real_ = std::move(real);
+        for (const db::Object& each : call.job.objects.all(Kind::image))
+            if (each.real == place.real_) place.row_ = each.row;
+        if (place.row_ == 0) {
+            db::Object object;
+            object.kind = Kind::image;
+            object.name = name;
+            object.real = place.real_;
+            place.row_ = co_await call.job.objects.intend(std::move(object));
+        }
+        co_return place;
+    }
+
     std::string real_;
     std::int64_t row_ = 0;
 };
@@ -111,6 +127,18 @@ private:
     std::int64_t row_ = 0;
 };
 
+/// The job's images under each of its tags of `repository`.
+std::vector<rules::Named> tags_of_repository(Call& call, const std::string& repository)
+{
+    std::vector<rules::Named> images;
+    for (const db::Object& each : call.job.objects.all(Kind::image)) {
+        const auto named = rules::parse_reference(each.name);
+        if (each.id.empty() || each.name.empty() || !named || !named->digest.empty() || named->repository() != repository) continue;
+        images.push_back({each.id, each.name, each.real});
+    }
+    return images;
+}
+
 /// The job's tags that `call` pushes: the one asked for, or all of the repository.
 std::vector<rules::Named> pushed(Call& call, const rules::Reference& reference)
 {
@@ -122,13 +150,22 @@ std::vector<rules::Named> pushed(Call& call, const rules::Reference& reference)
         images.push_back({image->id, image->name, image->real});
         return images;
     }
-    for (const db::Object& each : call.job.objects.all(Kind::image)) {
-        const auto named = rules::parse_reference(each.name);
-        if (each.id.empty() || each.name.empty() || !named || !named->digest.empty() || named->repository() != reference.repository()) continue;
-        images.push_back({each.id, each.name, each.real});
-    }
+    images = tags_of_repository(call, reference.repository());
     if (images.empty()) throw Refused{{404, "An image does not exist locally with the tag: " + reference.repository(), {}, {}, {}}};
     return images;
+}
+
+/// What the engine is asked to save for `name`: an image by its id, by one tag, or all tags of a repository.
+std::vector<std::string> saved(Call& call, const std::string& name)
+{
+    const auto reference = rules::parse_reference(name);
+    std::vector<std::string> reals;
+    if (reference && reference->tag.empty() && reference->digest.empty() && !rules::full_image_id(name))
+        for (const rules::Named& each : tags_of_repository(call, reference->repository())) reals.push_back(each.real);
+    if (!reals.empty()) return reals;
+    const rules::Named image = want(call.job.objects.image(name));
+    const bool by_tag = reference && reference->familiar() == image.name && reference->digest.empty();
+    return {by_tag ? image.real : image.id};
 }
 
 /// The digest that a push gave the image, from the last of its lines.
@@ -237,6 +274,86 @@ Task<> commit_container(Call& call)
     const std::string id = co_await place.settle(call);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
     co_await call.client.reply_json(201, {{"Id", id}});
+}
+
+Task<> load_images(Call& call)
+{
+    Spool spool;
+    co_await receive_archive(call, spool);
+    rules::Result<CarriedImages> read;
+    co_await aside([&] { read = read_images(spool); });
+    const CarriedImages carried = want(std::move(read));
+
+    const Making making(call);
+    std::vector<Place> places;
+    std::vector<std::vector<std::string>> tags;
+    for (const CarriedImage& image : carried.images) {
+        std::vector<std::string>& own = tags.emplace_back();
+        if (image.tags.empty()) places.push_back(co_await Place::reserve_nameless(call, image.id));
+        for (const std::string& tag : image.tags) places.push_back(co_await Place::reserve(call, tag));
+        for (std::size_t at = places.size() - std::max<std::size_t>(image.tags.size(), 1); at < places.size(); ++at) own.push_back(places[at].real());
+    }
+    const auto view = [&](std::string_view line) {
+        // What a place without a name is called shows as the image's id.
+        std::string text = shown(call, std::string(line));
+        constexpr std::string_view by_name = "Loaded image: sha256:", by_id = "Loaded image ID: sha256:";
+        if (const std::size_t at = text.find(by_name); at != text.npos) text.replace(at, by_name.size(), by_id);
+        return text;
+    };
+    const auto settle_all = [&]() -> Task<> {
+        for (const Place& place : places) co_await place.settle(call);
+    };
+    const auto body = [&](Upstream& upstream) -> Task<> {
+        ImagesWriter archive(spool, carried, tags);
+        co_await send_archive(upstream, archive);
+    };
+    std::exception_ptr ended;
+    try {
+        const EngineRequest request = call.request();
+        co_await send_for_lines(call, request, std::nullopt, body, view, settle_all);
+    } catch (...) {
+        ended = std::current_exception();
+    }
+    if (!ended) co_return;
+    co_await settle_all();
+    std::rethrow_exception(ended);
+}
+
+Task<> save_images(Call& call)
+{
+    EngineRequest request = call.request();
+    request.op = Op::image_get_many;
+    request.id.clear();
+    std::vector<std::string> names = call.route.query.all("names");
+    if (call.route.endpoint->op == Op::image_get) names = {call.route.id};
+    request.query.erase("names");
+    for (const std::string& name : names)
+        for (std::string& real : saved(call, name)) request.query.add("names", std::move(real));
+
+    const auto pass = [&]() -> Task<> {
+        Upstream upstream = co_await call.services.engine.send(request);
+        const UpstreamShown while_relayed(call.connection, upstream);
+        const ResponseHead head = co_await upstream.read_head();
+        if (head.status >= 400) {
+            constexpr std::size_t error_max = 256 * 1024;
+            std::string body = co_await upstream.read_body(head, error_max);
+            throw Refused{error_of(call, {head.status, std::string(head.header("content-type")), std::move(body)})};
+        }
+        co_await call.client.begin(200, "application/x-tar");
+        BodyReader body(upstream.wire(), head);
+        TarFilter filter({std::begin(rules::naming_files), std::end(rules::naming_files)}, [&call](std::string_view file, std::string_view text) {
+            return rules::view_naming_file(call.job.facts.key, file, text);
+        });
+        for (;;) {
+            const std::string_view piece = co_await body.next();
+            if (piece.empty()) break;
+            co_await call.client.piece(filter.pass(piece));
+        }
+        filter.end();
+        upstream.finished(head);
+        co_await call.client.end();
+    };
+    co_await while_client_stays(call, pass());
 }
 
 Task<> push_image(Call& call)

@@ -40,6 +40,9 @@ constexpr auto operations = [] {
     set(Op::image_create, pull_image);
     set(Op::image_inspect, inspect_image);
     set(Op::image_history, history_of_image);
+    set(Op::image_get, save_images);
+    set(Op::image_get_many, save_images);
+    set(Op::image_load, load_images);
     set(Op::image_push, push_image);
     set(Op::image_commit, commit_container);
     set(Op::image_tag, tag_image);

@@ -2,7 +2,7 @@
 #include <system_error>
 
 #include "broker/beneath.h"
-#include "broker/context.h"
+#include "broker/archive.h"
 #include "broker/operations.h"
 #include "rules/names.h"
 

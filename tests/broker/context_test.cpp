@@ -85,10 +85,10 @@ protected:
         return read;
     }
     void append(const std::string& bytes) { context_.append(bytes); }
-    rules::Result<Dockerfile> find(const std::string& path = "") { return context_.find(path); }
+    rules::Result<Dockerfile> find(const std::string& path = "") { return find_dockerfile(context_, path); }
     std::string rewritten(const std::string& path = "")
     {
-        Rewriter rewriter(context_, find(path).value());
+        ContextWriter rewriter(context_, find(path).value());
         std::string out;
         for (;;) {
             const std::string& piece = rewriter.next();
@@ -98,7 +98,7 @@ protected:
         }
     }
 
-    Context context_{testing::TempDir()};
+    Spool context_{testing::TempDir()};
     std::size_t largest_ = 0;
 };
 

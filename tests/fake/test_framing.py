@@ -223,8 +223,8 @@ class Framing(FakeCase):
         for method, path, status in [("TRACE", "/_ping", 404), ("CONNECT", "/_ping", 404), ("PATCH", "/containers/base", 404),
                                      ("POST", "/_ping", 404), ("PUT", "/containers/create", 404), ("POST", "/grpc", 403), ("POST", "/session", 403),
                                      ("GET", "/containers/base/attach/ws?stdin=1&stream=1", 403), ("POST", "/swarm/init", 403),
-                                     ("POST", "/plugins/pull?remote=x", 403), ("GET", "/images/get?names=busybox", 403),
-                                     ("POST", "/images/load", 403), ("POST", "/containers/base/checkpoints", 403), ("GET", "/secrets", 503),
+                                     ("POST", "/plugins/pull?remote=x", 403), ("GET", "/images/get?names=foreign", 404),
+                                     ("POST", "/images/load", 400), ("GET", "/plugins/x/json", 404), ("POST", "/containers/base/checkpoints", 403), ("GET", "/secrets", 503),
                                      ("DELETE", "/containers/base/checkpoints/docker?dir=/var/lib", 403), ("POST", "/containers/base/copy", 404)]:
             with self.subTest(f"{method} {path}"):
                 self.mark = self.engine.mark()

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <archive.h>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "broker/io.h"
+
+// Archives that a client sends whole before they are judged, and those that are written anew from them. Everything
+// here but `aside` blocks.
+namespace broker {
+
+inline constexpr std::uint64_t spool_max = std::uint64_t{16} << 30;     ///< bytes as sent
+inline constexpr std::uint64_t expanded_max = std::uint64_t{64} << 30;  ///< bytes of the archive once expanded
+
+/// What a client sent, in a file without a name.
+class Spool {
+public:
+    /// In $TMPDIR, else /var/tmp: on a disk rather than in memory. Throws std::system_error when no file can be made.
+    Spool();
+    explicit Spool(const std::filesystem::path& directory);
+    Spool(const Spool&) = delete;
+    Spool& operator=(const Spool&) = delete;
+    ~Spool();
+
+    /// Throws std::system_error, as when the disk is full.
+    void append(std::string_view bytes);
+    std::uint64_t size() const { return size_; }
+    int file() const { return file_; }
+
+private:
+    int file_;
+    std::uint64_t size_ = 0;
+};
+
+/// An archive that cannot be read, and why.
+struct BrokenArchive : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// libarchive reads names in the thread's locale, and loses those that it cannot spell there: as long as this lives it
+/// is UTF-8.
+class Utf8Names {
+public:
+    Utf8Names();
+    Utf8Names(const Utf8Names&) = delete;
+    Utf8Names& operator=(const Utf8Names&) = delete;
+    ~Utf8Names();
+
+private:
+    locale_t before_;
+};
+
+using ArchiveBlock = std::array<char, 64 * 1024>;
+
+/// Reads the entries of a tar from its beginning; plain, or packed by gzip, bzip2, xz or zstd. Members throw
+/// BrokenArchive.
+class ArchiveReader {
+public:
+    explicit ArchiveReader(const Spool& spool);
+    ArchiveReader(const ArchiveReader&) = delete;
+    ArchiveReader& operator=(const ArchiveReader&) = delete;
+    ~ArchiveReader();
+
+    /// The next entry, valid until the following call; nullptr at the end.
+    archive_entry* next();
+    /// Data of the entry, holes filled; 0 at its end.
+    std::size_t data(ArchiveBlock& into);
+    /// Bytes so far, unpacked.
+    std::uint64_t expanded() const;
+
+private:
+    static la_ssize_t read(archive* archive, void* self, const void** bytes);
+    static la_int64_t skip(archive* archive, void* self, la_int64_t size);
+    void check(int result);
+
+    archive* archive_;
+    int file_;
+    std::uint64_t offset_ = 0, end_;
+    ArchiveBlock buffer_{};
+};
+
+/// A plain tar, made piece by piece from a spooled one.
+class ArchiveWriter {
+public:
+    ArchiveWriter();
+    ArchiveWriter(const ArchiveWriter&) = delete;
+    ArchiveWriter& operator=(const ArchiveWriter&) = delete;
+    virtual ~ArchiveWriter();
+
+    /// The next piece, 256 KiB or somewhat more; empty at the end. Throws BrokenArchive.
+    const std::string& next();
+
+protected:
+    /// Writes some more; false when everything is written.
+    virtual bool step() = 0;
+
+    void begin(archive_entry* entry);
+    void data(std::string_view bytes);
+    /// A whole entry: `entry` with the size of `text`, and no holes.
+    void file(archive_entry* entry, std::string_view text);
+
+private:
+    void check(int result);
+
+    archive* out_;
+    std::string piece_;
+    bool done_ = false;
+};
+
+/// A file, not a link to one.
+bool is_file(archive_entry* entry);
+
+/// Runs `work`, which may block, on a thread of its own; the I/O thread goes on meanwhile. To cancel the coroutine
+/// neither stops the work nor shortens the wait. Throws what `work` throws.
+Task<> aside(std::function<void()> work);
+
+/// `a/../b` as `b`, `./a` and `/a` as `a`; `..` does not lead out.
+std::string clean_path(std::string_view path);
+
+}  // namespace broker

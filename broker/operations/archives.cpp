@@ -1,0 +1,57 @@
+#include <fmt/format.h>
+
+#include "broker/archive.h"
+#include "broker/operations.h"
+
+namespace broker {
+
+Task<> receive_archive(Call& call, Spool& spool)
+{
+    constexpr auto idle_limit = 60s;
+    constexpr std::size_t portion = 256 * 1024;
+    Client& client = call.client;
+    BodyReader body = co_await client.open_body(call.head);
+    client.wire().widen();
+    std::string pending;
+    for (;;) {
+        client.deadline = Clock::now() + idle_limit;
+        std::string_view piece;
+        try {
+            piece = co_await body.next();
+        } catch (const BadFraming&) {
+            throw Refused{{400, "malformed chunked body", {}, {}, {}}};
+        }
+        client.deadline = Clock::time_point::max();
+        pending.append(piece);
+        if (spool.size() + pending.size() > spool_max) throw Refused{{413, "the archive is too large", {}, {}, {}}};
+        if (pending.size() >= portion || piece.empty()) {
+            co_await aside([&] { spool.append(pending); });
+            pending.clear();
+        }
+        if (piece.empty()) break;
+    }
+    client.body_was_read();
+}
+
+Task<> send_archive(Upstream& upstream, ArchiveWriter& archive)
+{
+    std::string broken;
+    for (;;) {
+        const std::string* piece = nullptr;
+        try {
+            co_await aside([&] { piece = &archive.next(); });
+        } catch (const std::runtime_error& failure) {
+            broken = failure.what();
+        }
+        if (!piece) throw Refused{{400, "the archive cannot be read: " + broken, {}, {}, {}}};
+        const std::string size = fmt::format("{:x}\r\n", piece->size());
+        try {
+            co_await upstream.wire().write(size, *piece, "\r\n");
+        } catch (const Gone&) {
+            co_return;  // the engine reads no more: its answer says why
+        }
+        if (piece->empty()) co_return;
+    }
+}
+
+}  // namespace broker
