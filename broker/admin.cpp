@@ -41,6 +41,8 @@ OpenRequest open_request(const Json& body)
             request.workspace = value.get<std::string>();
         else if (key == "ttl" && value.is_number_unsigned())
             request.time_to_live = std::chrono::seconds(value.get<std::uint32_t>());
+        else if (key == "lease" && value.is_number_unsigned())
+            request.lease = std::chrono::seconds(value.get<std::uint32_t>());
         else if (key == "labels" && value.is_object() && std::ranges::all_of(value, [](const Json& each) { return each.is_string(); }))
             request.labels = value.get<std::map<std::string, std::string>>();
         else
@@ -81,6 +83,16 @@ Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
     co_return json;
 }
 
+/// `<job>` of `/jobs/<job>/<action>`; nullopt when `path` is another.
+std::optional<std::string> job_of(std::string_view path, std::string_view action)
+{
+    constexpr std::string_view jobs_path = "/jobs/";
+    if (!path.starts_with(jobs_path) || !path.ends_with(action)) return std::nullopt;
+    path.remove_prefix(jobs_path.size());
+    path.remove_suffix(action.size());
+    return rules::percent_decode(path, false);
+}
+
 Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Services services, const Daemon& daemon)
 {
     const std::size_t mark = std::min(head.target.find('?'), head.target.size());
@@ -99,18 +111,16 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
         const Job* job = want(co_await jobs.open(std::move(request)));
         co_return json_of(*job, services.firewall);
     }
-    constexpr std::string_view jobs_path = "/jobs/", close_path = "/close";
-    if (path.starts_with(jobs_path)) {
-        std::string_view rest = path.substr(jobs_path.size());
-        const bool closes = post && rest.ends_with(close_path);
-        if (closes) rest.remove_suffix(close_path.size());
-        const auto id = rules::percent_decode(rest, false);
-        if (id && closes) co_return json_of_report(want(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));
-        if (id && get) {
-            const Job* job = jobs.find(*id);
-            if (!job) throw Refused{{404, "there is no open job " + *id, {}, {}, {}}};
-            co_return json_of(*job, services.firewall);
-        }
+    if (const auto id = job_of(path, "/close"); id && post)
+        co_return json_of_report(want(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));
+    if (const auto id = job_of(path, "/renew"); id && post) {
+        want(jobs.renew(*id));
+        co_return Json::object();
+    }
+    if (const auto id = job_of(path, ""); id && get) {
+        const Job* job = jobs.find(*id);
+        if (!job) throw Refused{{404, "there is no open job " + *id, {}, {}, {}}};
+        co_return json_of(*job, services.firewall);
     }
     throw Refused{{404, "page not found", {}, {}, {}}};
 }
@@ -120,6 +130,10 @@ Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Servic
     std::optional<rules::Error> refusal;
     try {
         const Json body = want(co_await client.read_json(head, body_max));
+        if (const auto id = job_of(head.target, "/hold"); id && head.method == "POST") {
+            want(co_await jobs.hold(*id, client));
+            throw Gone("the holder has gone");
+        }
         const Json shown = co_await answer(head, body, jobs, services, daemon);
         co_await client.reply_json(200, shown);
         co_return;

@@ -1,6 +1,8 @@
 #include "broker/admin_client.h"
 
+#include <array>
 #include <stdexcept>
+#include <thread>
 
 #include "broker/http.h"
 #include "broker/io.h"
@@ -33,6 +35,25 @@ rules::Json ask_daemon(const std::string& admin_socket, const std::string& metho
     if (json.is_discarded()) throw std::runtime_error("what answers at " + admin_socket + " is not berth");
     if (parsed->status >= 400) throw std::runtime_error(json.is_object() ? json.value("message", "the daemon refused") : "the daemon refused");
     return json;
+}
+
+void hold_job(const std::string& admin_socket, const std::string& key)
+{
+    const auto hold = [admin_socket, target = "/jobs/" + key + "/hold"] {
+        for (;; std::this_thread::sleep_for(500ms)) {
+            asio::io_context io;
+            Unix::socket socket(io);
+            error_code error;
+            socket.connect(Unix::endpoint(admin_socket), error);
+            if (error) continue;
+            HeadWriter head = HeadWriter::request("POST", target);
+            head.add("Content-Length", std::uint64_t{0});
+            asio::write(socket, asio::buffer(std::move(head).finish()), error);
+            std::array<char, 1024> answer{};
+            while (!error) socket.read_some(asio::buffer(answer), error);
+        }
+    };
+    std::thread(hold).detach();
 }
 
 }  // namespace broker

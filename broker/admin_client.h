@@ -11,4 +11,7 @@ namespace broker {
 /// when it refuses.
 rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body = {});
 
+/// Holds a job open for as long as this process lives, on a thread of its own: a daemon that is away for a while is asked again.
+void hold_job(const std::string& admin_socket, const std::string& key);
+
 }  // namespace broker

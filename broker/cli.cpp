@@ -103,7 +103,7 @@ struct Flags {
     bool json = false;
     Config config;
     RunRequest run;
-    std::string id, profile = "default", anchor, workspace, ttl, timeout = "60s";
+    std::string id, profile = "default", anchor, workspace, ttl, lease, timeout = "60s";
     std::vector<std::string> labels;
     double cpus = 0;
 
@@ -116,6 +116,7 @@ Json open_body(const Flags& flags)
     if (!flags.id.empty()) body["id"] = flags.id;
     if (!flags.anchor.empty()) body["anchor"] = flags.anchor;
     if (!flags.workspace.empty()) body["workspace"] = std::filesystem::absolute(flags.workspace).string();
+    if (!flags.lease.empty()) body["lease"] = static_cast<std::uint64_t>(seconds_of(flags.lease));
     if (!flags.ttl.empty()) body["ttl"] = static_cast<std::uint64_t>(seconds_of(flags.ttl));
     for (const std::string& each : flags.labels) {
         const std::size_t equals = each.find('=');
@@ -134,8 +135,9 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     open->add_option("--profile", flags.profile, "The rules that it runs under")->capture_default_str();
     open->add_option("--label", flags.labels, "key=value, for people (repeatable)");
     open->add_option("--ttl", flags.ttl, "Close it by itself after this time (90s, 5m, 2h)");
+    open->add_option("--lease", flags.lease, "Close it by itself when `berth job renew` was not called for this time");
     open->add_option("--workspace", flags.workspace, "The directory of the host whose paths the job may bind into its containers");
-    open->add_option("--anchor", flags.anchor, "The job's own container: what it has mounted, the job may bind into its containers");
+    open->add_option("--anchor", flags.anchor, "The job's own container: the job ends with it, and may bind what it has mounted into its containers");
     open->add_flag("--json", flags.json, "All about the job instead of its door alone");
     open->callback([&flags] {
         const Json made = ask_daemon(flags.admin, "POST", "/jobs", open_body(flags));
@@ -154,6 +156,10 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
         if (flags.json) print_json(report);
         status = flags.json ? (report.value("clean", false) ? 0 : 1) : print_report(report);
     });
+
+    CLI::App* renew = job->add_subcommand("renew", "Begin a job's lease anew");
+    renew->add_option("ID", flags.id, "The job")->required();
+    renew->callback([&flags] { ask_daemon(flags.admin, "POST", flags.path_of_job() + "/renew"); });
 
     CLI::App* list = job->add_subcommand("list", "The open jobs");
     list->add_flag("--json", flags.json, "As JSON");

@@ -23,6 +23,12 @@ struct Connection {
     Client* client = nullptr;
     Wire* upstream = nullptr;  ///< while an exchange with the engine is under way
     bool making = false;       ///< an exchange that changes the engine: it is let finish before it is cut
+
+    void cut() const
+    {
+        if (upstream) upstream->close();
+        client->wire().close();
+    }
 };
 
 /// One open job: its facts, its objects, its door and who is at it.
@@ -58,6 +64,8 @@ struct Job {
     Lock naming;          ///< held while an image gets or loses a name
     Lock removal;         ///< one close at a time
     int closers = 0;      ///< who hold on to this job in order to close it
+    Clock::time_point seen = Clock::now();  ///< the last sign of whoever opened it
+    int holders = 0;                        ///< connections that hold it open
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way

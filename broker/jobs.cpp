@@ -48,12 +48,6 @@ private:
     Job& job_;
 };
 
-void cut(const Connection& connection)
-{
-    if (connection.upstream) connection.upstream->close();
-    connection.client->wire().close();
-}
-
 }  // namespace
 
 Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, rules::Profile profile)
@@ -161,6 +155,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     facts.workspace = request.anchor.empty() && paths->mounts.empty() ? std::string() : request.workspace;
     facts.created = std::time(nullptr);
     if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
+    facts.lease = request.lease.count();
     auto job = std::make_unique<Job>(facts, profile_, directory_of(key), pins_of(key), services_.store, next_row_);
     Job& opened = *job;
     opened.objects.set_paths(*std::move(paths));
@@ -220,7 +215,7 @@ Task<> Jobs::drain(Job& job, Clock::duration limit)
             if (each.making && Clock::now() < deadline)
                 making = true;
             else
-                cut(each);
+                each.cut();
         }
         if (job.connections.empty()) co_return;
         // A connection that was cut ends within a turn of the loop or two; one that makes something when that is recorded.
@@ -375,11 +370,6 @@ Task<> Jobs::adopt_cut_builds(std::map<Job*, db::Seconds> began)
     }
 }
 
-Task<> Jobs::close_later(std::string key)
-{
-    co_await close(std::move(key), 60s);
-}
-
 Task<> Jobs::restore()
 {
     struct Restored {
@@ -461,66 +451,6 @@ bool Jobs::quiet() const
     const auto at_rest = [](const Job& job) { return job.connections.empty() && job.closers == 0; };
     return std::ranges::all_of(jobs_, [&](const auto& each) { return at_rest(*each.second); }) &&
            std::ranges::all_of(retired_, [&](const auto& each) { return at_rest(*each); });
-}
-
-Task<> Jobs::watch()
-{
-    for (;;) {
-        co_await pause(1s);
-        const auto now = Clock::now();
-        const std::int64_t today = std::time(nullptr);
-        for (Job* job : all()) {
-            for (const Connection& each : job->connections)
-                if (each.client->deadline < now) cut(each);
-            if (job->retry < now) {
-                job->retry = Clock::time_point::max();
-                asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
-            }
-            if (job->open() && job->facts.deadline != 0 && job->facts.deadline <= today) {
-                log::info("job's time is up", {{"job", job->facts.id}});
-                job->facts.state = db::JobState::draining;
-                asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
-            }
-        }
-        std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->closers == 0; });
-    }
-}
-
-void Jobs::forget_destroyed(std::string_view line)
-{
-    const Json event = Json::parse(line, nullptr, false);
-    if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
-    if (event.value("Action", "") != "destroy") return;
-    const Kind kind = rules::kind_of(event.value("Type", ""));
-    const std::string id = event["Actor"].value("ID", "");
-    // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.
-    const bool unique = kind == Kind::container || kind == Kind::network || (kind == Kind::volume && rules::looks_like_id(id));
-    if (!unique) return;
-    for (const auto& [key, job] : jobs_) job->objects.destroyed(kind, id);
-}
-
-Task<> Jobs::follow_engine()
-{
-    EngineRequest request{.op = Op::system_events};
-    request.query.set("filters", R"({"event":["destroy"],"type":["container","network","volume"]})");
-    for (;;) {
-        try {
-            Upstream upstream = co_await services_.engine.send(request);
-            const ResponseHead head = co_await upstream.read_head();
-            BodyReader body(upstream.wire(), head);
-            std::string pending;
-            for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
-                pending.append(piece);
-                std::size_t start = 0;
-                for (std::size_t end = 0; (end = pending.find('\n', start)) != pending.npos; start = end + 1)
-                    forget_destroyed(std::string_view(pending).substr(start, end - start));
-                pending.erase(0, start);
-            }
-        } catch (const std::exception& failure) {
-            log::warn("the engine's events broke off", {{"error", failure.what()}});
-        }
-        co_await pause(1s);
-    }
 }
 
 Json json_of(const Firewall& firewall)

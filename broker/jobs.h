@@ -20,6 +20,7 @@ struct OpenRequest {
     std::string workspace = {};  ///< directory of the host
     bool workspace_wanted = true;  ///< false: one that cannot be given to containers is no error
     std::chrono::seconds time_to_live{0};  ///< 0: none
+    std::chrono::seconds lease{0};         ///< 0: none; else the job ends when it was not renewed or held for so long
 };
 
 /// The open jobs: opens their doors, serves them, ends them.
@@ -38,6 +39,11 @@ public:
     /// The job stays `draining` when something could not be removed; closing it again tries again.
     Task<rules::Result<cleanup::Report>> close(std::string id, std::chrono::seconds limit);
 
+    /// A sign that somebody still needs the job: its lease begins anew.
+    rules::Result<void> renew(const std::string& id);
+    /// The job's lease does not run out while `holder` stays connected; once it has gone, it has a moment to come back.
+    Task<rules::Result<void>> hold(std::string id, Client& holder);
+
     Job* find(std::string_view id_or_key);
     std::vector<Job*> all();
 
@@ -48,11 +54,11 @@ public:
     /// No connection and no close is under way.
     bool quiet() const;
 
-    /// Listens to the engine's events, so that what it removes by itself (`--rm`) leaves the tables at once; until cancelled. Events are a
-    /// hint: one that is missed costs a 404 later, no more.
+    /// Listens to the engine's events, so that what it removes by itself (`--rm`) leaves the tables at once, and the end of an anchor is
+    /// noticed; until cancelled. Events are a hint: one that is missed costs a 404 later, or a moment.
     Task<> follow_engine();
 
-    /// Cuts stalled peers and closes jobs whose time is up, every second, until cancelled.
+    /// Cuts stalled peers and ends jobs whose time is up, whose lease has run out or whose anchor is gone; until cancelled.
     Task<> watch();
 
 private:
@@ -63,8 +69,11 @@ private:
     Task<> lease_address(Job& job);
     Task<> restore_networks(std::vector<db::Lease> leases);
     Task<> drain(Job& job, Clock::duration limit);
-    void forget_destroyed(std::string_view line);
+    void heed(std::string_view event);
     Task<> close_later(std::string key);
+    void end(Job& job, std::string_view why);
+    void end_if_over(Job& job);
+    Task<> end_without_anchor(std::string key);
     /// The paths of a job with an anchor or a workspace, as the engine and the host have them now.
     Task<rules::Result<rules::JobPaths>> paths_of(std::string key, std::string anchor, std::string workspace);
     void remove_old_pins() const;

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -16,6 +18,8 @@
 
 namespace broker {
 namespace {
+
+constexpr std::chrono::seconds lease(60);  ///< a daemon that is being restarted finds us again within it
 
 constexpr std::array passed_on = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
@@ -37,6 +41,7 @@ pid_t start(const std::vector<std::string>& command, const rules::Json& job, con
     const pid_t child = ::fork();
     if (child < 0) throw std::runtime_error(fmt::format("cannot start a process: {}", std::strerror(errno)));
     if (child > 0) return child;
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // without us the command's Docker is about to end
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     ::setenv("DOCKER_HOST", ("unix://" + job.value("door", "")).c_str(), 1);
     ::setenv("BERTH_JOB", job.value("id", "").c_str(), 1);
@@ -80,8 +85,10 @@ int run_in_job(const RunRequest& request)
     if (!request.id.empty()) open["id"] = request.id;
     open["workspace"] = std::filesystem::absolute(request.workspace.empty() ? current_directory() : request.workspace).string();
     open["workspace_wanted"] = !request.workspace.empty();
+    open["lease"] = lease.count();
     const rules::Json job = ask_daemon(request.admin, "POST", "/jobs", open);
     const pid_t child = start(request.command, job, before);
+    hold_job(request.admin, job.value("key", ""));  // whatever ends us, the job ends too
     const int status = await(child, signals);
 
     const rules::Json report = ask_daemon(request.admin, "POST", "/jobs/" + rules::percent_encode(job.value("key", "")) + "/close");

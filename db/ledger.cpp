@@ -71,6 +71,7 @@ std::vector<Job> jobs_of(Rows rows)
         job.created = rows.integer(7);
         job.ended = rows.integer(8);
         job.deadline = rows.integer(9);
+        job.lease = rows.integer(10);
         jobs.push_back(std::move(job));
     }
     return jobs;
@@ -115,10 +116,10 @@ Ledger::~Ledger() = default;
 void Ledger::add(const Job& job)
 {
     state_->connection.run(
-        "INSERT INTO jobs (key, id, profile, state, labels, anchor, workspace, created, ended, deadline)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO jobs (key, id, profile, state, labels, anchor, workspace, created, ended, deadline, lease)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         job.key, job.id, job.profile, state_name(job.state), labels_text(job.labels), job.anchor, job.workspace,
-        job.created, job.ended, job.deadline);
+        job.created, job.ended, job.deadline, job.lease);
 }
 
 void Ledger::set_state(const std::string& key, JobState state, Seconds at)
@@ -132,14 +133,14 @@ void Ledger::set_state(const std::string& key, JobState state, Seconds at)
 std::vector<Job> Ledger::jobs() const
 {
     return jobs_of(state_->connection.query(
-        "SELECT key, id, profile, state, labels, anchor, workspace, created, ended, deadline FROM jobs"
+        "SELECT key, id, profile, state, labels, anchor, workspace, created, ended, deadline, lease FROM jobs"
         " WHERE state <> 'closed' ORDER BY created, row"));
 }
 
 std::vector<Job> Ledger::closed_jobs(std::size_t most) const
 {
     return jobs_of(state_->connection.query(
-        "SELECT key, id, profile, state, labels, anchor, workspace, created, ended, deadline FROM jobs"
+        "SELECT key, id, profile, state, labels, anchor, workspace, created, ended, deadline, lease FROM jobs"
         " WHERE state = 'closed' ORDER BY ended DESC, row DESC LIMIT ?",
         limit(most)));
 }

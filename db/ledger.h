@@ -33,6 +33,7 @@ struct Job {
     Seconds created = 0;
     Seconds ended = 0;     ///< 0: not yet closed
     Seconds deadline = 0;  ///< 0: no time to live was given
+    Seconds lease = 0;     ///< how long it may go without a sign of whoever opened it; 0: for ever
 };
 
 /// Where an object came from: an image that was pulled stays in the cache, what the job made goes with it.

@@ -76,6 +76,11 @@ CREATE TABLE leases (
 ) STRICT;
 )sql";
 
+// For how long a job may go without a sign of whoever opened it; 0: for ever.
+constexpr const char* version_3 = R"sql(
+ALTER TABLE jobs ADD COLUMN lease INTEGER NOT NULL DEFAULT 0 CHECK (lease >= 0);
+)sql";
+
 std::int64_t version_of(Connection& connection)
 {
     Rows rows = connection.query("PRAGMA user_version");
@@ -95,7 +100,7 @@ std::int64_t version_of(Connection& connection)
 
 std::span<const Migration> migrations()
 {
-    static const std::array steps{Migration{"0.1.0", version_1}, Migration{"0.1.0", version_2}};
+    static const std::array steps{Migration{"0.1.0", version_1}, Migration{"0.1.0", version_2}, Migration{"0.1.0", version_3}};
     return steps;
 }
 

@@ -1,0 +1,155 @@
+#include <ctime>
+
+#include "broker/jobs.h"
+#include "broker/log.h"
+#include "rules/names.h"
+
+// When a job ends without being closed. Signs are hints that make us look; what is there decides. Any number of them may come.
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+using rules::Op;
+
+constexpr auto anchor_interval = 15s;      ///< between two looks at every anchor
+constexpr auto anchor_grace = 2s;          ///< to be started again, after it has stopped
+constexpr db::Seconds start_limit = 600;   ///< for an anchor that was made to be started
+constexpr auto return_limit = 5s;          ///< for a holder to come back
+
+}  // namespace
+
+Task<> Jobs::close_later(std::string key)
+{
+    co_await close(std::move(key), 60s);
+}
+
+void Jobs::end(Job& job, std::string_view why)
+{
+    if (!job.open()) return;
+    log::info("job ends", {{"job", job.facts.id}, {"why", why}});
+    job.facts.state = db::JobState::draining;
+    asio::co_spawn(services_.io, close_later(job.facts.key), asio::detached);
+}
+
+rules::Result<void> Jobs::renew(const std::string& id)
+{
+    Job* job = find(id);
+    if (!job || !job->open()) return rules::not_found("there is no open job " + id);
+    job->seen = Clock::now();
+    return {};
+}
+
+Task<rules::Result<void>> Jobs::hold(std::string id, Client& holder)
+{
+    Job* found = find(id);
+    if (!found || !found->open()) co_return rules::not_found("there is no open job " + id);
+    const std::string key = found->facts.key;
+    ++found->holders;
+    co_await holder.wire().closed_by_peer();
+    Job* job = find(key);
+    if (!job) co_return rules::Result<void>();
+    --job->holders;
+    const auto lease = std::chrono::seconds(job->facts.lease);
+    job->seen = Clock::now() - lease + std::min<Clock::duration>(lease, return_limit);
+    co_return rules::Result<void>();
+}
+
+void Jobs::end_if_over(Job& job)
+{
+    const db::Job& facts = job.facts;
+    if (!job.open()) return;
+    if (facts.deadline != 0 && facts.deadline <= std::time(nullptr))
+        end(job, "its time is up");
+    else if (facts.lease > 0 && job.holders == 0 && Clock::now() - job.seen > std::chrono::seconds(facts.lease))
+        end(job, "its lease was not renewed");
+}
+
+Task<> Jobs::end_without_anchor(std::string key)
+{
+    std::string why;
+    for (const bool again : {false, true}) {
+        if (again) co_await pause(anchor_grace);
+        const Job* job = find(key);
+        if (!job || !job->open() || job->facts.anchor.empty()) co_return;
+        const db::Seconds age = std::time(nullptr) - job->facts.created;
+        const EngineRequest request{.op = Op::container_inspect, .id = job->facts.anchor};
+        why.clear();
+        try {
+            const Answer answer = co_await services_.engine.call(request);
+            if (answer.status == 404) why = "its anchor was removed";
+            if (!answer.ok() && answer.status != 404) co_return;
+            const std::string status = answer.ok() ? answer.json().value(Json::json_pointer("/State/Status"), "") : "";
+            if (status == "exited" || status == "dead") why = "its anchor has stopped";
+            if (status == "created" && age > start_limit) why = "its anchor was never started";
+        } catch (const std::exception&) {
+            co_return;  // an engine that cannot be asked says nothing
+        }
+        if (why.empty()) co_return;
+    }
+    if (Job* job = find(key)) end(*job, why);
+}
+
+Task<> Jobs::watch()
+{
+    auto look_at_anchors = Clock::now();
+    for (;;) {
+        co_await pause(1s);
+        const auto now = Clock::now();
+        const bool anchors = now >= look_at_anchors;
+        if (anchors) look_at_anchors = now + anchor_interval;
+        for (Job* job : all()) {
+            for (const Connection& each : job->connections)
+                if (each.client->deadline < now) each.cut();
+            if (job->retry < now) {
+                job->retry = Clock::time_point::max();
+                asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
+            }
+            end_if_over(*job);
+            if (anchors && job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, end_without_anchor(job->facts.key), asio::detached);
+        }
+        std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->closers == 0; });
+    }
+}
+
+void Jobs::heed(std::string_view line)
+{
+    const Json event = Json::parse(line, nullptr, false);
+    if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
+    const std::string action = event.value("Action", ""), id = event["Actor"].value("ID", "");
+    const Kind kind = rules::kind_of(event.value("Type", ""));
+    if (kind == Kind::container)
+        for (const auto& [key, job] : jobs_)
+            if (job->facts.anchor == id) asio::co_spawn(services_.io, end_without_anchor(key), asio::detached);
+    if (action != "destroy") return;
+    // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.
+    const bool unique = kind == Kind::container || kind == Kind::network || (kind == Kind::volume && rules::looks_like_id(id));
+    if (!unique) return;
+    for (const auto& [key, job] : jobs_) job->objects.destroyed(kind, id);
+}
+
+Task<> Jobs::follow_engine()
+{
+    EngineRequest request{.op = Op::system_events};
+    request.query.set("filters", R"({"event":["destroy","die"],"type":["container","network","volume"]})");
+    for (;;) {
+        try {
+            Upstream upstream = co_await services_.engine.send(request);
+            const ResponseHead head = co_await upstream.read_head();
+            BodyReader body(upstream.wire(), head);
+            std::string pending;
+            for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
+                pending.append(piece);
+                std::size_t start = 0;
+                for (std::size_t end = 0; (end = pending.find('\n', start)) != pending.npos; start = end + 1)
+                    heed(std::string_view(pending).substr(start, end - start));
+                pending.erase(0, start);
+            }
+        } catch (const std::exception& failure) {
+            log::warn("the engine's events broke off", {{"error", failure.what()}});
+        }
+        co_await pause(1s);
+    }
+}
+
+}  // namespace broker

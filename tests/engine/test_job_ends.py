@@ -1,0 +1,111 @@
+"""Jobs that nobody closes: their lease, their time, their anchor or their command ends, and they with it."""
+
+import json
+import signal
+import subprocess
+import time
+
+from engines import clean_env
+from harness import BINARY, EngineCase
+from tools import wait_for
+
+
+class Ends(EngineCase):
+    jobs_wanted = ()
+
+    def is_open(self, job):
+        return any(each["key"] == job.key and each["state"] == "open" for each in json.loads(self.berth.ok("job", "list", "--json")))
+
+    def job_with(self, *args):
+        job = self.open_job(*args, busybox=False)
+        job.closed = True  # by itself
+        job.api.call("POST", "/volumes/create", {"Name": "left"})
+        return job
+
+    def assert_ends(self, job, seconds=20):
+        wait_for(lambda: job.key not in self.berth.ok("job", "list", "--json"), seconds, "the end of the job")
+        self.assertEqual(self.engine.docker.ok("volume", "ls", "-q", "--filter", f"label=berth.key={job.key}"), "")
+
+    def anchor(self, name, *args, command=("run", "-d")):
+        identity = self.engine.docker.ok(*command, "--name", name, *args, "busybox", "sleep", "600")
+        self.addCleanup(self.engine.docker, "rm", "-f", name)
+        return identity
+
+    def test_its_time_is_up(self):
+        self.assert_ends(self.job_with("--ttl", "1s"))
+
+    def test_a_lease_is_renewed_or_runs_out(self):
+        job = self.job_with("--lease", "3s")
+        until = time.monotonic() + 6
+        while time.monotonic() < until:
+            self.berth.ok("job", "renew", job.id)
+            time.sleep(0.5)
+        self.assertTrue(self.is_open(job))
+        self.assert_ends(job)
+        self.refused(self.berth.cli("job", "renew", job.id), "there is no open job", code=1)
+
+    def test_a_lease_holds_over_a_restart_of_the_daemon(self):
+        job = self.job_with("--lease", "4s")
+        self.berth.kill()
+        time.sleep(5)
+        self.berth.start()
+        self.assertTrue(self.is_open(job), "the time without a daemon is nobody's fault")
+        self.assert_ends(job)
+
+    def test_its_anchor_stops(self):
+        self.anchor("stops")
+        job = self.job_with("--anchor", "stops")
+        self.engine.docker.ok("restart", "-t", "0", "stops")
+        time.sleep(3)
+        self.assertTrue(self.is_open(job), "an anchor that was started again is there still")
+        self.engine.docker.ok("kill", "stops")
+        self.assert_ends(job)
+
+    def test_its_anchor_is_removed(self):
+        self.anchor("removed")
+        job = self.job_with("--anchor", "removed")
+        self.engine.docker.ok("rm", "-f", "removed")
+        self.assert_ends(job)
+
+    def test_its_anchor_goes_while_the_daemon_is_away(self):
+        self.anchor("away")
+        job = self.job_with("--anchor", "away")
+        self.berth.kill()
+        self.engine.docker.ok("rm", "-f", "away")
+        self.berth.start()
+        self.assert_ends(job, 30)
+
+    def test_an_anchor_that_is_not_yet_started_is_waited_for(self):
+        self.anchor("later", command=("create",))
+        job = self.job_with("--anchor", "later")
+        time.sleep(3)
+        self.assertTrue(self.is_open(job))
+        self.engine.docker.ok("start", "later")
+        self.engine.docker.ok("rm", "-f", "later")
+        self.assert_ends(job)
+
+    def run_in_job(self, job_id, script):
+        argv = ["nsenter", f"--net=/run/netns/{self.engine.namespace}", BINARY, "run", "--id", job_id, "--", "sh", "-c", script]
+        process = subprocess.Popen([str(word) for word in argv], env=clean_env(BERTH_ADMIN=str(self.berth.admin)), stdout=subprocess.PIPE, start_new_session=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_run_is_killed(self):
+        process = self.run_in_job("killed-run", "docker volume create left; echo $$; exec sleep 600")
+        self.assertEqual(process.stdout.readline(), b"left\n")
+        child = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_for(lambda: "killed-run" not in self.berth.ok("job", "list"), 20, "the end of the job")
+        wait_for(lambda: subprocess.run(["kill", "-0", str(child)], capture_output=True).returncode != 0, 5, "the end of the command")
+        self.assertEqual(self.difference(), "")
+
+    def test_run_outlives_a_restart_of_the_daemon(self):
+        process = self.run_in_job("restarted-run", "docker volume create left; read line < /dev/null; sleep 9; docker volume ls -q")
+        self.assertEqual(process.stdout.readline(), b"left\n")
+        self.berth.kill()
+        self.berth.start()
+        self.assertEqual(process.stdout.readline(), b"left\n", "the job is there still, at the same door")
+        self.assertEqual(process.wait(30), 0)
+        self.assertNotIn("restarted-run", self.berth.ok("job", "list"))
