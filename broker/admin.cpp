@@ -111,6 +111,7 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
         const Job* job = want(co_await jobs.open(std::move(request)));
         co_return json_of(*job, services.firewall);
     }
+    if (post && path == "/cleanup") co_return co_await jobs.cleanup(query.flag("dry_run"), query.flag("orphans"));
     if (const auto id = job_of(path, "/close"); id && post)
         co_return json_of_report(want(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));
     if (const auto id = job_of(path, "/renew"); id && post) {

@@ -1,7 +1,6 @@
 #include "broker/admin_client.h"
 
 #include <array>
-#include <stdexcept>
 #include <thread>
 
 #include "broker/http.h"
@@ -15,7 +14,7 @@ rules::Json ask_daemon(const std::string& admin_socket, const std::string& metho
     Unix::socket socket(io);
     error_code error;
     socket.connect(Unix::endpoint(admin_socket), error);
-    if (error) throw std::runtime_error("cannot reach the daemon at " + admin_socket + " (" + error.message() + "): is `berth serve` running?");
+    if (error) throw NoDaemon("cannot reach the daemon at " + admin_socket + " (" + error.message() + "): is `berth serve` running?");
 
     const std::string text = body ? body->dump() : std::string();
     HeadWriter head = HeadWriter::request(method, target);

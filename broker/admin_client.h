@@ -1,14 +1,20 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "rules/json.h"
 
 namespace broker {
 
-/// A command's question to the daemon. Throws std::runtime_error with a sentence for the user when the daemon is away, and its own message
-/// when it refuses.
+/// Nothing answers at the administration socket.
+struct NoDaemon : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// A command's question to the daemon. Throws NoDaemon, with a sentence for the user, and std::runtime_error with the
+/// daemon's own message when it refuses.
 rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body = {});
 
 /// Holds a job open for as long as this process lives, on a thread of its own: a daemon that is away for a while is asked again.

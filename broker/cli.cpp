@@ -101,6 +101,7 @@ std::int64_t seconds_of(const std::string& text)
 struct Flags {
     std::string admin = "/run/berth/admin.sock";
     bool json = false;
+    bool dry_run = false, orphans = false;
     Config config;
     RunRequest run;
     std::string id, profile = "default", anchor, workspace, ttl, lease, timeout = "60s";
@@ -124,6 +125,53 @@ Json open_body(const Flags& flags)
         body["labels"][each.substr(0, equals)] = each.substr(equals + 1);
     }
     return body;
+}
+
+void add_places(CLI::App& command, Flags& flags)
+{
+    command.add_option("--engine", flags.config.engine, "The engine, as unix:///path")->capture_default_str();
+    command.add_option("--state-dir", flags.config.state_dir, "Where the ledger is")->capture_default_str();
+    command.add_option("--runtime-dir", flags.config.runtime_dir, "Where the sockets are")->capture_default_str();
+}
+
+/// By the daemon; where none runs, by this process.
+Json clean_up(const Flags& flags)
+{
+    const std::string target = fmt::format("/cleanup?dry_run={:d}&orphans={:d}", flags.dry_run, flags.orphans);
+    try {
+        return ask_daemon(flags.admin, "POST", target);
+    } catch (const NoDaemon&) {
+        return cleanup_alone(flags.config, flags.dry_run, flags.orphans);
+    }
+}
+
+/// 0 only if nothing is left.
+int print_cleanup(const Json& report)
+{
+    const Json& objects = report.at("objects");
+    if (!objects.empty()) fmt::print("{:<9} {:<9} {:<32} {:<24} {}\n", "OUTCOME", "KIND", "NAME", "JOB", "WHY");
+    for (const Json& each : objects) {
+        const std::string job = each.value("job", ""), error = each.value("error", "");
+        fmt::print("{:<9} {:<9} {:<32} {:<24} {}{}\n", each.value("outcome", ""), each.value("kind", ""), each.value("name", ""), job.empty() ? each.value("key", "") : job,
+                   each.value("why", ""), error.empty() ? "" : ": " + error);
+    }
+    if (objects.empty()) fmt::print("nothing is left of any job\n");
+    if (const auto forgotten = report.value("forgotten", std::int64_t{0}); forgotten > 0) fmt::print("forgot {} old jobs\n", forgotten);
+    return report.value("clean", false) ? 0 : 1;
+}
+
+void add_cleanup(CLI::App& app, Flags& flags, int& status)
+{
+    CLI::App* cleanup = app.add_subcommand("cleanup", "Remove what is left of jobs that are over; for a timer. With the daemon, or without one");
+    cleanup->add_flag("--dry-run", flags.dry_run, "Only say what would go, and why");
+    cleanup->add_flag("--orphans", flags.orphans, "Also what bears berth's names but belongs to no job of this ledger: only when no other daemon uses this engine");
+    cleanup->add_flag("--json", flags.json, "The report as JSON");
+    add_places(*cleanup, flags);
+    cleanup->callback([&flags, &status] {
+        const Json report = clean_up(flags);
+        if (flags.json) print_json(report);
+        status = flags.json ? (report.value("clean", false) ? 0 : 1) : print_cleanup(report);
+    });
 }
 
 void add_job_commands(CLI::App& app, Flags& flags, int& status)
@@ -185,9 +233,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     app.footer(examples);
 
     CLI::App* daemon = app.add_subcommand("serve", "The daemon: doors for jobs on one side, the engine on the other");
-    daemon->add_option("--engine", flags.config.engine, "The engine, as unix:///path")->capture_default_str();
-    daemon->add_option("--state-dir", flags.config.state_dir, "Where the ledger is")->capture_default_str();
-    daemon->add_option("--runtime-dir", flags.config.runtime_dir, "Where the sockets are")->capture_default_str();
+    add_places(*daemon, flags);
     daemon->add_option("--network-pool", flags.config.network_pool,
                        "Private IPv4 range from which every network of a job gets its subnet; subnets that the host routes or the engine uses are left out. "
                        "The default is one that Docker, Kubernetes and most sites do not use")
@@ -212,6 +258,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     });
 
     add_job_commands(app, flags, status);
+    add_cleanup(app, flags, status);
 
     CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap");
     overview->add_flag("--json", flags.json, "As JSON");

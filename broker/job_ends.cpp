@@ -13,6 +13,7 @@ using rules::Kind;
 using rules::Op;
 
 constexpr auto anchor_interval = 15s;      ///< between two looks at every anchor
+constexpr auto housekeeping_interval = 5min;
 constexpr auto anchor_grace = 2s;          ///< to be started again, after it has stopped
 constexpr db::Seconds start_limit = 600;   ///< for an anchor that was made to be started
 constexpr auto return_limit = 5s;          ///< for a holder to come back
@@ -92,12 +93,16 @@ Task<> Jobs::end_without_anchor(std::string key)
 
 Task<> Jobs::watch()
 {
-    auto look_at_anchors = Clock::now();
+    auto look_at_anchors = Clock::now(), keep_house_at = Clock::now();
     for (;;) {
         co_await pause(1s);
         const auto now = Clock::now();
         const bool anchors = now >= look_at_anchors;
         if (anchors) look_at_anchors = now + anchor_interval;
+        if (now >= keep_house_at) {
+            keep_house_at = now + housekeeping_interval;
+            asio::co_spawn(services_.io, keep_house(), asio::detached);
+        }
         for (Job* job : all()) {
             for (const Connection& each : job->connections)
                 if (each.client->deadline < now) each.cut();

@@ -305,6 +305,13 @@ std::vector<Job*> Jobs::all()
     return list;
 }
 
+std::vector<std::string> Jobs::keys() const
+{
+    std::vector<std::string> list;
+    for (const auto& [key, job] : jobs_) list.push_back(key);
+    return list;
+}
+
 Task<> Jobs::reconcile(Job& job)
 {
     for (const db::Object& each : job.objects.all()) {
@@ -370,7 +377,7 @@ Task<> Jobs::adopt_cut_builds(std::map<Job*, db::Seconds> began)
     }
 }
 
-Task<> Jobs::restore()
+Task<> Jobs::restore(bool serving)
 {
     struct Restored {
         db::Job job;
@@ -412,6 +419,7 @@ Task<> Jobs::restore()
     for (Job* each : all()) {
         Job& job = *each;
         const std::string key = job.facts.key;
+        if (!serving) continue;
         if (job.open())
             open_door(job);
         else

@@ -29,15 +29,22 @@ public:
     /// `own_paths`: directories of berth's own, besides the runtime directory.
     Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, rules::Profile profile);
 
-    /// Takes up what the ledger says was open when the last process ended: doors are opened again, intended objects are looked up on the
-    /// engine, jobs that were ending are ended.
-    Task<> restore();
+    /// Takes up what the ledger says was open when the last process ended: intended objects are looked up on the engine, doors are opened
+    /// again, jobs that were ending are ended; without `serving` neither.
+    Task<> restore(bool serving);
 
     Task<rules::Result<Job*>> open(OpenRequest request);
 
     /// Stops admitting, cuts the job's streams, lets what is being made finish for at most `limit`, removes everything and proves it.
     /// The job stays `draining` when something could not be removed; closing it again tries again.
     Task<rules::Result<cleanup::Report>> close(std::string id, std::chrono::seconds limit);
+
+    /// Ends what should have ended, removes what is left of jobs that are over, and forgets jobs that ended long ago; of jobs that the
+    /// ledger does not know only when `orphans`. Nothing but the report when `dry_run`. Beside a running daemon or alone; two at once are
+    /// safe.
+    ///
+    /// `{"dry_run", "objects": [{"job", "key", "kind", "name", "id", "why", "outcome", "error"}], "forgotten", "clean"}`
+    Task<rules::Json> cleanup(bool dry_run, bool orphans);
 
     /// A sign that somebody still needs the job: its lease begins anew.
     rules::Result<void> renew(const std::string& id);
@@ -46,6 +53,7 @@ public:
 
     Job* find(std::string_view id_or_key);
     std::vector<Job*> all();
+    std::vector<std::string> keys() const;
 
     /// Ends the daemon's part: doors are shut and connections cut, after what is being made has been recorded or `limit` has passed. Jobs
     /// stay open in the ledger.
@@ -71,6 +79,9 @@ private:
     Task<> drain(Job& job, Clock::duration limit);
     void heed(std::string_view event);
     Task<> close_later(std::string key);
+    Task<> keep_house();
+    /// Rows whose objects somebody removed behind our back go.
+    Task<> compare(std::string key);
     void end(Job& job, std::string_view why);
     void end_if_over(Job& job);
     Task<> end_without_anchor(std::string key);

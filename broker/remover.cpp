@@ -49,6 +49,24 @@ bool is_nameless_line(const Json& image)
     return is_blank("RepoTags", "<none>:<none>") && is_blank("RepoDigests", "<none>@<none>");
 }
 
+/// What a line of a list bears of names of jobs.
+std::vector<std::string> real_names(Kind kind, const Json& each)
+{
+    const Json one = each.value("Name", Json());
+    const Json names = kind == Kind::container ? each.value("Names", Json()) : kind == Kind::image ? each.value("RepoTags", Json()) : Json::array({one});
+    std::vector<std::string> reals;
+    if (!names.is_array()) return reals;
+    for (const Json& name : names)
+        if (name.is_string() && rules::key_of(name.get_ref<const std::string&>())) reals.push_back(name.get<std::string>());
+    return reals;
+}
+
+std::string label_of(const Json& each)
+{
+    const Json labels = each.value("Labels", Json());
+    return labels.is_object() ? labels.value(std::string(rules::label_key), "") : std::string();
+}
+
 }  // namespace
 
 Task<Answer> Remover::ask(EngineRequest request)
@@ -67,39 +85,53 @@ Task<Answer> Remover::ask(EngineRequest request)
     co_return std::move(*answer);
 }
 
+Task<Result<Json>> Remover::list(EngineRequest request)
+{
+    const Answer answer = co_await ask(std::move(request));
+    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
+    co_return answer.json();
+}
+
 Task<Result<std::vector<db::Object>>> Remover::found(Kind kind, const std::string& key)
 {
-    if (kind == Kind::image) co_return co_await references(key);
-    const Op op = kind == Kind::container ? Op::container_list : kind == Kind::network ? Op::network_list : Op::volume_list;
+    Result<std::vector<db::Object>> objects = co_await found_of_all(kind);
+    if (objects) std::erase_if(*objects, [&key](const db::Object& each) { return each.job != key; });
+    co_return objects;
+}
+
+Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
+{
+    const Op op = kind == Kind::container ? Op::container_list
+                  : kind == Kind::network ? Op::network_list
+                  : kind == Kind::volume  ? Op::volume_list
+                                          : Op::image_list;
     EngineRequest request{.op = op};
     if (kind == Kind::container) request.query.set("all", "1");
-    // Found by label, taken only with the unguessable real name: any image can carry a label.
-    Json filters;
-    filters["label"][std::string(rules::label_key) + "=" + key] = true;
-    request.query.set("filters", filters.dump());
-    const Answer answer = co_await ask(request);
-    std::vector<db::Object> objects;
-    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
-    Json list = answer.json();
-    if (kind == Kind::volume) list = list.value("Volumes", Json::array());
-    if (!list.is_array()) co_return objects;
-    for (const Json& each : list) {
-        db::Object object;
-        object.kind = kind;
-        object.job = key;
-        if (kind == Kind::container) {
-            const Json names = each.value("Names", Json::array());
-            for (const Json& name : names)
-                if (const auto text = name.get<std::string>(); rules::virtual_name(key, text)) object.real = text;
-        } else {
-            object.real = each.value("Name", "");
-        }
-        const auto name = rules::virtual_name(key, object.real);
-        if (!name) continue;
-        object.name = *name;
-        object.id = kind == Kind::volume ? object.real : each.value("Id", "");
-        objects.push_back(std::move(object));
+    if (kind != Kind::image) {
+        Json filters;
+        filters["label"][std::string(rules::label_key)] = true;
+        request.query.set("filters", filters.dump());
     }
+    const Result<Json> answer = co_await list(std::move(request));
+    if (!answer) co_return tl::unexpected(answer.error());
+    const Json listed = kind == Kind::volume ? answer->value("Volumes", Json::array()) : *answer;
+    std::vector<db::Object> objects;
+    if (!listed.is_array()) co_return objects;
+    for (const Json& each : listed)
+        for (const std::string& real : real_names(kind, each)) {
+            db::Object object;
+            object.kind = kind;
+            object.real = real;
+            object.job = rules::key_of(real).value();
+            object.id = kind == Kind::volume ? real : each.value("Id", "");
+            // Found by label, taken only with the unguessable real name: any image can carry a label.
+            if (kind != Kind::image && label_of(each) != object.job) continue;
+            if (kind != Kind::image)
+                object.name = rules::virtual_name(object.job, real).value_or("");
+            else if (const auto reference = rules::virtual_reference(object.job, real))
+                object.name = reference->familiar();
+            if (kind == Kind::image || !object.name.empty()) objects.push_back(std::move(object));
+        }
     co_return objects;
 }
 
@@ -186,26 +218,6 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
     // Another image grew from it: it goes with that.
     if (answer.status == 409 && answer.message().find("dependent child") != std::string::npos) co_return Result<bool>(false);
     co_return done(answer);
-}
-
-Task<Result<std::vector<db::Object>>> Remover::references(const std::string& key)
-{
-    const EngineRequest request{.op = Op::image_list};
-    const Answer answer = co_await ask(request);
-    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
-    std::vector<db::Object> objects;
-    for (const Json& image : answer.json())
-        for (const Json& tag : image.value("RepoTags", Json::array())) {
-            db::Object object;
-            object.kind = Kind::image;
-            object.job = key;
-            object.real = tag.is_string() ? tag.get<std::string>() : std::string();
-            if (!rules::is_real_reference(key, object.real)) continue;
-            object.id = image.value("Id", "");
-            if (const auto reference = rules::virtual_reference(key, object.real)) object.name = reference->familiar();
-            objects.push_back(std::move(object));
-        }
-    co_return objects;
 }
 
 Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Object>& images)

@@ -12,12 +12,13 @@ public:
     Remover(broker::Engine& engine, std::string key) : engine_(engine), key_(std::move(key)) {}
 
     Task<rules::Result<std::vector<db::Object>>> found(rules::Kind kind, const std::string& key) override;
+    Task<rules::Result<std::vector<db::Object>>> found_of_all(rules::Kind kind) override;
     Task<rules::Result<std::vector<db::Object>>> grown(const std::vector<db::Object>& images) override;
     Task<rules::Result<bool>> remove(const db::Object& object) override;
 
 private:
     Task<Answer> ask(EngineRequest request);
-    Task<rules::Result<std::vector<db::Object>>> references(const std::string& key);
+    Task<rules::Result<rules::Json>> list(EngineRequest request);
     Task<rules::Result<bool>> remove_container(const db::Object& object);
     Task<rules::Result<bool>> remove_network(const db::Object& object);
     Task<rules::Result<bool>> remove_volume(const db::Object& object);

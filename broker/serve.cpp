@@ -66,6 +66,30 @@ public:
         return exit_status_;
     }
 
+    /// The report of Jobs::cleanup, without serving anybody.
+    rules::Json clean(bool dry_run, bool orphans)
+    {
+        rules::Json report;
+        std::exception_ptr failed;
+        const auto work = [&]() -> Task<> {
+            try {
+                co_await engine_.learn();
+                make_jobs();
+                co_await jobs_->restore(false);
+                report = co_await jobs_->cleanup(dry_run, orphans);
+            } catch (const Refused& refused) {
+                failed = std::make_exception_ptr(std::runtime_error(refused.error.message));
+            } catch (...) {
+                failed = std::current_exception();
+            }
+            io_.stop();
+        };
+        asio::co_spawn(io_, work(), asio::detached);
+        io_.run();
+        if (failed) std::rethrow_exception(failed);
+        return report;
+    }
+
 private:
     Task<> main()
     {
@@ -86,8 +110,8 @@ private:
     Task<> work()
     {
         co_await await_engine();
-        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, identity(), config_.profile);
-        co_await jobs_->restore();
+        make_jobs();
+        co_await jobs_->restore(true);
         open_admin();
         asio::co_spawn(io_, jobs_->watch(), asio::detached);
         asio::co_spawn(io_, jobs_->follow_engine(), asio::detached);
@@ -101,6 +125,11 @@ private:
             else
                 asio::co_spawn(io_, serve_admin(Socket(std::move(socket)), *jobs_, services(), {program_version, started_}), asio::detached);
         }
+    }
+
+    void make_jobs()
+    {
+        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, identity(), config_.profile);
     }
 
     /// The engine may come up after us.
@@ -149,18 +178,32 @@ private:
 
 }  // namespace
 
-int serve(const Config& given)
+/// `given` as this process uses it, its directories made.
+static Config prepared(const Config& given)
 {
     Config config = given;
     config.state_dir = fs::absolute(config.state_dir);  // doors are mounted by the engine, which knows no directory of ours
     config.runtime_dir = fs::absolute(config.runtime_dir);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
+    fs::create_directories(config.state_dir);
+    fs::permissions(config.state_dir, fs::perms::owner_all);
+    fs::create_directories(config.runtime_dir / "jobs");
+    fs::permissions(config.runtime_dir, fs::perms::owner_all);
+    return config;
+}
+
+rules::Json cleanup_alone(const Config& given, bool dry_run, bool orphans)
+{
+    const Config config = prepared(given);
+    Server server(config);
+    return server.clean(dry_run, orphans);
+}
+
+int serve(const Config& given)
+{
     try {
-        fs::create_directories(config.state_dir);
-        fs::permissions(config.state_dir, fs::perms::owner_all);
-        fs::create_directories(config.runtime_dir / "jobs");
-        fs::permissions(config.runtime_dir, fs::perms::owner_all);
+        const Config config = prepared(given);
         Server server(config);
         return server.run();
     } catch (const std::exception& failure) {

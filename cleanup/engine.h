@@ -18,6 +18,9 @@ public:
     /// Everything of `kind` (container, network, volume, image) on the engine that bears a real name of the job `key`: its id and real name.
     virtual Task<rules::Result<std::vector<db::Object>>> found(rules::Kind kind, const std::string& key) = 0;
 
+    /// The same of every job, open or not; each with its job's key.
+    virtual Task<rules::Result<std::vector<db::Object>>> found_of_all(rules::Kind kind) = 0;
+
     /// Images without a name that grew from one of `images` since its row was made, children first: steps of builds that were cut off.
     /// What an image of somebody else grew from in turn is not among them.
     virtual Task<rules::Result<std::vector<db::Object>>> grown(const std::vector<db::Object>& images) = 0;

@@ -145,6 +145,16 @@ std::vector<Job> Ledger::closed_jobs(std::size_t most) const
         limit(most)));
 }
 
+std::optional<Job> Ledger::job(const std::string& key) const
+{
+    std::vector<Job> found = jobs_of(state_->connection.query(
+        "SELECT key, id, profile, state, labels, anchor, workspace, created, ended, deadline, lease FROM jobs"
+        " WHERE key = ?",
+        key));
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+}
+
 void Ledger::put(const Object& object)
 {
     state_->connection.run(

@@ -101,6 +101,7 @@ public:
     void set_state(const std::string& key, JobState state, Seconds at);
     std::vector<Job> jobs() const;                         ///< all that are not closed, oldest first
     std::vector<Job> closed_jobs(std::size_t most) const;  ///< newest first
+    std::optional<Job> job(const std::string& key) const;  ///< in whatever state, unless it is forgotten
 
     /// Records `object` of a job that is there, replacing the row of the same number.
     void put(const Object& object);

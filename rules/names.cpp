@@ -153,6 +153,13 @@ std::optional<std::string> virtual_name(std::string_view key, std::string_view r
     return name;
 }
 
+std::optional<std::string> key_of(std::string_view real)
+{
+    if (real.starts_with('/')) real.remove_prefix(1);
+    if (prefix_length(real) == 0 && image_length(real) == 0) return std::nullopt;
+    return std::string(real.substr(real_prefix.size(), key_length));
+}
+
 std::string root_volume_name(std::string_view directory)
 {
     // FNV-1a. Few roots of one job, of the operator's choice; the broker compares the directories themselves.

@@ -42,6 +42,8 @@ public:
         co_return list;
     }
 
+    Task<rules::Result<std::vector<Object>>> found_of_all(Kind kind) override { co_return co_await found(kind, {}); }
+
     Task<rules::Result<std::vector<Object>>> grown(const std::vector<Object>&) override
     {
         std::vector<Object> there;

@@ -1,0 +1,122 @@
+#include <ctime>
+#include <set>
+
+#include "broker/jobs.h"
+#include "broker/log.h"
+#include "broker/remover.h"
+#include "cleanup/sweep.h"
+#include "rules/names.h"
+
+// What is left of jobs: on the engine, and in the ledger. The daemon does it now and then, `berth cleanup` when it is called.
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+
+constexpr db::Seconds retention = 30 * 24 * 3600;  ///< of jobs that are over, in the ledger
+constexpr auto close_limit = 10s;
+
+Json line(const std::string& job, const db::Object& object, std::string_view why, std::string_view outcome, std::string error = {})
+{
+    return {{"job", job},   {"key", object.job}, {"kind", rules::kind_name(object.kind)}, {"name", object.name.empty() ? object.real : object.name},
+            {"id", object.id}, {"why", why},        {"outcome", outcome},                   {"error", std::move(error)}};
+}
+
+bool is_over(const Job& job)
+{
+    return !job.open() || (job.facts.deadline != 0 && job.facts.deadline <= std::time(nullptr));
+}
+
+const cleanup::Left* left_of(const std::vector<cleanup::Left>& left, const db::Object& object)
+{
+    for (const cleanup::Left& each : left)
+        if (each.object.kind == object.kind && each.object.real == object.real) return &each;
+    return nullptr;
+}
+
+}  // namespace
+
+Task<Json> Jobs::cleanup(bool dry_run, bool orphans)
+{
+    Json objects = Json::array();
+    bool clean = true;
+    for (const std::string& key : keys()) {
+        const Job* job = find(key);
+        if (!job || !is_over(*job)) continue;
+        const std::string id = job->facts.id;
+        const std::vector<db::Object> had = job->objects.all();
+        std::vector<cleanup::Left> left;
+        if (!dry_run)
+            if (const auto report = co_await close(key, close_limit)) {
+                left = report->left;
+                clean = clean && report->clean();
+            }
+        for (const db::Object& each : had) {
+            if (each.kind == Kind::exec) continue;
+            const cleanup::Left* stays = left_of(left, each);
+            objects.push_back(line(id, each, "its job is over", dry_run ? "would go" : stays ? "left" : "gone", stays ? stays->error : ""));
+        }
+    }
+
+    Remover remover(services_.engine, {});
+    std::set<std::string> open;
+    for (const std::string& key : keys()) open.insert(key);
+    const std::vector<cleanup::Stray> strays = want(co_await cleanup::find_strays(remover, services_.store, open));
+    std::vector<cleanup::Left> left;
+    const auto engine_for = [this](const std::string& key) -> std::unique_ptr<cleanup::Engine> { return std::make_unique<Remover>(services_.engine, key); };
+    if (!dry_run) left = co_await cleanup::remove_strays(strays, orphans, engine_for, services_.store);
+    for (const cleanup::Stray& each : strays) {
+        const cleanup::Left* stays = left_of(left, each.object);
+        const bool goes = each.known || orphans;
+        objects.push_back(line(each.job, each.object, each.known ? "its job is closed" : "no job of this ledger has it: another daemon's, or its ledger was lost",
+                               !goes ? "kept" : dry_run ? "would go" : stays ? "left" : "gone", stays ? stays->error : ""));
+    }
+    clean = clean && left.empty();
+
+    std::int64_t forgotten = 0;
+    const db::Seconds before = std::time(nullptr) - retention;
+    if (!dry_run) forgotten = co_await services_.store.read<std::int64_t>([before](db::Ledger& ledger) { return ledger.forget(before); });
+    co_return Json{{"dry_run", dry_run}, {"objects", std::move(objects)}, {"forgotten", forgotten}, {"clean", clean}};
+}
+
+Task<> Jobs::keep_house()
+{
+    try {
+        const Json report = co_await cleanup(false, false);
+        for (const Json& each : report["objects"])
+            if (each["outcome"] != "kept") log::warn("was left of a job", {{"job", each["job"].get<std::string>()}, {"kind", each["kind"].get<std::string>()}, {"name", each["name"].get<std::string>()}, {"outcome", each["outcome"].get<std::string>()}});
+        for (const std::string& key : keys()) co_await compare(key);
+    } catch (const Refused& refused) {
+        log::warn("housekeeping", {{"error", refused.error.message}});
+    } catch (const std::exception& failure) {
+        log::warn("housekeeping", {{"error", failure.what()}});
+    }
+}
+
+Task<> Jobs::compare(std::string key)
+{
+    Remover remover(services_.engine, key);
+    for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) {
+        const Job* before = find(key);
+        if (!before || !before->open()) co_return;
+        std::vector<db::Object> rows = before->objects.all(kind);  // before the list: what is in it since then has no row here
+        const auto found = co_await remover.found(kind, key);
+        Job* job = find(key);
+        if (!found || !job || !job->open()) co_return;
+        std::set<std::string> there;
+        for (const db::Object& each : *found) there.insert(kind == Kind::image ? each.real : each.id);
+        for (const db::Object& row : rows) {
+            if (row.state != db::ObjectState::live || !rules::key_of(row.real) || there.contains(kind == Kind::image ? row.real : row.id)) continue;
+            const db::Object* now = job->objects.at(row.row);
+            if (!now || now->id != row.id || now->real != row.real || job->pending.contains(row.row)) continue;
+            log::info("was removed behind our back", {{"job", job->facts.id}, {"kind", rules::kind_name(kind)}, {"name", row.name}});
+            if (kind == Kind::image)
+                job->objects.forget(row.row);
+            else
+                job->objects.destroyed(kind, row.id);
+        }
+    }
+}
+
+}  // namespace broker
