@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "db/fault.h"
+
 namespace broker {
 namespace {
 
@@ -118,6 +120,7 @@ Task<Upstream> Engine::send(const EngineRequest& request, bool upgrade)
     const std::string head = head_of(request, framing, upgrade);
     for (bool fresh = false;; fresh = true) {
         Upstream upstream = co_await connect(fresh);
+        if (method != rules::Method::get) db::fault_point();
         try {
             co_await upstream.wire().write(head, body);
             co_return upstream;
@@ -135,6 +138,7 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     const std::string head = head_of(request, framing, false);
     Upstream upstream = co_await connect(true);
     upstream.sent(false);
+    db::fault_point();
     try {
         co_await upstream.wire().write(head);
     } catch (const Gone& gone) {
@@ -149,6 +153,7 @@ Task<Answer> Engine::call(const EngineRequest& request)
     Upstream upstream = co_await send(request);
     ResponseHead head = co_await upstream.read_head(method == rules::Method::head);
     std::string body = co_await upstream.read_body(head, answer_max);
+    if (method != rules::Method::get) db::fault_point();
     co_return Answer{head.status, std::string(head.header("content-type")), std::move(body)};
 }
 

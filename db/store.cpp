@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "db/fault.h"
+
 namespace db {
 
 namespace {
@@ -71,7 +73,9 @@ void run(Ledger& ledger, std::vector<Piece>& pieces)
                 ledger.undo();
             }
         }
+        fault_point();
         ledger.commit();
+        fault_point();
     } catch (const std::exception& error) {
         ledger.rollback();
         for (Piece& piece : pieces)

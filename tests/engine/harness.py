@@ -58,6 +58,7 @@ class Berth:
     """The binary, serving one engine."""
 
     flags = ()  # further ones of `berth serve`
+    environment = {}  # of the daemon, besides a clean one
 
     counter = 0
 
@@ -79,7 +80,7 @@ class Berth:
                 "--runtime-dir", self.folder / "run", *self.flags, *flags]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=clean_env(), start_new_session=True)
+                                            env=clean_env(**self.environment), start_new_session=True)
         try:
             wait_for(lambda: self.process.poll() is not None or self.cli("status").code == 0, 30, "berth's first answer")
             assert self.process.poll() is None, f"berth serve exited {self.process.returncode}"
