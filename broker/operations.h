@@ -64,6 +64,9 @@ Task<> list_plugins(Call& call);
 
 // What several operations need.
 
+/// The job may have one more object of `kind`; else the request ends. Asked last before the intent is recorded.
+void want_room(Call& call, rules::Kind kind);
+
 /// The engine's containers of this job: every one, in any state, newest first.
 Task<rules::Json> containers_of(Call& call, bool with_size);
 /// Makes the job's own `bridge` when it is not there yet; afterwards `job.gateway` is known.
