@@ -61,6 +61,13 @@ Json json_of_report(const cleanup::Report& report)
     return {{"removed", std::move(removed)}, {"kept", report.kept}, {"left", std::move(left)}, {"clean", report.clean()}};
 }
 
+Json profile_names(const Jobs& jobs)
+{
+    Json names = Json::array();
+    for (const auto& [name, profile] : jobs.rulebook().profiles) names.push_back(name);
+    return names;
+}
+
 Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
 {
     const auto reap = co_await services.store.read<std::optional<db::Reap>>([](db::Ledger& ledger) { return ledger.last_reap(); });
@@ -101,6 +108,11 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
     const bool get = head.method == "GET", post = head.method == "POST";
 
     if (get && path == "/status") co_return co_await status(jobs, services, daemon);
+    if (get && path == "/rules") co_return Json{{"path", jobs.rules_path().string()}, {"profiles", profile_names(jobs)}};
+    if (post && path == "/rules/reload") {
+        want(co_await jobs.reload_rules());
+        co_return Json{{"path", jobs.rules_path().string()}, {"profiles", profile_names(jobs)}};
+    }
     if (get && path == "/jobs") {
         Json list = Json::array();
         for (const Job* job : jobs.all()) list.push_back(json_of(*job, services.firewall));

@@ -14,6 +14,7 @@ struct Daemon {
 ///
 ///   GET  /status
 ///   GET  /jobs                   open jobs
+///   GET  /rules                  → {"path","profiles"}; POST /rules/reload: the same, after the rules were read again
 ///   POST /jobs                   {"id","profile","labels","anchor","workspace","workspace_wanted","ttl"} → the job
 ///   GET  /jobs/ID
 ///   POST /jobs/ID/close?timeout=SECONDS → {"removed","kept","left"}

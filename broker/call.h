@@ -36,6 +36,21 @@ T want(rules::Result<T> result)
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
+/// Keeps the refusal of a rule in the ledger and in the log; `observed`: the request went on all the same.
+void account(Job& job, Services& services, const rules::Endpoint* endpoint, const rules::Error& error, bool observed);
+
+/// What `judge` answers under the job's profile, or the end of the request. Of a job that only observes, a refusal is recorded and `judge`
+/// asked again under the opened profile: what that refuses too endangers the host.
+template <class Judge>
+auto judged(Job& job, Services& services, const rules::Endpoint* endpoint, Judge judge)
+{
+    auto result = judge(job.profile);
+    if (result || !job.profile.observes() || !rules::is_policy(result.error().rule)) return want(std::move(result));
+    auto open = judge(job.acting);
+    if (open) account(job, services, endpoint, result.error(), true);
+    return want(std::move(open));
+}
+
 /// A request in the hands of its operation: routed, resolved, its JSON body admitted.
 struct Call {
     Services& services;
@@ -58,6 +73,12 @@ struct Call {
     }
     rules::ViewFacts view_facts() const { return job.view_facts(route.version); }
 };
+
+template <class Judge>
+auto judged(Call& call, Judge judge)
+{
+    return judged(call.job, call.services, call.route.endpoint, std::move(judge));
+}
 
 /// Text for the job: no real name, and what the client wrote in place of the id that we sent for it.
 std::string shown(const Call& call, std::string text);

@@ -7,9 +7,11 @@
 #include <filesystem>
 
 #include "broker/admin_client.h"
+#include "broker/rulebook.h"
 #include "broker/run.h"
 #include "broker/serve.h"
 #include "broker/version.h"
+#include "rules/knobs.h"
 #include "rules/query.h"
 
 namespace broker {
@@ -18,7 +20,7 @@ namespace {
 using rules::Json;
 
 constexpr const char* examples = R"(Examples:
-  berth serve                                       the daemon, with built-in rules
+  berth serve --rules /etc/berth/rules.toml         the daemon; without --rules, with berth's own profiles
   export DOCKER_HOST=$(berth job open build-17)     a Docker of its own for one job
   docker run --rm busybox echo hi
   berth job close build-17                          removes all that the job made
@@ -58,10 +60,11 @@ void print_isolation(const Json& isolation)
 void print_job(const Json& job)
 {
     fmt::print("job       {}\nkey       {}\nstate     {}\nprofile   {}\nage       {}\ndoor      {}\naddress   {}\n", job.value("id", ""), job.value("key", ""), job.value("state", ""),
-               job.value("profile", ""), age_of(job.value("created", std::int64_t{0})), job.value("door", ""), job.value("address", ""));
+               job.value("profile", "") + (job.value("mode", "") == "observe" ? " (only observes)" : ""), age_of(job.value("created", std::int64_t{0})), job.value("door", ""), job.value("address", ""));
     print_isolation(job.at("isolation"));
     for (const auto& [kind, count] : job.at("objects").items()) fmt::print("{:<9} {}\n", kind + "s", count.get<int>());
     fmt::print("requests  {}\nrefusals  {}\n", job.value("requests", 0), job.value("refusals", 0));
+    if (job.value("mode", "") == "observe") fmt::print("observed  {}\n", job.value("observed", 0));
 }
 
 void print_status(const Json& status)
@@ -104,16 +107,17 @@ struct Flags {
     bool dry_run = false, orphans = false;
     Config config;
     RunRequest run;
-    std::string id, profile = "default", anchor, workspace, ttl, lease, timeout = "60s";
+    std::string id, profile, anchor, workspace, ttl, lease, timeout = "60s";
     std::vector<std::string> labels;
-    double cpus = 0;
+    std::string rules;
 
     std::string path_of_job() const { return "/jobs/" + rules::percent_encode(id); }
 };
 
 Json open_body(const Flags& flags)
 {
-    Json body = {{"profile", flags.profile}};
+    Json body = Json::object();
+    if (!flags.profile.empty()) body["profile"] = flags.profile;
     if (!flags.id.empty()) body["id"] = flags.id;
     if (!flags.anchor.empty()) body["anchor"] = flags.anchor;
     if (!flags.workspace.empty()) body["workspace"] = std::filesystem::absolute(flags.workspace).string();
@@ -180,8 +184,8 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
 
     CLI::App* open = job->add_subcommand("open", "Open a job; prints its DOCKER_HOST");
     open->add_option("ID", flags.id, "The job's id: your text, unique among open jobs");
-    open->add_option("--profile", flags.profile, "The rules that it runs under")->capture_default_str();
-    open->add_option("--label", flags.labels, "key=value, for people (repeatable)");
+    open->add_option("--profile", flags.profile, "The rules that it runs under; without it, the [[select]] of the rules file goes by its labels");
+    open->add_option("--label", flags.labels, "key=value, for people and for [[select]] of the rules (repeatable)");
     open->add_option("--ttl", flags.ttl, "Close it by itself after this time (90s, 5m, 2h)");
     open->add_option("--lease", flags.lease, "Close it by itself when `berth job renew` was not called for this time");
     open->add_option("--workspace", flags.workspace, "The directory of the host whose paths the job may bind into its containers");
@@ -225,6 +229,49 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     });
 }
 
+/// The rules at `path`, or those that the daemon was started with.
+rules::Rulebook rulebook_of(const Flags& flags)
+{
+    std::string path = flags.rules;
+    if (path.empty()) path = ask_daemon(flags.admin, "GET", "/rules").value("path", "");
+    auto read = read_rulebook(path);
+    if (!read) throw std::runtime_error(read.error().message);
+    return *std::move(read);
+}
+
+void add_rules_commands(CLI::App& app, Flags& flags)
+{
+    CLI::App* group = app.add_subcommand("rules", "What jobs may do: check, read and show profiles")->require_subcommand(1);
+    constexpr const char* which = "The rules file or directory; without it, the daemon's";
+
+    CLI::App* check = group->add_subcommand("check", "Whether a rules file can be used; each mistake with file, line and column");
+    check->add_option("PATH", flags.rules, which);
+    check->callback([&flags] {
+        const rules::Rulebook book = rulebook_of(flags);
+        fmt::print("{} profiles, {} selection{}\n", book.profiles.size(), book.selections.size(), book.selections.size() == 1 ? "" : "s");
+    });
+
+    CLI::App* show = group->add_subcommand("show", "A profile with all its values, as TOML");
+    show->add_option("PROFILE", flags.profile, "Its name")->required();
+    show->add_option("--rules", flags.rules, which);
+    show->callback([&flags] {
+        const rules::Rulebook book = rulebook_of(flags);
+        const rules::Profile* profile = book.find(flags.profile);
+        if (!profile) throw std::runtime_error("there is no profile " + flags.profile);
+        for (const std::string& each : profile->lineage) fmt::print("# extends {}\n", each);
+        fmt::print("{}", rules::profile_text(*profile, nullptr));
+    });
+
+    CLI::App* reload = group->add_subcommand("reload", "Have the daemon read its rules again: new jobs get them, open jobs keep theirs");
+    reload->callback([&flags] {
+        const Json answer = ask_daemon(flags.admin, "POST", "/rules/reload");
+        fmt::print("{} profiles from {}\n", answer.at("profiles").size(), answer.value("path", "").empty() ? "berth itself" : answer.value("path", ""));
+    });
+
+    CLI::App* reference = group->add_subcommand("reference", "Every key of a rules file, as markdown");
+    reference->callback([] { fmt::print("{}", rules::rules_reference()); });
+}
+
 void add_commands(CLI::App& app, Flags& flags, int& status)
 {
     app.add_option("--admin", flags.admin, "The daemon's administration socket")->envname("BERTH_ADMIN")->capture_default_str();
@@ -239,17 +286,12 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
                        "The default is one that Docker, Kubernetes and most sites do not use")
         ->capture_default_str();
     daemon->add_option("--network-size", flags.config.network_size, "Prefix length of one subnet: /26 is 61 containers in a network, and 1024 networks from a /16")->capture_default_str();
-    daemon->add_option("--job-memory", flags.config.profile.job_memory, "Memory of all containers of a job together")->transform(CLI::AsSizeValue(false));
-    daemon->add_option("--job-cpus", flags.cpus, "CPUs of all containers of a job together, as 1.5")->check(CLI::NonNegativeNumber);
-    daemon->add_option("--job-pids", flags.config.profile.job_pids, "Processes of all containers of a job together")->check(CLI::NonNegativeNumber);
-    daemon->callback([&flags, &status] {
-        flags.config.profile.job_nano_cpus = static_cast<std::int64_t>(flags.cpus * 1e9);
-        status = serve(flags.config);
-    });
+    daemon->add_option("--rules", flags.config.rules, "What jobs may do: a rules file, or a directory of *.toml; without it, berth's own profiles. SIGHUP reads it again");
+    daemon->callback([&flags, &status] { status = serve(flags.config); });
 
     CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own: DOCKER_HOST is the job's door, BERTH_HOST the address of its published ports");
     run->add_option("--id", flags.run.id, "The job's id");
-    run->add_option("--profile", flags.run.profile, "The rules that it runs under")->capture_default_str();
+    run->add_option("--profile", flags.run.profile, "The rules that it runs under");
     run->add_option("--workspace", flags.run.workspace, "The directory whose paths may be bound into containers")->default_str("the current directory");
     run->add_option("CMD", flags.run.command, "The command and its arguments, behind --")->required();
     run->callback([&flags, &status] {
@@ -259,6 +301,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
 
     add_job_commands(app, flags, status);
     add_cleanup(app, flags, status);
+    add_rules_commands(app, flags);
 
     CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap");
     overview->add_flag("--json", flags.json, "As JSON");

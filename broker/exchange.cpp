@@ -4,23 +4,13 @@
 
 #include "broker/log.h"
 #include "broker/operations.h"
+#include "rules/endpoint_policy.h"
 
 // The life of a request, top to bottom: head → job → route → whose → body → operation → answer.
 namespace broker {
 namespace {
 
 using rules::Error;
-
-/// Keeps the refusal of a rule in the ledger and in the log.
-void account(Job& job, const Services& services, const rules::Endpoint* endpoint, const Error& error)
-{
-    if (error.rule.empty()) return;
-    ++job.refusals;
-    const std::string name = endpoint ? std::string(endpoint->name) : error.field;  // a closed row names itself
-    const db::Refusal refusal{job.facts.key, name, error.field, error.rule, error.value, std::time(nullptr)};
-    services.store.enqueue([refusal](db::Ledger& ledger) { ledger.add(refusal); });
-    log::warn("refused", {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", error.value.substr(0, 256)}});
-}
 
 /// Some clients (docker-modem) repeat a request's options as a body where dockerd reads none: it is read and goes no further.
 /// A body of start held a HostConfig once, and is refused as dockerd does.
@@ -42,8 +32,9 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         if (!job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
         if (!services.engine.known()) co_await services.engine.learn();
 
-        rules::Route route = want(rules::find_route(head.method, head.target, services.engine.versions()));
+        rules::Route route = want(rules::find_route(head.method, head.target, rules::versions_under(services.engine.versions(), job.profile)));
         endpoint = route.endpoint;
+        judged(job, services, endpoint, [&](const rules::Profile& profile) { return rules::check_endpoint(route, profile); });
         rules::Named target;
         const bool resolved_by_operation = endpoint->kind == rules::Kind::image || endpoint->kind == rules::Kind::network || endpoint->op == rules::Op::volume_remove;
         if (endpoint->kind != rules::Kind::none && !resolved_by_operation) target = want(job.objects.resolve(endpoint->kind, route.id));
@@ -77,7 +68,7 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         refusal = Error{503, "berth: the ledger cannot be written, so nothing may be made", {}, {}, {}};
     }
     if (client.answered()) throw Gone("the answer broke off");
-    account(job, services, endpoint, *refusal);
+    account(job, services, endpoint, *refusal, false);
     co_await client.refuse(*refusal);
 }
 
@@ -97,9 +88,20 @@ private:
 
 }  // namespace
 
-Task<> serve_job(Socket socket, Job& job, Services services, const std::string& identity)
+void account(Job& job, Services& services, const rules::Endpoint* endpoint, const Error& error, bool observed)
 {
-    Client client(std::move(socket), identity);
+    if (error.rule.empty()) return;
+    ++(observed ? job.observed : job.refusals);
+    const std::string name = endpoint ? std::string(endpoint->name) : error.field;  // a closed row names itself
+    const db::Refusal refusal{job.facts.key, name, error.field, error.rule + (observed ? " (observed)" : ""), error.value, std::time(nullptr)};
+    services.store.enqueue([refusal](db::Ledger& ledger) { ledger.add(refusal); });
+    log::warn(observed ? "would be refused" : "refused",
+              {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", error.value.substr(0, 256)}});
+}
+
+Task<> serve_job(Socket socket, Job& job, Services services)
+{
+    Client client(std::move(socket), job.identity);
     Listed listed(job, client);
     try {
         for (;;) {

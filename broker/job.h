@@ -13,6 +13,7 @@
 #include "broker/objects.h"
 #include "rules/bodies.h"
 #include "rules/firewall.h"
+#include "rules/knobs.h"
 #include "rules/profile.h"
 #include "rules/views.h"
 
@@ -34,7 +35,7 @@ struct Connection {
 /// One open job: its facts, its objects, its door and who is at it.
 struct Job {
     Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, std::filesystem::path pins_directory_, db::Store& store, std::int64_t& next_row)
-        : facts(std::move(facts_)), profile(std::move(profile_)), directory(std::move(directory_)), pins_directory(std::move(pins_directory_)), objects(facts.key, store, next_row)
+        : facts(std::move(facts_)), profile(std::move(profile_)), acting(profile.observes() ? rules::opened(profile) : profile), directory(std::move(directory_)), pins_directory(std::move(pins_directory_)), objects(facts.key, store, next_row)
     {
     }
 
@@ -52,7 +53,9 @@ struct Job {
     }
 
     db::Job facts;
-    rules::Profile profile;
+    rules::Profile profile;  ///< as it was when the job was opened, or the daemon started
+    rules::Profile acting;   ///< under which requests are written anew: of a job that only observes, the opened one
+    std::string identity;    ///< header lines of every answer
     std::filesystem::path directory;  ///< of the door, the job's alone
     std::filesystem::path pins_directory;                           ///< what holds its paths by mounts; no other directory of the job's holds mounts
     std::map<std::string, std::vector<std::filesystem::path>> pins;  ///< by full id of the container that mounts them
@@ -71,6 +74,7 @@ struct Job {
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
+    std::uint64_t observed = 0;  ///< what would have been refused, had the profile been enforced
 };
 
 }  // namespace broker

@@ -17,6 +17,7 @@
 #include "broker/paths.h"
 #include "broker/random.h"
 #include "broker/remover.h"
+#include "rules/endpoint_policy.h"
 #include "rules/image_names.h"
 #include "rules/names.h"
 
@@ -27,8 +28,7 @@ using rules::Json;
 using rules::Kind;
 using rules::Op;
 
-constexpr std::size_t connections_max = 1000;  ///< of one job
-constexpr auto retry_after = 15s;               ///< of a close that left something
+constexpr auto retry_after = 15s;  ///< of a close that left something
 
 bool is_job_id(std::string_view id)
 {
@@ -50,8 +50,9 @@ private:
 
 }  // namespace
 
-Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, rules::Profile profile)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), profile_(std::move(profile))
+Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, std::filesystem::path rules_path,
+           rules::Rulebook rulebook)
+    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook))
 {
     own_paths_.push_back(runtime_dir_);
 }
@@ -61,6 +62,28 @@ Task<rules::Result<rules::JobPaths>> Jobs::paths_of(std::string key, std::string
     const std::vector<std::string> closed = co_await private_paths(services_.engine, own_paths_);
     if (!anchor.empty()) co_return co_await paths_of_anchor(services_.engine, std::move(anchor), closed);
     co_return paths_of_workspace(workspace, closed, pins_of(key), services_.engine.address());
+}
+
+Task<rules::Result<void>> Jobs::reload_rules()
+{
+    rules::Result<rules::Rulebook> read = rules::bad_request({});
+    const auto reading = [&] { read = read_rulebook(rules_path_); };
+    co_await aside(reading);
+    if (!read) {
+        log::error("the rules are not changed", {{"path", rules_path_.string()}, {"error", read.error().message}});
+        co_return tl::unexpected(read.error());
+    }
+    rulebook_ = *std::move(read);
+    log::info("rules read", {{"path", rules_path_.string()}, {"profiles", rulebook_.profiles.size()}});
+    co_return rules::Result<void>();
+}
+
+std::unique_ptr<Job> Jobs::make_job(db::Job facts, const rules::Profile& profile)
+{
+    const std::string key = facts.key;
+    auto job = std::make_unique<Job>(std::move(facts), profile, directory_of(key), pins_of(key), services_.store, next_row_);
+    job->identity = "Api-Version: " + rules::to_string(rules::versions_under(services_.engine.versions(), profile).newest) + "\r\n" + identity_;
+    return job;
 }
 
 Task<> Jobs::limit(Job& job)
@@ -120,8 +143,8 @@ Task<> Jobs::listen(Job& job)
             co_await pause(100ms);  // out of descriptors: let some connections end
             continue;
         }
-        if (job.connections.size() >= connections_max) continue;  // the socket's destructor closes it
-        asio::co_spawn(services_.io, serve_job(Socket(std::move(socket)), job, services_, identity_), asio::detached);
+        if (job.connections.size() >= static_cast<std::size_t>(job.profile.job_connections)) continue;  // the socket's destructor closes it
+        asio::co_spawn(services_.io, serve_job(Socket(std::move(socket)), job, services_), asio::detached);
     }
 }
 
@@ -136,14 +159,17 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     };
     if (request.id.empty()) request.id = "job-" + key.substr(0, 8);
     if (!is_job_id(request.id)) co_return rules::bad_request("a job id has 1 to 128 letters, digits and ._-/:@");
-    if (request.profile != "default") co_return rules::not_found("there is no profile " + request.profile);
+    if (request.profile.empty()) request.profile = rulebook_.selected(request.labels);
+    const rules::Profile* known = rulebook_.find(request.profile);
+    if (!known) co_return rules::not_found("there is no profile " + request.profile);
+    const rules::Profile profile = *known;  // the rules may be read again meanwhile
     if (const Job* there = find(request.id))
         co_return rules::conflict("a job " + request.id + " is " + std::string(db::state_name(there->facts.state)) + " already: close it first");
 
     rules::Result<rules::JobPaths> paths = co_await job_paths();
     if (!paths) co_return tl::unexpected(paths.error());
     if (find(request.id)) co_return rules::conflict("a job " + request.id + " was opened meanwhile");
-    if (profile_.isolation_required && !services_.firewall.problem().empty())
+    if (profile.isolation_required && !services_.firewall.problem().empty())
         co_return tl::unexpected(rules::Error{503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem(), {}, {}, {}});
 
     db::Job facts;
@@ -156,7 +182,8 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     facts.created = std::time(nullptr);
     if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
     facts.lease = request.lease.count();
-    auto job = std::make_unique<Job>(facts, profile_, directory_of(key), pins_of(key), services_.store, next_row_);
+    if (const auto limit = profile.job_time; limit > 0) facts.deadline = facts.created + (request.time_to_live.count() > 0 ? std::min<std::int64_t>(request.time_to_live.count(), limit) : limit);
+    auto job = make_job(facts, profile);
     Job& opened = *job;
     opened.objects.set_paths(*std::move(paths));
     jobs_.emplace(key, std::move(job));  // the id is taken from here on
@@ -397,7 +424,12 @@ Task<> Jobs::restore(bool serving)
     std::map<Job*, db::Seconds> began;  // builds, commits and the like that the last process did not see the end of
     for (Restored& each : restored) {
         const std::string key = each.job.key;
-        auto made = std::make_unique<Job>(std::move(each.job), profile_, directory_of(key), pins_of(key), services_.store, next_row_);
+        const rules::Profile* profile = rulebook_.find(each.job.profile);
+        if (!profile) {  // closed by default
+            log::warn("the profile of a job is gone from the rules: it goes on under `strict`", {{"job", each.job.id}, {"profile", each.job.profile}});
+            profile = rulebook_.find("strict");
+        }
+        auto made = make_job(std::move(each.job), *profile);
         Job& job = *made;
         job.objects.restore(std::move(each.objects));
         if (const db::Job& facts = job.facts; !facts.anchor.empty() || !facts.workspace.empty()) {
@@ -475,6 +507,8 @@ Json json_of(const Job& job, const Firewall& firewall)
                  {"key", job.facts.key},
                  {"state", db::state_name(job.facts.state)},
                  {"profile", job.profile.name},
+                 {"mode", job.profile.mode},
+                 {"observed", job.observed},
                  {"door", job.door().string()},
                  {"dir", job.directory.string()},
                  {"address", job.gateway},

@@ -8,13 +8,14 @@
 #include "broker/call.h"
 #include "broker/cgroups.h"
 #include "broker/job.h"
+#include "broker/rulebook.h"
 #include "cleanup/reap.h"
 
 namespace broker {
 
 struct OpenRequest {
     std::string id;  ///< empty: one is made up
-    std::string profile = "default";
+    std::string profile = {};  ///< empty: by its labels
     std::map<std::string, std::string> labels = {};
     std::string anchor = {};     ///< the job's own container, by name or id
     std::string workspace = {};  ///< directory of the host
@@ -27,7 +28,8 @@ struct OpenRequest {
 class Jobs {
 public:
     /// `own_paths`: directories of berth's own, besides the runtime directory.
-    Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, rules::Profile profile);
+    Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, std::filesystem::path rules_path,
+         rules::Rulebook rulebook);
 
     /// Takes up what the ledger says was open when the last process ended: intended objects are looked up on the engine, doors are opened
     /// again, jobs that were ending are ended; without `serving` neither.
@@ -50,6 +52,12 @@ public:
     rules::Result<void> renew(const std::string& id);
     /// The job's lease does not run out while `holder` stays connected; once it has gone, it has a moment to come back.
     Task<rules::Result<void>> hold(std::string id, Client& holder);
+
+    /// Reads the rules again. Jobs that are opened from now on get them; those that are open keep what they have. When there is a mistake,
+    /// nothing changes.
+    Task<rules::Result<void>> reload_rules();
+    const rules::Rulebook& rulebook() const { return rulebook_; }
+    const std::filesystem::path& rules_path() const { return rules_path_; }
 
     Job* find(std::string_view id_or_key);
     std::vector<Job*> all();
@@ -88,6 +96,7 @@ private:
     /// The paths of a job with an anchor or a workspace, as the engine and the host have them now.
     Task<rules::Result<rules::JobPaths>> paths_of(std::string key, std::string anchor, std::string workspace);
     void remove_old_pins() const;
+    std::unique_ptr<Job> make_job(db::Job facts, const rules::Profile& profile);
     /// Makes the cgroup of `job`, when its profile asks for one.
     Task<> limit(Job& job);
     /// False while something is still in it.
@@ -98,8 +107,9 @@ private:
     Services services_;
     std::filesystem::path runtime_dir_;
     std::vector<std::string> own_paths_;
-    std::string identity_;
-    rules::Profile profile_;  ///< of every job
+    std::string identity_;  ///< header lines of every answer, but for the API version
+    std::filesystem::path rules_path_;
+    rules::Rulebook rulebook_;
     CgroupSystem cgroups_;    ///< of the engine, once a job needed one
     std::int64_t next_row_ = 0;
     std::map<std::string, std::unique_ptr<Job>> jobs_;  ///< by key

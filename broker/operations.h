@@ -73,6 +73,9 @@ Task<> receive_archive(Call& call, Spool& spool);
 /// Writes `archive` to the engine as the chunked body of the request whose head was sent.
 Task<> send_archive(Upstream& upstream, ArchiveWriter& archive);
 
+/// The job may have one more object of `kind`; else the request ends. Asked last before the intent is recorded.
+void want_room(Call& call, rules::Kind kind);
+
 /// The engine's containers of this job: every one, in any state, newest first.
 Task<rules::Json> containers_of(Call& call, bool with_size);
 /// Makes the job's own `bridge` when it is not there yet; afterwards `job.gateway` is known.

@@ -81,7 +81,8 @@ int run_in_job(const RunRequest& request)
     for (const int each : passed_on) ::sigaddset(&signals, each);
     ::sigprocmask(SIG_BLOCK, &signals, &before);
 
-    rules::Json open = {{"profile", request.profile}};
+    rules::Json open = rules::Json::object();
+    if (!request.profile.empty()) open["profile"] = request.profile;
     if (!request.id.empty()) open["id"] = request.id;
     open["workspace"] = std::filesystem::absolute(request.workspace.empty() ? current_directory() : request.workspace).string();
     open["workspace_wanted"] = !request.workspace.empty();

@@ -8,7 +8,7 @@ namespace broker {
 struct RunRequest {
     std::string admin;  ///< socket
     std::string id;     ///< of the job; empty: made up
-    std::string profile = "default";
+    std::string profile = {};  ///< empty: the daemon chooses
     std::string workspace;  ///< empty: the current directory, if it can be given to containers
     std::vector<std::string> command;
 };

@@ -46,8 +46,8 @@ rules::Pool pool_of(const Config& config)
 /// The parts of a running daemon, in the order in which they are made.
 class Server {
 public:
-    explicit Server(const Config& config)
-        : config_(config), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), leases_(engine_, *store_, pool_of(config)),
+    Server(const Config& config, rules::Rulebook rulebook)
+        : config_(config), rulebook_(std::move(rulebook)), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), leases_(engine_, *store_, pool_of(config)),
           firewall_(config.state_dir), admin_(io_.get_executor())
     {
     }
@@ -109,12 +109,14 @@ private:
     /// Never returns: ends by being cancelled, or by what makes serving impossible.
     Task<> work()
     {
+        asio::signal_set hangups(io_, SIGHUP);
         co_await await_engine();
         make_jobs();
         co_await jobs_->restore(true);
         open_admin();
         asio::co_spawn(io_, jobs_->watch(), asio::detached);
         asio::co_spawn(io_, jobs_->follow_engine(), asio::detached);
+        asio::co_spawn(io_, reload_on(hangups), asio::detached);
         log::info("serving", {{"version", program_version}, {"engine", config_.engine}, {"engine_version", engine_.server_version()},
                               {"api", rules::to_string(engine_.versions().newest)}, {"admin", admin_path().string()}});
         for (;;) {
@@ -129,7 +131,16 @@ private:
 
     void make_jobs()
     {
-        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, identity(), config_.profile);
+        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, identity(), config_.rules, std::move(rulebook_));
+    }
+
+    Task<> reload_on(asio::signal_set& hangups)
+    {
+        for (;;) {
+            const auto [error, signal] = co_await hangups.async_wait(use_task_tuple);
+            if (error) co_return;
+            co_await jobs_->reload_rules();  // tells what is wrong in the log
+        }
     }
 
     /// The engine may come up after us.
@@ -156,7 +167,7 @@ private:
 
     std::string identity() const
     {
-        return "Api-Version: " + rules::to_string(engine_.versions().newest) + "\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" +
+        return "Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" +
                engine_.server_version() + " (linux)\r\n";
     }
 
@@ -164,6 +175,7 @@ private:
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
+    rules::Rulebook rulebook_;  ///< until there are jobs, which keep it
     asio::io_context io_{1};
     Engine engine_;
     Images images_;
@@ -184,6 +196,7 @@ static Config prepared(const Config& given)
     Config config = given;
     config.state_dir = fs::absolute(config.state_dir);  // doors are mounted by the engine, which knows no directory of ours
     config.runtime_dir = fs::absolute(config.runtime_dir);
+    if (!config.rules.empty()) config.rules = fs::absolute(config.rules);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     fs::create_directories(config.state_dir);
@@ -193,10 +206,17 @@ static Config prepared(const Config& given)
     return config;
 }
 
+static rules::Rulebook rulebook_of(const Config& config)
+{
+    auto rulebook = read_rulebook(config.rules);
+    if (!rulebook) throw std::runtime_error("the rules cannot be used:\n" + rulebook.error().message);
+    return *std::move(rulebook);
+}
+
 rules::Json cleanup_alone(const Config& given, bool dry_run, bool orphans)
 {
     const Config config = prepared(given);
-    Server server(config);
+    Server server(config, rulebook_of(config));
     return server.clean(dry_run, orphans);
 }
 
@@ -204,7 +224,7 @@ int serve(const Config& given)
 {
     try {
         const Config config = prepared(given);
-        Server server(config);
+        Server server(config, rulebook_of(config));
         return server.run();
     } catch (const std::exception& failure) {
         log::error("berth cannot serve", {{"error", failure.what()}});

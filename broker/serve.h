@@ -4,12 +4,11 @@
 #include <string>
 
 #include "rules/json.h"
-#include "rules/profile.h"
 
 namespace broker {
 
 struct Config {
-    rules::Profile profile = {};  ///< of every job
+    std::filesystem::path rules = {};  ///< a rules file or a directory of such; empty: berth's own profiles alone
     std::string engine = "unix:///var/run/docker.sock";
     std::filesystem::path state_dir = "/var/lib/berth";   ///< ledger: berth.db
     std::filesystem::path runtime_dir = "/run/berth";     ///< admin.sock, jobs/<key>/docker.sock

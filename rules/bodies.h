@@ -51,7 +51,8 @@ Json own_labels(const Author& author);
 Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& job, const Profile& profile);
 
 /// What an image brings into every container made from it: judged and capped like the request's own.
-/// `config`: the image inspect's Config. Call between judge and rewrite: healthcheck intervals, EXPOSE with PublishAllPorts.
+/// `config`: the image inspect's Config. Call between judge and rewrite: healthcheck intervals, EXPOSE with
+/// PublishAllPorts, the user.
 Result<void> merge_image_config(Json& body, const Json& config, const Profile& profile);
 
 /// The body that is sent. `name`: the container's virtual name (its DNS alias). `gateway`: address of the job's default network,
@@ -64,10 +65,12 @@ Json rewrite_commit(Json body);
 Result<Json> rewrite_container_update(Json body, const Profile& profile);
 /// `limits`: what a build's query asks for its containers, as a HostConfig (Ulimits, ShmSize, Memory ...). The same, admitted.
 Result<Json> judge_build_limits(const Json& limits, const Profile& profile);
+/// `mode`: `networkmode` of a build. 403 when its steps may not be there.
+Result<void> judge_build_network(const std::string& mode, const Profile& profile);
 Result<Json> rewrite_exec_create(Json body, const Profile& profile);
 
 /// Name is left to the broker (`real_name`).
-Result<Json> rewrite_network_create(Json body, const Author& author);
+Result<Json> rewrite_network_create(Json body, const Profile& profile, const Author& author);
 /// The subnet that the client asks for; nullopt: berth chooses.
 std::optional<Subnet> wanted_subnet(const Json& body);
 /// What `rewrite_network_create` gave, on the subnet that berth leased (nullopt: a network without IPv4) and on the device `bridge`.

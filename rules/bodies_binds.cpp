@@ -52,6 +52,7 @@ void need_anchor(const Lookup& job, ContainerNeeds& needs)
 Result<void> PathMounts::add(const std::string& source, const std::string& target, const std::string& mode,
                              bool read_only, bool recursive)
 {
+    if (profile_.binds_allowed == "read-only") read_only = true;
     const std::string path = clean_absolute(source);
     std::vector<std::string> all = {path};
     if (recursive)
@@ -72,7 +73,8 @@ Result<void> PathMounts::add_anchor(bool read_only)
     for (const PathMount& mount : job_.paths().mounts) {
         if (taken_.contains(mount.target)) continue;
         if (mount.target == "/var/run/docker.sock" || mount.target == "/run/docker.sock") {
-            mounts.push_back({{"Type", "bind"}, {"Source", author_.door}, {"Target", mount.target}});
+            if (profile_.binds_docker_socket)
+                mounts.push_back({{"Type", "bind"}, {"Source", author_.door}, {"Target", mount.target}});
         } else if (mount.root != PathMount::Root::closed) {
             if (auto added = add(mount.target, mount.target, "", read_only, false); !added) return added;
         }
@@ -80,7 +82,8 @@ Result<void> PathMounts::add_anchor(bool read_only)
     return {};
 }
 
-PathMounts::PathMounts(const Json& body, const Lookup& job, const Author& author) : job_(job), author_(author)
+PathMounts::PathMounts(const Json& body, const Lookup& job, const Profile& profile, const Author& author)
+    : job_(job), profile_(profile), author_(author)
 {
     const Json& host = section(body, "HostConfig");
     for (const Json& bind : section(host, "Binds")) {

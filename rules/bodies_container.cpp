@@ -15,7 +15,7 @@ constexpr std::array docker_capabilities = {
 
 /// A mode that must be one of `own`, or `container:<reference>` where `shares`.
 Result<void> judge_mode(const Json& host, const char* field, std::initializer_list<std::string_view> own, bool shares,
-                        const Lookup& job)
+                        const Lookup& job, const Profile& profile)
 {
     const std::string mode = text(host, field);
     const std::string where = std::string("HostConfig.") + field;
@@ -23,16 +23,19 @@ Result<void> judge_mode(const Json& host, const char* field, std::initializer_li
     if (mode == "host")
         return denied("host-namespace", where, mode, "leave it out: the container has a namespace of its own");
     if (!shares || !mode.starts_with("container:")) return bad_request("invalid " + std::string(field) + ": " + mode);
+    if (!shares_namespace(profile, field == std::string_view("PidMode") ? "pid" : "ipc"))
+        return denied("namespaces.shared", where, mode, "leave it out: the container has a namespace of its own");
     const Result<std::string> shared = shared_namespace(mode, job);
     return shared ? Result<void>() : tl::unexpected(shared.error());
 }
 
-Result<void> judge_namespaces(const Json& host, const Lookup& job)
+Result<void> judge_namespaces(const Json& host, const Lookup& job, const Profile& profile)
 {
-    if (auto judged = judge_mode(host, "PidMode", {}, true, job); !judged) return judged;
-    if (auto judged = judge_mode(host, "IpcMode", {"private", "shareable", "none"}, true, job); !judged) return judged;
-    if (auto judged = judge_mode(host, "UTSMode", {}, false, job); !judged) return judged;
-    return judge_mode(host, "CgroupnsMode", {"private"}, false, job);
+    if (auto judged = judge_mode(host, "PidMode", {}, true, job, profile); !judged) return judged;
+    if (auto judged = judge_mode(host, "IpcMode", {"private", "shareable", "none"}, true, job, profile); !judged)
+        return judged;
+    if (auto judged = judge_mode(host, "UTSMode", {}, false, job, profile); !judged) return judged;
+    return judge_mode(host, "CgroupnsMode", {"private"}, false, job, profile);
 }
 
 /// As dockerd normalises it: upper case, without `CAP_`.
@@ -46,25 +49,37 @@ std::string capability(std::string name)
 
 Result<void> judge_capabilities(const Json& host, const Profile& profile)
 {
+    constexpr const char* way_out = "run without it; ask the operator for a profile that grants what you need";
+    const auto has = [](const auto& list, std::string_view name) {
+        return std::ranges::find(list, name) != std::ranges::end(list);
+    };
     for (const Json& asked : section(host, "CapAdd")) {
         const std::string name = capability(asked.get<std::string>());
-        const auto& more = profile.capabilities_allowed;
-        if (std::ranges::find(docker_capabilities, name) == docker_capabilities.end() &&
-            (name == "ALL" || std::ranges::find(more, name) == more.end()))
+        if (name == "ALL")
             return denied("capabilities", "HostConfig.CapAdd", asked.get<std::string>(),
-                          "run without it; ask the operator for a profile that grants what you need");
+                          "name the capabilities that you need");
+        const bool allowed = has(profile.capabilities_allowed, name);
+        if (!allowed && !has(docker_capabilities, name))
+            return denied("capabilities.allowed", "HostConfig.CapAdd", asked.get<std::string>(), way_out);
+        // What is added wins over what is dropped.
+        if (has(profile.capabilities_dropped, name) || (!allowed && has(profile.capabilities_dropped, "ALL")))
+            return denied("capabilities.dropped", "HostConfig.CapAdd", asked.get<std::string>(), way_out);
     }
     return {};
 }
 
-Result<void> judge_security_options(const Json& host)
+Result<void> judge_security_options(const Json& host, const Profile& profile)
 {
     // Exact words: dockerd takes `=` and `:` alike, and bare words too.
-    constexpr std::array harmless = {"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"};
-    for (const Json& option : section(host, "SecurityOpt"))
-        if (std::ranges::find(harmless, option.get<std::string>()) == harmless.end())
-            return denied("security-opt", "HostConfig.SecurityOpt", option.get<std::string>(),
-                          "only no-new-privileges may be given; leave it out");
+    for (const Json& option : section(host, "SecurityOpt")) {
+        const auto text = option.get<std::string>();
+        if (is_no_new_privileges(text) ||
+            std::ranges::find(profile.security_options, text) != profile.security_options.end())
+            continue;
+        const std::string known = profile.security_options.empty() ? "" : " or " + joined(profile.security_options);
+        return denied("security.options", "HostConfig.SecurityOpt", text,
+                      "only no-new-privileges" + known + " may be given; leave it out");
+    }
     return {};
 }
 
@@ -88,7 +103,7 @@ Result<void> judge_sysctls(const Json& body, const Json& host, const Profile& pr
     for (const auto& [name, value] : section(host, "Sysctls").items()) {
         const std::string where = "HostConfig.Sysctls." + name;
         if (!is_sysctl_allowed(name, profile))
-            return denied("sysctls", where, value.get<std::string>(),
+            return denied("sysctls.allowed", where, value.get<std::string>(),
                           "leave it out; ask the operator for a profile that grants it");
         if (name.starts_with("net.") && (shared_network || body.value("NetworkDisabled", false)))
             return denied("sysctls", where, value.get<std::string>(),
@@ -102,10 +117,12 @@ Result<void> judge_limits(const Json& host, const Profile& profile)
     if (const std::int64_t score = integer(host, "OomScoreAdj"); score < 0)
         return denied("oom", "HostConfig.OomScoreAdj", std::to_string(score), "give 0 or more");
     if (const std::int64_t size = integer(host, "ShmSize"); size > profile.shm_max)
-        return denied("shm-size", "HostConfig.ShmSize", std::to_string(size),
+        return denied("limits.container.shm_max", "HostConfig.ShmSize", std::to_string(size),
                       "ask for at most " + std::to_string(profile.shm_max) + " bytes");
     if (const std::string isolation = text(host, "Isolation"); !isolation.empty() && isolation != "default")
         return denied("isolation", "HostConfig.Isolation", isolation, "leave it out: Linux has only the default");
+    if (auto judged = judge_restart_policy(host, "HostConfig.", profile); !judged) return judged;
+    if (auto judged = judge_runtime(host, profile); !judged) return judged;
     return judge_resources(host, "HostConfig.", profile);
 }
 
@@ -130,15 +147,16 @@ Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& jo
     ContainerNeeds needs;
     const Json& host = section(body, "HostConfig");
     if (const Result<Named> image = job.image(text(body, "Image")); !image) return tl::unexpected(image.error());
-    Result<void> judged = judge_namespaces(host, job);
+    Result<void> judged = judge_namespaces(host, job, profile);
     if (judged) judged = judge_capabilities(host, profile);
-    if (judged) judged = judge_security_options(host);
+    if (judged) judged = judge_security_options(host, profile);
     if (judged) judged = judge_mounts(host, job, profile, needs);
-    if (judged) judged = judge_networks(body, job, needs);
+    if (judged) judged = judge_networks(body, job, profile, needs);
     if (judged) judged = judge_sysctls(body, host, profile);
     if (judged) judged = judge_ports(body, profile);
     if (judged) judged = judge_limits(host, profile);
     if (judged) judged = judge_log_config(host, profile);
+    if (judged) judged = judge_env(body, profile);
     if (!judged) return tl::unexpected(judged.error());
     // Published ports live on the address of the job's default network, wherever the container is.
     if (joins_networks(body) && (publishes_ports(body) || names_host_gateway(host))) needs.default_network = true;
@@ -147,6 +165,11 @@ Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& jo
 
 Result<void> merge_image_config(Json& body, const Json& config, const Profile& profile)
 {
+    const std::string user = text(body, "User");
+    const auto of_image = config.find("User");
+    const std::string inherited =
+        of_image != config.end() && of_image->is_string() ? of_image->get<std::string>() : std::string();
+    if (auto judged = judge_user(user.empty() ? inherited : user, "User", profile); !judged) return judged;
     const Json& healthcheck = section(config, "Healthcheck");
     if (healthcheck.is_object()) merge_healthcheck(body, healthcheck, profile);
     const Json& exposed = section(config, "ExposedPorts");

@@ -41,6 +41,26 @@ Result<void> rewrite_namespaces(Json& host, const Lookup& job)
     return {};
 }
 
+/// What the profile gives to every container.
+void force_security(Json& body, Json& host, const Profile& profile)
+{
+    for (const std::string& name : profile.capabilities_dropped) host["CapDrop"].push_back(name);
+    const Json& options = section(host, "SecurityOpt");
+    if (profile.no_new_privileges &&
+        std::ranges::none_of(options, [](const Json& each) { return is_no_new_privileges(each.get<std::string>()); }))
+        host["SecurityOpt"].push_back("no-new-privileges");
+    if (profile.read_only_root) host["ReadonlyRootfs"] = true;
+    if (!profile.runtime_forced.empty()) host["Runtime"] = profile.runtime_forced;
+    if (profile.env_forced.empty()) return;
+    Json env = Json::array();
+    for (const Json& entry : section(body, "Env")) {
+        const auto variable = entry.get<std::string>();
+        if (!profile.env_forced.contains(variable.substr(0, variable.find('=')))) env.push_back(variable);
+    }
+    for (const auto& [name, value] : profile.env_forced) env.push_back(name + "=" + value);
+    body["Env"] = std::move(env);
+}
+
 }  // namespace
 
 Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile,
@@ -61,7 +81,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     rewritten = rewrite_networks(body, name, job, author);
     if (!rewritten) return tl::unexpected(rewritten.error());
     if (joined) {
-        rewrite_ports(body, gateway);
+        rewrite_ports(body, gateway, profile);
     } else {  // else they would wait there, with any address, for a later network
         host.erase("PortBindings");
         host.erase("PublishAllPorts");
@@ -76,6 +96,9 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     clamp_stop_timeout(body, profile);
     cap_restart_policy(host, profile);
     rewrite_log_config(host, profile);
+    cap_limits(host, profile, true);
+    drop_no_devices(host);
+    force_security(body, host, profile);
     return body;
 }
 

@@ -8,7 +8,7 @@
 namespace rules {
 namespace {
 
-constexpr std::string_view no_device = "devices of the host are not given to jobs; run without it";
+constexpr std::string_view no_device = "devices of the host are given one by one (--device); run without it";
 constexpr std::string_view no_device_limit = "limits on single host devices are the operator's; leave it out";
 constexpr std::string_view no_realtime = "realtime CPU time starves the host; use CpuShares, CpuQuota or NanoCpus";
 constexpr std::string_view no_mask = "the paths that Docker masks stay masked; leave it out, or send null";
@@ -93,9 +93,25 @@ constexpr Field mount_fields[] = {
 };
 constexpr Schema mount_schema{"Mount", mount_fields};
 
+constexpr Field device_fields[] = {
+    check("PathOnHost", Type::text),
+    pass("PathInContainer", Type::text),
+    check("CgroupPermissions", Type::text),
+};
+constexpr Schema device_schema{"DeviceMapping", device_fields};
+
+constexpr Field device_request_fields[] = {
+    check("Driver", Type::text),
+    pass("Count", Type::integer),
+    check("DeviceIDs", Type::text_list),
+    pass("Capabilities", Type::any),
+    deny("Options", Type::text_map, "devices", "leave the driver's options out"),
+};
+constexpr Schema device_request_schema{"DeviceRequest", device_request_fields};
+
 constexpr Field resource_fields[] = {
     pass("CpuShares", Type::integer),
-    pass("Memory", Type::integer),
+    rewrite("Memory", Type::integer),
     force("CgroupParent", Type::text),
     pass("BlkioWeight", Type::integer),
     deny("BlkioWeightDevice", Type::object_list, "block-io", no_device_limit),
@@ -103,25 +119,25 @@ constexpr Field resource_fields[] = {
     deny("BlkioDeviceWriteBps", Type::object_list, "block-io", no_device_limit),
     deny("BlkioDeviceReadIOps", Type::object_list, "block-io", no_device_limit),
     deny("BlkioDeviceWriteIOps", Type::object_list, "block-io", no_device_limit),
-    pass("CpuPeriod", Type::integer),
-    pass("CpuQuota", Type::integer),
+    rewrite("CpuPeriod", Type::integer),
+    rewrite("CpuQuota", Type::integer),
     deny("CpuRealtimePeriod", Type::integer, "realtime", no_realtime),
     deny("CpuRealtimeRuntime", Type::integer, "realtime", no_realtime),
     pass("CpusetCpus", Type::text),
     pass("CpusetMems", Type::text),
-    deny("Devices", Type::object_list, "devices", no_device),
+    check("Devices", Type::object_list, &device_schema),
     deny("DeviceCgroupRules", Type::text_list, "devices", no_device),
-    deny("DeviceRequests", Type::object_list, "devices", no_device),
+    check("DeviceRequests", Type::object_list, &device_request_schema),
     drop("DiskQuota", Type::integer),
     drop("KernelMemory", Type::integer),
     drop("KernelMemoryTCP", Type::integer),
-    pass("MemoryReservation", Type::integer),
-    pass("MemorySwap", Type::integer),
+    rewrite("MemoryReservation", Type::integer),
+    rewrite("MemorySwap", Type::integer),
     pass("MemorySwappiness", Type::integer),
-    pass("NanoCpus", Type::integer),
-    pass("NanoCPUs", Type::integer),  // so spelled in the schema of 1.27
+    rewrite("NanoCpus", Type::integer),
+    rewrite("NanoCPUs", Type::integer),  // so spelled in the schema of 1.27
     deny("OomKillDisable", Type::boolean, "oom", "the OOM killer guards the host; set a Memory limit instead"),
-    pass("PidsLimit", Type::integer),
+    rewrite("PidsLimit", Type::integer),
     check("Ulimits", Type::object_list, &ulimit_schema),
     drop("CpuCount", Type::integer),
     drop("CpuPercent", Type::integer),
@@ -143,7 +159,7 @@ constexpr Field host_only_fields[] = {
     pass("ConsoleSize", Type::integer_list),
     drop("Annotations", Type::text_map),
     check("CapAdd", Type::text_list),
-    pass("CapDrop", Type::text_list),
+    rewrite("CapDrop", Type::text_list),
     deny("Capabilities", Type::text_list, "capabilities", "use CapAdd and CapDrop"),
     check("CgroupnsMode", Type::text),
     pass("Dns", Type::text_list),
@@ -159,8 +175,8 @@ constexpr Field host_only_fields[] = {
     deny("Privileged", Type::boolean, "privileged",
          "run without --privileged; ask the operator for a profile that grants what you need"),
     rewrite("PublishAllPorts", Type::boolean),
-    pass("ReadonlyRootfs", Type::boolean),
-    check("SecurityOpt", Type::text_list),
+    rewrite("ReadonlyRootfs", Type::boolean),
+    rewrite("SecurityOpt", Type::text_list),
     deny("StorageOpt", Type::text_map, "storage-opt",
          "the size of a container's layer is the operator's; leave it out"),
     rewrite("Tmpfs", Type::text_map),
@@ -168,7 +184,7 @@ constexpr Field host_only_fields[] = {
     force("UsernsMode", Type::text),
     check("ShmSize", Type::integer),
     check("Sysctls", Type::text_map),
-    deny("Runtime", Type::text, "runtime", "the runtime is the operator's choice; leave it out"),
+    rewrite("Runtime", Type::text),
     check("Isolation", Type::text),
     pass("Init", Type::boolean),
     forbid("MaskedPaths", Type::text_list, "masked-paths", no_mask),
@@ -192,7 +208,7 @@ constexpr Schema networking_schema{"NetworkingConfig", networking_fields};
 constexpr Field create_fields[] = {
     pass("Hostname", Type::text),
     pass("Domainname", Type::text),
-    pass("User", Type::text),
+    check("User", Type::text),
     pass("AttachStdin", Type::boolean),
     pass("AttachStdout", Type::boolean),
     pass("AttachStderr", Type::boolean),
@@ -200,7 +216,7 @@ constexpr Field create_fields[] = {
     pass("Tty", Type::boolean),
     pass("OpenStdin", Type::boolean),
     pass("StdinOnce", Type::boolean),
-    pass("Env", Type::text_list),
+    rewrite("Env", Type::text_list),
     pass("Cmd", Type::text_or_list),
     rewrite("Healthcheck", Type::object, &health_schema),
     pass("ArgsEscaped", Type::boolean),

@@ -168,7 +168,7 @@ Result<Json> rewritten_endpoint(Json endpoint, const std::string& alias, const L
     return endpoint;
 }
 
-Result<void> judge_networks(const Json& body, const Lookup& job, ContainerNeeds& needs)
+Result<void> judge_networks(const Json& body, const Lookup& job, const Profile& profile, ContainerNeeds& needs)
 {
     const Json& host = section(body, "HostConfig");
     const Json& endpoints = endpoints_of(body);
@@ -183,6 +183,9 @@ Result<void> judge_networks(const Json& body, const Lookup& job, ContainerNeeds&
                 "behavior");
         if (publishes_ports(body))
             return bad_request("conflicting options: port publishing and the container type network mode");
+        if (!shares_namespace(profile, "network"))
+            return denied("namespaces.shared", "HostConfig.NetworkMode", mode,
+                          "put both containers on a network that the job has made");
         if (const auto shared = shared_namespace(mode, job); !shared) return tl::unexpected(shared.error());
     } else if (mode != "none") {
         if (auto judged = judge_joined(mode, job, "HostConfig.NetworkMode", needs); !judged) return judged;

@@ -1,4 +1,5 @@
 #include "rules/bodies_parts.h"
+#include "rules/glob.h"
 
 namespace rules {
 namespace {
@@ -10,9 +11,9 @@ constexpr Field create_fields[] = {
     pass("ConsoleSize", Type::integer_list),
     pass("DetachKeys", Type::text),
     pass("Tty", Type::boolean),
-    pass("Env", Type::text_list),
+    check("Env", Type::text_list),
     pass("Cmd", Type::text_list),
-    pass("User", Type::text),
+    check("User", Type::text),
     pass("WorkingDir", Type::text),
     deny("Privileged", Type::boolean, "privileged",
          "exec without --privileged; `--user root` works inside the container"),
@@ -32,8 +33,17 @@ constexpr Field start_fields[] = {
 constinit const Schema exec_create_schema{"ExecCreate", create_fields};
 constinit const Schema exec_start_schema{"ExecStart", start_fields};
 
-Result<Json> rewrite_exec_create(Json body, const Profile&)
+Result<Json> rewrite_exec_create(Json body, const Profile& profile)
 {
+    if (const auto judged = judge_env(body, profile); !judged) return tl::unexpected(judged.error());
+    const std::string user = text(body, "User");
+    if (user.empty()) return body;  // the container's own
+    if (!matches_any(profile.exec_users, user))
+        return denied("exec.users", "User", user,
+                      profile.exec_users.empty()
+                          ? "run it as the container's own user: leave --user out"
+                          : "use one of " + joined(profile.exec_users) + ", or leave --user out");
+    if (const auto judged = judge_user(user, "User", profile); !judged) return tl::unexpected(judged.error());
     return body;
 }
 

@@ -22,9 +22,9 @@ bool writes_files(std::string_view driver)
     return driver == "json-file" || driver == "local";
 }
 
-std::optional<int> parse_count(std::string_view text)
+std::optional<std::int64_t> parse_count(std::string_view text)
 {
-    int value = 0;
+    std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return value;
@@ -36,15 +36,14 @@ Result<void> judge_log_config(const Json& host, const Profile& profile)
 {
     const Json& log = section(host, "LogConfig");
     const std::string driver = text(log, "Type");
-    if (!driver.empty() && std::ranges::find(profile.log_drivers, driver) == profile.log_drivers.end()) {
-        std::string allowed;
-        for (const std::string& each : profile.log_drivers) allowed += (allowed.empty() ? "" : ", ") + each;
-        return denied("log-driver", "HostConfig.LogConfig.Type", driver, "use one of " + allowed + ", or leave it out");
-    }
+    if (!driver.empty() && std::ranges::find(profile.log_drivers, driver) == profile.log_drivers.end())
+        return denied("logs.drivers", "HostConfig.LogConfig.Type", driver,
+                      "use one of " + joined(profile.log_drivers) + ", or leave it out");
     const Json& options = section(log, "Config");
     for (const auto& [key, value] : options.items())
         if (!is_dropped(key) && std::ranges::find(kept_options, key) == kept_options.end())
-            return denied("log-driver", "HostConfig.LogConfig.Config." + key, value.get<std::string>(), "leave it out");
+            return denied("log-options", "HostConfig.LogConfig.Config." + key, value.get<std::string>(),
+                          "leave it out");
     if (const std::string size = text(options, "max-size"); !size.empty() && !parse_size(size))
         return bad_request("invalid value for max-size: " + size);
     if (const std::string count = text(options, "max-file"); !count.empty() && !parse_count(count))
@@ -66,7 +65,7 @@ void rewrite_log_config(Json& host, const Profile& profile)
     if (writes_files(driver)) {
         const std::int64_t size = parse_size(text(options, "max-size")).value_or(0);
         if (size <= 0 || size > profile.log_size_max) options["max-size"] = std::to_string(profile.log_size_max);
-        const int count = parse_count(text(options, "max-file")).value_or(0);
+        const std::int64_t count = parse_count(text(options, "max-file")).value_or(0);
         if (count <= 0 || count > profile.log_files_max) options["max-file"] = std::to_string(profile.log_files_max);
     }
     host["LogConfig"] = {{"Type", driver}, {"Config", std::move(options)}};

@@ -70,12 +70,31 @@ Result<void> need_volume(const std::string& name, const Lookup& job, ContainerNe
     return {};
 }
 
-Result<void> judge_bind(const std::string& spec, const Lookup& job, ContainerNeeds& needs)
+Result<void> judge_socket(const std::string& field, const std::string& source, const Profile& profile)
 {
+    if (profile.binds_docker_socket) return {};
+    return denied("binds.docker_socket", field, source,
+                  "leave the mount out; ask the operator for a profile that allows it");
+}
+
+/// Binds of the job's paths are there at all; where they are is judged by need_path.
+Result<void> judge_paths(const std::string& field, const std::string& asked, const Profile& profile)
+{
+    if (profile.binds_allowed != "none") return {};
+    return denied("binds.allowed", field, asked, "use a volume, and `docker cp` to fill it");
+}
+
+Result<void> judge_bind(const std::string& spec, const Lookup& job, const Profile& profile, ContainerNeeds& needs)
+{
+    const std::string field = "HostConfig.Binds";
     const Result<Bind> bind = parse_bind(spec);
     if (!bind) return tl::unexpected(bind.error());
-    if (bind->source.empty() || is_docker_socket(bind->source)) return {};
-    if (bind->source.starts_with('/')) return need_path(bind->source, "HostConfig.Binds", spec, true, job, needs);
+    if (bind->source.empty()) return {};
+    if (is_docker_socket(bind->source)) return judge_socket(field, spec, profile);
+    if (bind->source.starts_with('/')) {
+        if (auto judged = judge_paths(field, spec, profile); !judged) return judged;
+        return need_path(bind->source, field, spec, true, job, needs);
+    }
     return need_volume(bind->source, job, needs);
 }
 
@@ -105,7 +124,7 @@ Result<void> judge_tmpfs_mount(const Json& mount, const std::string& where, cons
     const Json& options = section(mount, "TmpfsOptions");
     const std::int64_t size = integer(options, "SizeBytes");
     if (size > profile.tmpfs_max)
-        return denied("tmpfs", where + ".TmpfsOptions.SizeBytes", std::to_string(size),
+        return denied("limits.container.tmpfs_max", where + ".TmpfsOptions.SizeBytes", std::to_string(size),
                       "ask for at most " + std::to_string(profile.tmpfs_max) + " bytes");
     for (const Json& option : section(options, "Options"))
         if (option != Json::array({"exec"}) && option != Json::array({"noexec"}))
@@ -113,7 +132,8 @@ Result<void> judge_tmpfs_mount(const Json& mount, const std::string& where, cons
     return {};
 }
 
-Result<void> judge_bind_mount(const Json& mount, const std::string& where, const Lookup& job, ContainerNeeds& needs)
+Result<void> judge_bind_mount(const Json& mount, const std::string& where, const Lookup& job, const Profile& profile,
+                              ContainerNeeds& needs)
 {
     const std::string source = text(mount, "Source");
     const Json& options = section(mount, "BindOptions");
@@ -121,11 +141,12 @@ Result<void> judge_bind_mount(const Json& mount, const std::string& where, const
     if (!propagation.empty() && propagation != "private" && propagation != "rprivate")
         return denied("propagation", where + ".BindOptions.Propagation", propagation,
                       "mounts are private to the container; leave it out");
-    if (is_docker_socket(source)) return {};
+    if (is_docker_socket(source)) return judge_socket(where + ".Source", source, profile);
     if (source.empty()) return bad_request("invalid mount config for type \"bind\": field Source must not be empty");
     if (!source.starts_with('/'))
         return bad_request("invalid mount config for type \"bind\": invalid mount path: '" + source +
                            "' mount path must be absolute");
+    if (auto judged = judge_paths(where + ".Source", source, profile); !judged) return judged;
     return need_path(source, where + ".Source", source, options.value("CreateMountpoint", false), job, needs);
 }
 
@@ -135,7 +156,7 @@ Result<void> judge_mount(const Json& mount, const std::string& where, const Look
     const std::string type = text(mount, "Type");
     if (type == "volume") return judge_volume_mount(mount, where, job, profile, needs);
     if (type == "tmpfs") return judge_tmpfs_mount(mount, where, profile);
-    if (type == "bind") return judge_bind_mount(mount, where, job, needs);
+    if (type == "bind") return judge_bind_mount(mount, where, job, profile, needs);
     if (type == "image")
         return denied("image-mounts", where + ".Type", type,
                       "copy the files with `docker cp` from a container of the image");
@@ -144,7 +165,8 @@ Result<void> judge_mount(const Json& mount, const std::string& where, const Look
     return bad_request("invalid mount config for type \"" + type + "\": mount type unknown");
 }
 
-Result<void> judge_volumes_from(const std::string& spec, const Lookup& job, ContainerNeeds& needs)
+Result<void> judge_volumes_from(const std::string& spec, const Lookup& job, const Profile& profile,
+                                ContainerNeeds& needs)
 {
     const std::size_t colon = spec.find(':');
     if (colon != std::string::npos && spec.substr(colon) != ":ro" && spec.substr(colon) != ":rw")
@@ -153,6 +175,7 @@ Result<void> judge_volumes_from(const std::string& spec, const Lookup& job, Cont
     const Result<Named> container = job.container(reference);
     if (container) return {};
     if (!is_anchor(reference, job.paths())) return tl::unexpected(container.error());
+    if (auto judged = judge_paths("HostConfig.VolumesFrom", spec, profile); !judged) return judged;
     need_anchor(job, needs);
     return {};
 }
@@ -230,14 +253,14 @@ Result<Json> rewritten_mount(const Json& mount, const Lookup& job, const Profile
 Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& profile, ContainerNeeds& needs)
 {
     for (const Json& spec : section(host, "Binds"))
-        if (auto judged = judge_bind(spec.get<std::string>(), job, needs); !judged) return judged;
+        if (auto judged = judge_bind(spec.get<std::string>(), job, profile, needs); !judged) return judged;
     std::size_t at = 0;
     for (const Json& mount : section(host, "Mounts")) {
         const std::string where = "HostConfig.Mounts[" + std::to_string(at++) + "]";
         if (auto judged = judge_mount(mount, where, job, profile, needs); !judged) return judged;
     }
     for (const Json& spec : section(host, "VolumesFrom"))
-        if (auto judged = judge_volumes_from(spec.get<std::string>(), job, needs); !judged) return judged;
+        if (auto judged = judge_volumes_from(spec.get<std::string>(), job, profile, needs); !judged) return judged;
     for (const auto& [target, options] : section(host, "Tmpfs").items())
         if (const auto allowed = tmpfs_options(options.get<std::string>(), "HostConfig.Tmpfs", profile); !allowed)
             return tl::unexpected(allowed.error());
@@ -297,7 +320,7 @@ Result<void> rewrite_volumes_from(Json& host, const Lookup& job, PathMounts& pat
 Result<std::string> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author)
 {
     Json& host = body["HostConfig"];
-    PathMounts paths(body, job, author);
+    PathMounts paths(body, job, profile, author);
     Result<void> rewritten;
     if (host.contains("Binds")) rewritten = rewrite_binds(body, job, author, paths);
     if (rewritten) rewritten = rewrite_volumes_from(host, job, paths);

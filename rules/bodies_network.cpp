@@ -66,7 +66,7 @@ bool is_open_subnet(const Subnet& subnet)
     return subnet.prefix >= 16 && subnet.prefix <= 30 && is_private(subnet);
 }
 
-Result<void> judge_pool(const Json& pool, const std::string& where)
+Result<void> judge_pool(const Json& pool, const std::string& where, const Profile& profile)
 {
     if (pool.empty()) return {};
     const auto refused = [&](const std::string& field, const std::string& value) {
@@ -76,6 +76,11 @@ Result<void> judge_pool(const Json& pool, const std::string& where)
     const std::string given = text(pool, "Subnet");
     const std::optional<Subnet> subnet = parse_subnet(given);
     if (!subnet || !is_open_subnet(*subnet)) return refused("Subnet", given);
+    const auto allowed = parse_subnets(profile.network_subnets);
+    if (std::ranges::none_of(allowed, [&](const Subnet& each) { return each.contains(*subnet); }))
+        return denied(
+            "networks.subnets", where + ".Subnet", given,
+            allowed.empty() ? "leave it out" : "leave it out, or give one within " + joined(profile.network_subnets));
     for (const char* field : {"IPRange", "Gateway"}) {
         const std::string value = text(pool, field);
         const std::optional<Subnet> inside = parse_subnet(value);
@@ -89,8 +94,10 @@ Result<void> judge_pool(const Json& pool, const std::string& where)
     return {};
 }
 
-Result<void> judge_network(const Json& body)
+Result<void> judge_network(const Json& body, const Profile& profile)
 {
+    if (profile.network_drivers.empty())
+        return denied("networks.drivers", "Driver", text(body, "Driver"), "use the job's default network");
     if (const std::string driver = text(body, "Driver"); !driver.empty() && driver != "bridge")
         return denied("network-driver", "Driver", driver, "use the bridge driver, or leave it out");
     if (const std::string scope = text(body, "Scope"); !scope.empty() && scope != "local")
@@ -104,7 +111,8 @@ Result<void> judge_network(const Json& body)
         return denied("network-driver", "IPAM.Driver", driver, "use the default driver, or leave it out");
     std::size_t at = 0;
     for (const Json& pool : section(ipam, "Config"))
-        if (auto judged = judge_pool(pool, "IPAM.Config[" + std::to_string(at++) + "]"); !judged) return judged;
+        if (auto judged = judge_pool(pool, "IPAM.Config[" + std::to_string(at++) + "]", profile); !judged)
+            return judged;
     if (at > 1) return bad_request("bridge driver doesn't support multiple subnets");
     return {};
 }
@@ -115,9 +123,9 @@ constinit const Schema network_create_schema{"NetworkCreate", create_fields};
 constinit const Schema network_connect_schema{"NetworkConnect", connect_fields};
 constinit const Schema network_disconnect_schema{"NetworkDisconnect", disconnect_fields};
 
-Result<Json> rewrite_network_create(Json body, const Author& author)
+Result<Json> rewrite_network_create(Json body, const Profile& profile, const Author& author)
 {
-    if (const Result<void> judged = judge_network(body); !judged) return tl::unexpected(judged.error());
+    if (const Result<void> judged = judge_network(body, profile); !judged) return tl::unexpected(judged.error());
     body.erase("ConfigFrom");
     body["Driver"] = "bridge";
     set_labels(body, author);

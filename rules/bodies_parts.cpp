@@ -24,6 +24,13 @@ std::int64_t integer(const Json& holder, const char* key)
     return holder.value(key, std::int64_t{0});
 }
 
+std::string joined(const std::vector<std::string>& words)
+{
+    std::string text;
+    for (const std::string& each : words) text += (text.empty() ? "" : ", ") + each;
+    return text;
+}
+
 std::vector<std::string> split(std::string_view text, char separator)
 {
     std::vector<std::string> pieces;

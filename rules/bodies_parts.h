@@ -52,6 +52,9 @@ const Json& section(const Json& holder, const char* key);  ///< of an object, a 
 std::string text(const Json& holder, const char* key);
 std::int64_t integer(const Json& holder, const char* key);
 
+/// `a, b, c`.
+std::string joined(const std::vector<std::string>& words);
+
 /// `text` cut at every `separator`; the empty text is one empty piece.
 std::vector<std::string> split(std::string_view text, char separator);
 
@@ -65,8 +68,29 @@ void set_labels(Json& holder, const Author& author);
 // Resources and restart policy, of create (`where` is `HostConfig.`) and of update (`where` is empty).
 
 Result<void> judge_resources(const Json& holder, const std::string& where, const Profile& profile);
+Result<void> judge_restart_policy(const Json& holder, const std::string& where, const Profile& profile);
 /// No policy that starts a container again and again for ever.
 void cap_restart_policy(Json& holder, const Profile& profile);
+
+/// A container's memory, CPU and processes as the profile bounds them. `create`: what is not asked gets the profile's
+/// value; an update changes only what it names.
+void cap_limits(Json& holder, const Profile& profile, bool create);
+/// The same of the steps of a build, which have no limit of processes.
+void cap_build_limits(Json& limits, const Profile& profile);
+
+// Devices and runtime.
+
+Result<void> judge_devices(const Json& holder, const std::string& where, const Profile& profile);
+/// Devices and a runtime that are not asked for are not named to the engine.
+void drop_no_devices(Json& holder);
+Result<void> judge_runtime(const Json& host, const Profile& profile);
+
+// Environment and user.
+
+/// Each of `body`'s Env may be set.
+Result<void> judge_env(const Json& body, const Profile& profile);
+/// `user`, as the engine will read it, may run. `field`: where it was given.
+Result<void> judge_user(const std::string& user, const std::string& field, const Profile& profile);
 
 // Mounts.
 
@@ -83,8 +107,8 @@ void need_anchor(const Lookup& job, ContainerNeeds& needs);
 /// The engine's mounts for paths of the job in one container's body.
 class PathMounts {
 public:
-    /// `body` is as it was asked; `job` and `author` outlive this.
-    PathMounts(const Json& body, const Lookup& job, const Author& author);
+    /// `body` is as it was asked; the others outlive this.
+    PathMounts(const Json& body, const Lookup& job, const Profile& profile, const Author& author);
     Result<void> add(const std::string& source, const std::string& target, const std::string& mode, bool read_only,
                      bool recursive);
     /// All that the anchor has mounted, less what the container has something else for.
@@ -96,6 +120,7 @@ public:
 
 private:
     const Lookup& job_;
+    const Profile& profile_;
     const Author& author_;
     std::set<std::string> taken_;  ///< targets
     Json asked_;
@@ -108,10 +133,15 @@ Result<std::string> tmpfs_options(const std::string& options, const std::string&
 
 // Networks.
 
+/// Whether containers of a job may share `kind`: `ipc`, `network`, `pid`.
+bool shares_namespace(const Profile& profile, std::string_view kind);
+/// True for the ways to write the one security option that is always given.
+bool is_no_new_privileges(std::string_view option);
+
 /// `container:<reference>` with the full id; the mode itself when it does not begin so.
 Result<std::string> shared_namespace(const std::string& mode, const Lookup& job);
 
-Result<void> judge_networks(const Json& body, const Lookup& job, ContainerNeeds& needs);
+Result<void> judge_networks(const Json& body, const Lookup& job, const Profile& profile, ContainerNeeds& needs);
 Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup& job, const Author& author);
 /// True when the container sits on networks of the job: not `none`, not another container's.
 bool joins_networks(const Json& body);
@@ -124,8 +154,8 @@ Result<Json> rewritten_endpoint(Json endpoint, const std::string& alias, const L
 
 Result<void> judge_ports(const Json& body, const Profile& profile);
 bool publishes_ports(const Json& body);
-/// Binds every published port to `gateway` and to nothing else.
-void rewrite_ports(Json& body, const std::string& gateway);
+/// Binds every published port to `gateway`, or the host's loopback when the profile says so, and to nothing else.
+void rewrite_ports(Json& body, const std::string& gateway, const Profile& profile);
 
 /// Whether ExtraHosts asks for `host-gateway` (`host.docker.internal:host-gateway`): to a job that is where its published ports are, the
 /// address of its own network, and not the host's.

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "rules/bodies_parts.h"
+#include "rules/knob_values.h"
 
 // Published ports: how many, and on which address.
 namespace rules {
@@ -16,30 +16,26 @@ struct Ports {
     int count() const { return last - first + 1; }
 };
 
-std::optional<std::pair<int, int>> parse_range(std::string_view text)
-{
-    const auto number = [](std::string_view digits) -> std::optional<int> {
-        int value = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-        if (error != std::errc() || end != digits.data() + digits.size() || value < 0 || value > 65535)
-            return std::nullopt;
-        return value;
-    };
-    const std::size_t dash = text.find('-');
-    const std::optional<int> first = number(text.substr(0, dash));
-    const std::optional<int> last = dash == std::string_view::npos ? first : number(text.substr(dash + 1));
-    if (!first || !last || *first > *last) return std::nullopt;
-    return std::pair(*first, *last);
-}
-
 std::optional<Ports> parse_ports(std::string_view text)
 {
     const std::size_t slash = text.find('/');
     const std::string_view protocol = slash == std::string_view::npos ? "tcp" : text.substr(slash + 1);
     if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") return std::nullopt;
-    const auto range = parse_range(text.substr(0, slash));
+    const auto range = parse_port_range(text.substr(0, slash));
     if (!range || range->first == 0) return std::nullopt;
     return Ports{range->first, range->second};
+}
+
+Result<void> judge_host_port(const std::string& wanted, const Profile& profile)
+{
+    if (wanted.empty()) return {};
+    const auto range = parse_port_range(wanted);
+    if (!range) return bad_request("invalid port specification: \"" + wanted + "\"");
+    const auto allowed = parse_port_range(profile.ports_range);
+    const bool any = range->first == 0 && range->second == 0;  // the engine chooses
+    if (any || (allowed && range->first >= allowed->first && range->second <= allowed->second)) return {};
+    return denied("ports.range", "HostConfig.PortBindings", wanted,
+                  "publish on one of " + profile.ports_range + ", or name no port of the host");
 }
 
 constexpr std::string_view host_gateway = "host-gateway";
@@ -61,14 +57,16 @@ bool publishes_all(const Json& host)
 Result<void> judge_ports(const Json& body, const Profile& profile)
 {
     const Json& host = section(body, "HostConfig");
-    int published = 0;
+    if (profile.ports_address == "none" && publishes_ports(body))
+        return denied("ports.address", publishes_all(host) ? "HostConfig.PublishAllPorts" : "HostConfig.PortBindings",
+                      section(host, "PortBindings").dump(), "reach the container by its name on a network of the job");
+    std::int64_t published = 0;
     for (const auto& [key, bindings] : section(host, "PortBindings").items()) {
         const std::optional<Ports> ports = parse_ports(key);
         if (!ports || ports->count() != 1) return bad_request("invalid port specification: \"" + key + "\"");
         for (const Json& binding : bindings)
-            if (const std::string wanted = text(binding, "HostPort"); !wanted.empty() && !parse_range(wanted))
-                return bad_request("invalid port specification: \"" + wanted + "\"");
-        published += bindings.empty() ? 1 : static_cast<int>(bindings.size());
+            if (auto judged = judge_host_port(text(binding, "HostPort"), profile); !judged) return judged;
+        published += bindings.empty() ? 1 : static_cast<std::int64_t>(bindings.size());
     }
     for (const auto& [key, nothing] : section(body, "ExposedPorts").items()) {
         const std::optional<Ports> ports = parse_ports(key);
@@ -76,7 +74,7 @@ Result<void> judge_ports(const Json& body, const Profile& profile)
         if (publishes_all(host) && !section(host, "PortBindings").contains(key)) published += ports->count();
     }
     if (published > profile.published_ports_max)
-        return denied("published-ports", publishes_all(host) ? "HostConfig.PublishAllPorts" : "HostConfig.PortBindings",
+        return denied("ports.max", publishes_all(host) ? "HostConfig.PublishAllPorts" : "HostConfig.PortBindings",
                       std::to_string(published),
                       "publish at most " + std::to_string(profile.published_ports_max) + " ports of one container");
     return {};
@@ -88,10 +86,10 @@ bool publishes_ports(const Json& body)
     return publishes_all(host) || !section(host, "PortBindings").empty();
 }
 
-void rewrite_ports(Json& body, const std::string& gateway)
+void rewrite_ports(Json& body, const std::string& gateway, const Profile& profile)
 {
     // Without an address of the job's own nothing may listen for others: then only the host itself can reach it.
-    const std::string address = gateway.empty() ? "127.0.0.1" : gateway;
+    const std::string address = gateway.empty() || profile.ports_address == "loopback" ? "127.0.0.1" : gateway;
     Json& host = body["HostConfig"];
     Json published = section(host, "PortBindings");
     for (auto& [key, bindings] : published.items()) {

@@ -25,12 +25,14 @@ Result<void> judge_ulimit(const Json& limit, const std::string& where, const Pro
         return denied("ulimits", where, name + "=" + std::to_string(soft) + ":" + std::to_string(hard), way_out);
     };
     if (!is_among(names, name)) return bad_request("invalid ulimit type: " + name);
+    if (!is_among(profile.ulimits_allowed, name)) return denied("ulimits.allowed", where, name, "leave it out");
     if (is_among(never_raised, name) && (soft != 0 || hard != 0))
         return refused("give " + name + "=0, or leave it out");
     if (is_among(never_unlimited, name) && (soft < 0 || hard < 0)) return refused("give a number, not unlimited");
     const auto above = [&](std::int64_t value) { return value < 0 || value > profile.nofile_max; };
     if (name == "nofile" && (above(soft) || above(hard)))
-        return refused("give at most " + std::to_string(profile.nofile_max));
+        return denied("ulimits.nofile_max", where, std::to_string(soft) + ":" + std::to_string(hard),
+                      "give at most " + std::to_string(profile.nofile_max));
     return {};
 }
 
@@ -42,7 +44,17 @@ Result<void> judge_resources(const Json& holder, const std::string& where, const
     for (const Json& limit : section(holder, "Ulimits"))
         if (auto judged = judge_ulimit(limit, where + "Ulimits[" + std::to_string(at++) + "]", profile); !judged)
             return judged;
-    return {};
+    return judge_devices(holder, where, profile);
+}
+
+Result<void> judge_restart_policy(const Json& holder, const std::string& where, const Profile& profile)
+{
+    const std::string name = text(section(holder, "RestartPolicy"), "Name");
+    if (name.empty() || std::ranges::find(profile.restart_policies, name) != profile.restart_policies.end()) return {};
+    const bool known = name == "no" || name == "always" || name == "on-failure" || name == "unless-stopped";
+    if (!known) return {};  // the engine says what is wrong with it
+    return denied("restart.policies", where + "RestartPolicy.Name", name,
+                  "give one of " + joined(profile.restart_policies) + ", or leave it out");
 }
 
 void cap_restart_policy(Json& holder, const Profile& profile)
@@ -63,7 +75,11 @@ void cap_restart_policy(Json& holder, const Profile& profile)
 Result<Json> rewrite_container_update(Json body, const Profile& profile)
 {
     if (const Result<void> judged = judge_resources(body, "", profile); !judged) return tl::unexpected(judged.error());
+    if (const Result<void> judged = judge_restart_policy(body, "", profile); !judged)
+        return tl::unexpected(judged.error());
     cap_restart_policy(body, profile);
+    cap_limits(body, profile, false);
+    drop_no_devices(body);
     return body;
 }
 

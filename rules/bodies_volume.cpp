@@ -41,7 +41,8 @@ Result<std::string> tmpfs_options(const std::string& options, const std::string&
         if (key == "size") {
             const std::optional<std::int64_t> size = parse_size(value);
             if (!size || *size > profile.tmpfs_max)
-                return denied("tmpfs", where, word, "ask for at most size=" + std::to_string(profile.tmpfs_max));
+                return denied("limits.container.tmpfs_max", where, word,
+                              "ask for at most size=" + std::to_string(profile.tmpfs_max));
             if (*size <= 0) continue;  // to the kernel this means without a limit
             sized = true;
         } else if (key == "mode" || key == "uid" || key == "gid" || key == "nr_inodes") {
@@ -72,9 +73,15 @@ Result<Json> volume_driver_options(const Json& options, const std::string& where
 
 Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Author& author)
 {
-    if (const std::string driver = text(body, "Driver"); !driver.empty() && driver != "local")
-        return denied("volume-driver", "Driver", driver, "only local volumes are given to jobs; leave it out");
-    body["Driver"] = "local";
+    std::string driver = text(body, "Driver");
+    if (driver.empty()) driver = "local";
+    if (std::ranges::find(profile.volume_drivers, driver) == profile.volume_drivers.end())
+        return denied("volumes.drivers", "Driver", driver,
+                      profile.volume_drivers.empty() ? "the profile allows no volumes"
+                                                     : "use one of " + joined(profile.volume_drivers));
+    body["Driver"] = driver;
+    if (driver != "local" && !section(body, "DriverOpts").empty())
+        return denied("volume-options", "DriverOpts", body["DriverOpts"].dump(), "leave the driver's options out");
     if (body.contains("DriverOpts")) {
         Result<Json> options = volume_driver_options(body["DriverOpts"], "DriverOpts", profile);
         if (!options) return options;

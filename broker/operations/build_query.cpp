@@ -17,10 +17,8 @@ using rules::Kind;
 Task<std::string> network_of(Call& call)
 {
     const std::string mode(call.route.query.get("networkmode"));
+    judged(call, [&](const rules::Profile& profile) { return rules::judge_build_network(mode, profile); });
     if (mode == "none") co_return mode;
-    if (mode == "host")
-        throw Refused{
-            rules::denied("host-namespace", "networkmode", mode, "leave --network out, or use --network none").value()};
     if (mode.starts_with("container:")) co_return "container:" + want(call.job.objects.container(mode.substr(10))).id;
     if (mode.empty() || mode == "default" || mode == "bridge") {
         co_await ensure_default_network(call);
@@ -30,15 +28,21 @@ Task<std::string> network_of(Call& call)
 }
 
 /// What the RUN containers may take of the host is judged as for any container.
-void bound_containers(rules::Query& query, const rules::Profile& profile)
+void bound_containers(Call& call, rules::Query& query)
 {
+    constexpr std::pair<const char*, const char*> numbers[] = {
+        {"shmsize", "ShmSize"}, {"memory", "Memory"}, {"memswap", "MemorySwap"}, {"cpuperiod", "CpuPeriod"}, {"cpuquota", "CpuQuota"}};
     Json limits = Json::object();
     const auto ulimits = json_parameter(query, "ulimits");
     if (ulimits) limits["Ulimits"] = *ulimits;
-    if (const std::string size(query.get("shmsize")); !size.empty())
-        limits["ShmSize"] = std::strtoll(size.c_str(), nullptr, 10);
-    const Json judged = want(rules::judge_build_limits(limits, profile));
-    if (ulimits) query.set("ulimits", judged.value("Ulimits", Json::array()).dump());
+    for (const auto& [parameter, field] : numbers)
+        if (const std::string number(query.get(parameter)); !number.empty()) limits[field] = std::strtoll(number.c_str(), nullptr, 10);
+    const Json bounded = judged(call, [&](const rules::Profile& profile) { return rules::judge_build_limits(limits, profile); });
+    if (ulimits) query.set("ulimits", bounded.value("Ulimits", Json::array()).dump());
+    for (const auto& [parameter, field] : numbers) {
+        query.erase(parameter);
+        if (bounded.contains(field)) query.set(parameter, bounded[field].dump());
+    }
 }
 
 /// The builder takes steps over from images of the job only: what another job ran, and with which network, is not known.
@@ -121,7 +125,7 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
     use_own_cache(query, call.job.objects);
     query.erase("cgroupparent");
     if (!call.job.cgroup.empty()) query.set("cgroupparent", call.job.cgroup);
-    bound_containers(query, call.job.profile);
+    bound_containers(call, query);
     co_return query;
 }
 

@@ -197,10 +197,14 @@ Task<> list_containers(Call& call)
 Task<> create_container(Call& call)
 {
     Job& job = call.job;
-    const rules::ContainerNeeds needs = want(rules::judge_container_create(call.body, job.objects, job.profile));
+    const rules::ContainerNeeds needs = judged(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
     const std::string image = want(job.objects.image(call.body.value("Image", ""))).id;
     const Json config = want(co_await call.services.images.config(image));
-    want(rules::merge_image_config(call.body, config, job.profile));
+    call.body = judged(call, [&](const rules::Profile& profile) -> rules::Result<Json> {
+        Json merged = call.body;
+        if (const auto merging = rules::merge_image_config(merged, config, profile); !merging) return tl::unexpected(merging.error());
+        return merged;
+    });
     const std::string name = co_await free_name(call, call.route.query.get("name"));
 
     const Making making(call);
@@ -214,7 +218,8 @@ Task<> create_container(Call& call)
     rules::Author author = job.author(call.route.version);
     author.pins = co_await pin_paths(call, needs.paths, held);
     author.version = create_version(author.pins, author.version);
-    Json sent = want(rules::rewrite_container_create(call.body, name, job.objects, job.profile, author, job.gateway));
+    Json sent = want(rules::rewrite_container_create(call.body, name, job.objects, job.acting, author, job.gateway));
+    want_room(call, Kind::container);
     db::Object object;
     object.kind = Kind::container;
     object.name = name;
@@ -286,7 +291,7 @@ Task<> stop_container(Call& call)
 Task<> update_container(Call& call)
 {
     EngineRequest request = call.request();
-    request.body = want(rules::rewrite_container_update(call.body, call.job.profile));
+    request.body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_container_update(call.body, profile); });
     const Answer answer = co_await ask(call, request);
     co_await call.client.reply(answer.status, "application/json", shown(call, answer.body));
 }

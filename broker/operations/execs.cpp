@@ -10,7 +10,8 @@ Task<> create_exec(Call& call)
 {
     const Making making(call);
     EngineRequest request = call.request();
-    request.body = want(rules::rewrite_exec_create(call.body, call.job.profile));
+    request.body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_exec_create(call.body, profile); });
+    want_room(call, Kind::exec);
     const Answer answer = co_await ask(call, request);
     const std::string id = answer.json().value("Id", "");
     if (id.empty()) throw EngineFailure("exec create answered without an id");

@@ -5,6 +5,7 @@
 
 #include "broker/operations.h"
 #include "broker/relay.h"
+#include "rules/image_policy.h"
 #include "rules/reference.h"
 #include "rules/until.h"
 
@@ -199,6 +200,7 @@ Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& 
 
 Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
 {
+    judged(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
     const std::string name = reference.familiar();
     const auto among_others = co_await call.services.images.among_others_under(name);
     EngineRequest request{.op = Op::image_create};

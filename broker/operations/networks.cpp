@@ -179,8 +179,10 @@ Task<> create_network(Call& call)
         if (!gone) throw Refused{{409, "network with name " + name + " already exists", {}, {}, {}}};
         call.job.objects.forget(holder.row);
     }
-    Json body = want(rules::rewrite_network_create(call.body, call.job.author(call.route.version)));
+    Json body = judged(
+        call, [&](const rules::Profile& profile) { return rules::rewrite_network_create(call.body, profile, call.job.author(call.route.version)); });
     const Making making(call);
+    want_room(call, Kind::network);
     Json made = co_await make_network(call, name, std::move(body));
     const std::string warning = made.contains("Warning") && made["Warning"].is_string() ? shown(call, made["Warning"].get<std::string>()) : "";
     co_await call.client.reply_json(201, {{"Id", made["Id"]}, {"Warning", warning}});

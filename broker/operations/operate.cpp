@@ -2,6 +2,8 @@
 
 #include "broker/operations.h"
 #include "broker/relay.h"
+#include "rules/endpoint_policy.h"
+#include "rules/names.h"
 
 // Which code serves a row. A row that is not named here is forwarded as it stands.
 namespace broker {
@@ -69,8 +71,30 @@ constexpr auto operations = [] {
 
 }  // namespace
 
+void want_room(Call& call, rules::Kind kind)
+{
+    std::size_t count = 0;
+    for (const db::Object& each : call.job.objects.all(kind)) {
+        const bool own = kind == rules::Kind::network ? each.name == "bridge" : kind == rules::Kind::volume && rules::is_private_volume(each.name);
+        const bool step = kind == rules::Kind::image && each.name.empty();
+        if (!own && !step) ++count;
+    }
+    judged(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
+}
+
 Task<> operate(Call& call)
 {
+    switch (call.route.endpoint->op) {
+        case Op::image_create:
+        case Op::image_commit:
+        case Op::image_tag:
+        case Op::image_load:
+        case Op::build:
+            want_room(call, rules::Kind::image);
+            break;
+        default:
+            break;
+    }
     const Operation operation = operations[static_cast<std::size_t>(call.route.endpoint->op)];
     co_await (operation ? operation : forward)(call);
 }

@@ -1,6 +1,7 @@
 #include "broker/images.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
+#include "rules/endpoint_policy.h"
 
 namespace broker {
 
@@ -20,7 +21,7 @@ Task<> version(Call& call)
 {
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
-    const rules::Versions& versions = call.services.engine.versions();
+    const rules::Versions versions = rules::versions_under(call.services.engine.versions(), call.job.profile);
     const auto view = rules::view_version(answer.json(), versions.oldest, versions.newest);
     if (!view) throw EngineFailure("version has an unknown shape");
     co_await call.client.reply_json(200, *view);

@@ -28,6 +28,7 @@ Task<Json> make_volume(Call& call, const std::string& name, Json body)
     object.real = rules::real_name(job.facts.key, name);
     const std::string real = object.real;
     body["Name"] = real;
+    want_room(call, Kind::volume);
     const std::int64_t row = co_await job.objects.intend(std::move(object));
     EngineRequest request{.op = Op::volume_create};
     request.version = call.route.version;
@@ -62,7 +63,7 @@ Task<> ensure_volume(Call& call, const std::string& name)
 {
     const auto turn = co_await call.job.making.hold();
     if (call.job.objects.volume(name)) co_return;
-    Json body = want(rules::rewrite_volume_create(Json::object(), call.job.profile, call.job.author(call.route.version)));
+    Json body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(Json::object(), profile, call.job.author(call.route.version)); });
     co_await make_volume(call, name, std::move(body));
 }
 
@@ -109,7 +110,7 @@ Task<> create_volume(Call& call)
         name = random_hex(64);
     else
         name = want(rules::checked_name(Kind::volume, name));
-    Json body = want(rules::rewrite_volume_create(call.body, job.profile, job.author(call.route.version)));
+    Json body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(call.body, profile, job.author(call.route.version)); });
 
     const Making making(call);
     const auto turn = co_await job.making.hold();

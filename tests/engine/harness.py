@@ -115,6 +115,21 @@ class Berth:
         self.process.wait()
 
 
+class RuledBerth(Berth):
+    """berth with a rules file: `rules`, which a test may write anew."""
+
+    rules = ""
+
+    def __init__(self, engine):
+        super().__init__(engine)
+        self.rules_file = self.folder / "rules.toml"
+        self.write_rules(self.rules)
+        self.flags = (*self.flags, "--rules", self.rules_file)
+
+    def write_rules(self, text):
+        self.rules_file.write_text(text)
+
+
 class World:
     """An engine with the host's own `busybox` on it, and berth in front."""
 

@@ -3,14 +3,17 @@
 import tempfile
 from pathlib import Path
 
-from harness import Berth, EngineCase
+from harness import EngineCase, RuledBerth
 from tools import wait_for
 
 MEGABYTE = 1 << 20
 
 
-class LimitedBerth(Berth):
-    flags = ("--job-memory", "64MB", "--job-cpus", "1.5", "--job-pids", "40")
+class LimitedBerth(RuledBerth):
+    rules = """
+        [profile.default]
+        limits.job = { memory = "64MB", cpus = 1.5, pids = 40 }
+    """
 
 
 class Limits(EngineCase):

@@ -14,12 +14,12 @@ Result<Json> updated(const std::string& text)
 TEST(ContainerUpdate, HasTheLimitsOfCreate)
 {
     const std::pair<const char*, const char*> cases[] = {
-        {R"({"Devices":[{"PathOnHost":"/dev/sda"}]})", "devices"},
+        {R"({"Devices":[{"PathOnHost":"/dev/sda"}]})", "devices.allowed"},
         {R"({"DeviceCgroupRules":["b 8:* rwm"]})", "devices"},
         {R"({"OomKillDisable":true})", "oom"},
         {R"({"CpuRealtimeRuntime":1})", "realtime"},
         {R"({"BlkioWeightDevice":[{"Path":"/dev/sda"}]})", "block-io"},
-        {R"({"Ulimits":[{"Name":"nofile","Soft":-1,"Hard":-1}]})", "ulimits"},
+        {R"({"Ulimits":[{"Name":"nofile","Soft":-1,"Hard":-1}]})", "ulimits.nofile_max"},
         {R"({"Privileged":true})", "unknown-field"},
         {R"({"Binds":["/:/x"]})", "unknown-field"},
         {R"({"HostConfig":{"Memory":1}})", "unknown-field"},

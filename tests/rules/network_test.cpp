@@ -18,7 +18,7 @@ Result<Json> created(const std::string& text)
 {
     const Result<Json> parsed = parse_json(text);
     const Result<Json> body = parsed ? admit(*parsed, network_create_schema) : parsed;
-    return body ? rewrite_network_create(*body, an_author()) : body;
+    return body ? rewrite_network_create(*body, Profile{}, an_author()) : body;
 }
 
 std::string with_pool(const std::string& pool)

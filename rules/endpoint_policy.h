@@ -1,0 +1,17 @@
+#pragma once
+
+#include "rules/profile.h"
+#include "rules/route.h"
+
+namespace rules {
+
+/// Whether `profile` leaves the operation of `route` open: its switches, and `endpoints.closed`. 403 otherwise.
+Result<void> check_endpoint(const Route& route, const Profile& profile);
+
+/// The API versions that a job under `profile` speaks, of those that the engine does.
+Versions versions_under(Versions engine, const Profile& profile);
+
+/// Whether a job that has `count` objects of `kind` may have one more. 403 otherwise.
+Result<void> check_count(Kind kind, std::size_t count, const Profile& profile);
+
+}  // namespace rules

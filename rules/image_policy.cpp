@@ -1,0 +1,42 @@
+#include "rules/image_policy.h"
+
+#include <algorithm>
+
+#include "rules/glob.h"
+
+namespace rules {
+namespace {
+
+/// `ghcr.io` stands for `ghcr.io/**`.
+bool allows(const std::string& pattern, const std::string& repository)
+{
+    const bool whole_registry = pattern.find('/') == pattern.npos && pattern != "**";
+    return matches(whole_registry ? pattern + "/**" : pattern, repository);
+}
+
+}  // namespace
+
+Result<void> check_pull(const Reference& reference, const Profile& profile)
+{
+    const std::string field = "fromImage";
+    const std::string asked = reference.familiar_tagged();
+    if (!profile.image_pull)
+        return denied("images.pull", field, asked,
+                      "build on images that the job has, or ask the operator for a profile with images.pull");
+    const std::string repository = reference.domain + "/" + reference.path;
+    if (std::ranges::none_of(profile.registries, [&](const std::string& each) { return allows(each, repository); })) {
+        std::string all;
+        for (const std::string& each : profile.registries) all += (all.empty() ? "" : ", ") + each;
+        return denied("images.registries", field, repository,
+                      all.empty() ? "the profile allows no registry" : "take an image of " + all);
+    }
+    if (profile.image_tags == "digest" && reference.digest.empty())
+        return denied("images.tags", field, asked,
+                      "name the image by its digest, as " + reference.repository() + "@sha256:...");
+    if (profile.image_tags == "no-latest" && reference.digest.empty() &&
+        (reference.tag.empty() || reference.tag == "latest"))
+        return denied("images.tags", field, asked, "name a tag other than latest, or a digest");
+    return {};
+}
+
+}  // namespace rules

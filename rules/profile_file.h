@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/profile.h"
+#include "rules/result.h"
+
+namespace rules {
+
+/// A rules file: what it is called in messages, and what is in it.
+struct RulesText {
+    std::string name;
+    std::string text;
+};
+
+/// Which profile a job gets whose labels all match.
+struct Selection {
+    std::map<std::string, std::string> labels;  ///< patterns (rules/glob.h), by label
+    std::string profile;
+};
+
+/// All profiles that a daemon has, and which job gets which.
+struct Rulebook {
+    std::map<std::string, Profile> profiles;  ///< by name; the ready ones are always there
+    std::vector<Selection> selections;        ///< the first that matches counts
+
+    const Profile* find(std::string_view name) const;
+    /// The profile of a job that names none.
+    const std::string& selected(const std::map<std::string, std::string>& labels) const;
+};
+
+/// The rules of `files` together with berth's own profiles. 400 with a line for each mistake: file, line, column, key
+/// and, where one is near, the known key.
+Result<Rulebook> read_rules(const std::vector<RulesText>& files);
+
+/// berth's own profiles: default, strict, build-only, testcontainers, trusted, dind (rules/ready_profiles.cpp).
+const RulesText& ready_profiles();
+
+}  // namespace rules
