@@ -37,6 +37,7 @@ struct Job {
     Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, std::filesystem::path pins_directory_, db::Store& store, std::int64_t& next_row)
         : facts(std::move(facts_)), profile(std::move(profile_)), acting(profile.observes() ? rules::opened(profile) : profile), directory(std::move(directory_)), pins_directory(std::move(pins_directory_)), objects(facts.key, store, next_row)
     {
+        objects.set_door(door().string());
     }
 
     std::filesystem::path door() const { return directory / "docker.sock"; }

@@ -49,7 +49,12 @@ public:
     std::vector<std::string> references_of(std::string_view image_id) const override;
     bool is_pulled(std::string_view reference) const override;
     const rules::JobPaths& paths() const override { return paths_; }
-    void set_paths(rules::JobPaths paths) { paths_ = std::move(paths); }
+    void set_paths(rules::JobPaths paths)
+    {
+        paths.door = std::move(paths_.door);
+        paths_ = std::move(paths);
+    }
+    void set_door(std::string door) { paths_.door = std::move(door); }
 
     /// The object of `kind` that `reference` means.
     rules::Result<rules::Named> resolve(rules::Kind kind, std::string_view reference) const;

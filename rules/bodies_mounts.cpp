@@ -8,8 +8,10 @@
 namespace rules {
 namespace {
 
-bool is_docker_socket(std::string_view source)
+/// The job's own door, by any path under which the job has it: clients mount what DOCKER_HOST says.
+bool is_docker_socket(std::string_view source, const Lookup& job)
 {
+    if (const std::string& door = job.paths().door; !door.empty() && source == door) return true;
     return source == "/var/run/docker.sock" || source == "/run/docker.sock";
 }
 
@@ -90,7 +92,7 @@ Result<void> judge_bind(const std::string& spec, const Lookup& job, const Profil
     const Result<Bind> bind = parse_bind(spec);
     if (!bind) return tl::unexpected(bind.error());
     if (bind->source.empty()) return {};
-    if (is_docker_socket(bind->source)) return judge_socket(field, spec, profile);
+    if (is_docker_socket(bind->source, job)) return judge_socket(field, spec, profile);
     if (bind->source.starts_with('/')) {
         if (auto judged = judge_paths(field, spec, profile); !judged) return judged;
         return need_path(bind->source, field, spec, true, job, needs);
@@ -141,7 +143,7 @@ Result<void> judge_bind_mount(const Json& mount, const std::string& where, const
     if (!propagation.empty() && propagation != "private" && propagation != "rprivate")
         return denied("propagation", where + ".BindOptions.Propagation", propagation,
                       "mounts are private to the container; leave it out");
-    if (is_docker_socket(source)) return judge_socket(where + ".Source", source, profile);
+    if (is_docker_socket(source, job)) return judge_socket(where + ".Source", source, profile);
     if (source.empty()) return bad_request("invalid mount config for type \"bind\": field Source must not be empty");
     if (!source.starts_with('/'))
         return bad_request("invalid mount config for type \"bind\": invalid mount path: '" + source +
@@ -192,7 +194,7 @@ Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author, 
             continue;
         }
         std::string source = author.door;
-        if (!is_docker_socket(bind->source)) {
+        if (!is_docker_socket(bind->source, job)) {
             if (bind->source.starts_with('/')) {
                 const std::vector<std::string> words = split(bind->mode, ',');
                 const bool read_only = std::ranges::find(words, "ro") != words.end();
@@ -279,7 +281,7 @@ Result<void> rewrite_mount_list(Json& host, const Lookup& job, const Profile& pr
     Json sent = Json::array();
     for (const Json& mount : section(host, "Mounts")) {
         const std::string source = text(mount, "Source");
-        if (text(mount, "Type") == "bind" && !is_docker_socket(source)) {
+        if (text(mount, "Type") == "bind" && !is_docker_socket(source, job)) {
             const bool recursive = !section(mount, "BindOptions").value("NonRecursive", false);
             if (auto added = paths.add(source, text(mount, "Target"), "", mount.value("ReadOnly", false), recursive);
                 !added)

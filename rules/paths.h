@@ -32,6 +32,7 @@ struct JobPaths {
     std::vector<PathMount> mounts;
     std::string anchor;       ///< full id of the job's own container; empty when it has none
     std::string anchor_name;  ///< without the leading `/`
+    std::string door = {};     ///< where a process of the host finds the job's docker.sock, as DOCKER_HOST tells it
 };
 
 /// Where a path of the job is.

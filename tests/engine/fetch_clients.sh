@@ -1,12 +1,12 @@
 #!/bin/bash
-# Puts dockerode, the Docker client of Node.js, into $BERTH_TEST_CACHE/dockerode; if it cannot be had, the reason into dockerode.reason.
+# Puts dockerode and Testcontainers, Docker clients of Node.js, into $BERTH_TEST_CACHE/dockerode; if it cannot be had, the reason into dockerode.reason.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${BERTH_TEST_CACHE:?set BERTH_TEST_CACHE to the cache folder of the tests}
 target=$cache/dockerode
 
-cmp -s "$here/package.json" "$target/package.json" && [ -d "$target/node_modules/dockerode" ] && exit 0
-printf 'setup: fetching dockerode\n'
+cmp -s "$here/package.json" "$target/package.json" && [ -d "$target/node_modules/testcontainers" ] && exit 0
+printf 'setup: fetching dockerode and testcontainers\n'
 rm -rf "$target"
 mkdir -p "$target"
 cp "$here/package.json" "$target/"

@@ -105,6 +105,25 @@ struct JobWithPaths : FakeLookup {
     const JobPaths& paths() const override { return its; }
 };
 
+TEST(Paths, TheDoorIsTheSocketUnderItsOwnPathToo)
+{
+    JobWithPaths job;
+    job.its.door = "/run/berth/jobs/k/docker.sock";
+    job.add(Kind::image, "alpine:latest", "sha256:" + FakeLookup::id_of("a1"));
+    job.add(Kind::network, "bridge", FakeLookup::id_of("b1"));
+    const Author author{"job", std::string(FakeLookup::test_key), "default", job.its.door, Version{1, 45}};
+    Json body = admit(Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/run/berth/jobs/k/docker.sock:/var/run/docker.sock"],
+        "Mounts":[{"Type":"bind","Source":"/run/berth/jobs/k/docker.sock","Target":"/s"}]}})"),
+                      container_create_schema)
+                    .value();
+    ASSERT_TRUE(judge_container_create(body, job, Profile{}));
+    const Json host = rewrite_container_create(body, "web", job, Profile{}, author, "").value()["HostConfig"];
+    EXPECT_EQ(host["Binds"], Json({job.its.door + ":/var/run/docker.sock"}));
+    EXPECT_EQ(host["Mounts"][0]["Source"], job.its.door);
+    body["HostConfig"]["Binds"] = {"/run/berth/jobs/other/docker.sock:/x"};
+    EXPECT_FALSE(judge_container_create(body, job, Profile{}));
+}
+
 TEST(Paths, ABodyGetsThePinsAndRemembersWhatWasAsked)
 {
     JobWithPaths job;
