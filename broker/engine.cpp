@@ -177,6 +177,10 @@ Task<> Engine::learn()
     if (versions_.newest < versions_.oldest)
         throw EngineFailure("the engine speaks API " + rules::to_string(*oldest) + " and newer; this berth speaks up to " + rules::to_string(rules::newest_version));
     server_version_ = version.value("Version", "");
+    const EngineRequest about{.op = rules::Op::system_info};
+    const Answer info = co_await call(about);
+    if (!info.ok()) throw EngineFailure("the engine's info cannot be read: " + info.message());
+    root_directory_ = info.json().value("DockerRootDir", "");
     known_ = true;
 }
 

@@ -79,11 +79,12 @@ public:
     /// A whole exchange with a short answer. Throws EngineFailure when the engine is away or breaks off.
     Task<Answer> call(const EngineRequest& request);
 
-    /// Reads version and API range, once. Throws EngineFailure.
+    /// Reads version, API range and where its data is, once. Throws EngineFailure.
     Task<> learn();
     bool known() const { return known_; }
     const rules::Versions& versions() const { return versions_; }  ///< common to the engine and us
     const std::string& server_version() const { return server_version_; }
+    const std::string& root_directory() const { return root_directory_; }  ///< on its host; its errors name it
     const std::string& address() const { return path_; }
 
 private:
@@ -97,6 +98,7 @@ private:
     bool known_ = false;
     rules::Versions versions_;
     std::string server_version_;
+    std::string root_directory_;
 };
 
 /// Answers that are buffered are no longer than this: a longer one is a failure of the engine.

@@ -188,11 +188,11 @@ Result<Named> Objects::image(std::string_view text) const
     const auto absent = [&](std::string_view shown) { return rules::not_found("No such image: " + std::string(shown)); };
     if (const auto id = rules::full_image_id(text)) {
         const Entry* entry = live_by_id(Kind::image, *id);
-        return entry ? Result<Named>(entry->named) : absent(text);
+        return entry ? Result<Named>(entry->named) : absent(*id);
     }
     const auto reference = rules::parse_reference(text);
     if (reference)
-        if (const Entry* entry = live_by_name(Kind::image, reference->familiar_tagged())) return entry->named;
+        if (const Entry* entry = live_by_name(Kind::image, reference->held())) return entry->named;
     std::string_view hex = text;
     if (hex.starts_with("sha256:")) hex.remove_prefix(7);
     if (is_hex(hex)) {

@@ -293,6 +293,7 @@ static std::string shown_paths(const Call& call, std::string text)
         replace(mount.directory, mount.target);
     }
     replace(call.job.pins_directory, "(bound path)");
+    replace(call.services.engine.root_directory(), "/var/lib/docker");
     return text;
 }
 

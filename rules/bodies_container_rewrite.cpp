@@ -90,7 +90,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     rewrite_host_gateway(host, gateway);
     set_labels(body, author);
     body["Labels"][std::string(label_image)] = asked;
-    if (!asked_mounts->empty()) body["Labels"][std::string(label_mounts)] = *asked_mounts;
+    body["Labels"][std::string(label_mounts)] = *asked_mounts;  // also when it is empty: an image may have the label
     if (!author.cgroup.empty()) host["CgroupParent"] = author.cgroup;
     clamp_healthcheck(body, profile);
     clamp_stop_timeout(body, profile);
@@ -109,7 +109,7 @@ Json rewrite_commit(Json body)
         for (const auto& [key, value] : given->items())
             if (!is_own_label(key)) labels[key] = value;
     // What the commit does not name is taken over from the container.
-    for (const std::string_view own : {label_job, label_key, label_profile, label_image}) labels[std::string(own)] = "";
+    for (const std::string_view own : {label_job, label_key, label_profile, label_image, label_mounts}) labels[std::string(own)] = "";
     body["Labels"] = std::move(labels);
     return body;
 }

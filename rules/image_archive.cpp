@@ -143,6 +143,8 @@ std::optional<std::string> view_naming_file(std::string_view key, std::string_vi
 {
     const Json read = Json::parse(text, nullptr, false);
     Json shown;
+    if (file == "manifest.json" && read.is_null())  // of an archive without images
+        return std::string(text);
     if (file == "manifest.json" && read.is_array())
         shown = view_of_manifest(key, read);
     else if (file == "index.json" && read.is_object())

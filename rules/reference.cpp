@@ -155,6 +155,11 @@ std::string Reference::familiar_tagged() const
     return tag.empty() && digest.empty() ? repository() + ":latest" : familiar();
 }
 
+std::string Reference::held() const
+{
+    return digest.empty() ? familiar_tagged() : repository() + "@" + digest;
+}
+
 Result<Reference> parse_reference(std::string_view text)
 {
     if (is_hash(text))

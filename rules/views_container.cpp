@@ -217,8 +217,20 @@ bool view_path_mount(Json& mount, const Json& shown)
     return true;
 }
 
+/// A volume that the job does not know: it came from another container of the job, where it stands for a path. An
+/// anonymous one, which the engine has just named, is no such volume.
+bool is_behind_a_path(const std::string& real, const Lookup& job)
+{
+    const bool is_anonymous = real.size() == 64 && real.find_first_not_of("0123456789abcdef") == real.npos;
+    return !real.empty() && !is_anonymous && !volume_name(real, job);
+}
+
 void view_mount_point(Json& mount, const Lookup& job, const ViewFacts& facts)
 {
+    if (text_or_empty(mount, "Type") == "volume" && is_behind_a_path(text_or_empty(mount, "Name"), job)) {
+        view_path_mount(mount, {{"Source", ""}});
+        return;
+    }
     const std::string source = text_or_empty(mount, "Source");
     if (text_or_empty(mount, "Type") == "bind")  // of the host there is nothing else
         replace(mount, "Source", !facts.door.empty() && source == facts.door ? "/var/run/docker.sock" : "");

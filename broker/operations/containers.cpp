@@ -259,7 +259,11 @@ Task<> inspect_container(Call& call)
 {
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
-    const auto view = rules::view_container(answer.json(), call.job.objects, call.view_facts());
+    Json inspect = answer.json();
+    // What the engine said of a start that failed, as the start's own answer showed it.
+    const Json::json_pointer failure("/State/Error");
+    if (inspect.contains(failure) && inspect[failure].is_string()) inspect[failure] = shown(call, inspect[failure].get<std::string>());
+    const auto view = rules::view_container(std::move(inspect), call.job.objects, call.view_facts());
     if (!view) throw EngineFailure("container inspect has an unknown shape");
     co_await call.client.reply_json(200, *view);
 }

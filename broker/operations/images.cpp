@@ -24,6 +24,7 @@ rules::Reference pulled_reference(const rules::Query& query)
     if (!tag.empty()) text += (tag.find(':') == tag.npos ? ":" : "@") + std::string(tag);
     rules::Reference reference = want(rules::parse_reference(text));
     if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
+    if (!reference.digest.empty()) reference.tag.clear();
     return reference;
 }
 
@@ -198,11 +199,22 @@ Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& 
     if (!pending.empty()) co_await sink(pending);
 }
 
+/// A manifest that the engine has kept is not asked for again when it is pulled by digest: whoever knows the digest would
+/// get the image. So the registry is asked first whether these credentials may read it.
+static Task<> ask_registry_of_digest(Call& call, const rules::Reference& reference, const std::string& auth)
+{
+    EngineRequest request{.op = Op::distribution_inspect, .id = reference.repository() + "@" + reference.digest};
+    request.registry_auth = auth;
+    const Answer answer = co_await call.services.engine.call(request);
+    if (!answer.ok()) throw Refused{error_of(call, answer)};
+}
+
 Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
 {
     judged(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
     const std::string name = reference.familiar();
     const auto among_others = co_await call.services.images.among_others_under(name);
+    if (!reference.digest.empty()) co_await ask_registry_of_digest(call, reference, auth);
     EngineRequest request{.op = Op::image_create};
     request.version = call.route.version;
     request.query.set("fromImage", reference.repository());
@@ -296,7 +308,7 @@ Task<> remove_image(Call& call)
     call.target = want(job.objects.image(call.route.id));
     const bool force = call.route.query.flag("force");
     const auto reference = rules::parse_reference(call.route.id);
-    const db::Object* by_name = reference ? job.objects.named(Kind::image, reference->familiar_tagged()) : nullptr;
+    const db::Object* by_name = reference ? job.objects.named(Kind::image, reference->held()) : nullptr;
 
     std::vector<db::Object> names;
     std::vector<db::Object> all = job.objects.all(Kind::image);

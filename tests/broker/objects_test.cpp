@@ -65,6 +65,7 @@ TEST_F(ObjectsOfAJob, AnswerDockersOwn404ForWhatIsAbsent)
     EXPECT_EQ(objects.network("nobody").error().message, "network nobody not found");
     EXPECT_EQ(objects.volume("nobody").error().message, "get nobody: no such volume");
     EXPECT_EQ(objects.image("nobody").error().message, "No such image: nobody:latest");
+    EXPECT_EQ(objects.image(std::string(64, '0')).error().message, "No such image: sha256:" + std::string(64, '0'));
     EXPECT_EQ(objects.exec("nobody").error().message, "No such exec instance: nobody");
     for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image, Kind::exec}) EXPECT_EQ(objects.resolve(kind, "nobody").error().status, 404);
 }

@@ -94,6 +94,7 @@ TEST(ViewNamingFile, ShowsTheJobsOwnNames)
 TEST(ViewNamingFile, TakesNoOtherShape)
 {
     EXPECT_FALSE(view_naming_file(key, "manifest.json", "{}"));
+    EXPECT_EQ(view_naming_file(key, "manifest.json", "null\n"), "null\n");
     EXPECT_FALSE(view_naming_file(key, "index.json", "not json"));
     EXPECT_FALSE(view_naming_file(key, "other.json", "{}"));
 }

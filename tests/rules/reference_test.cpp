@@ -68,6 +68,13 @@ INSTANTIATE_TEST_SUITE_P(
              "app:" + std::string(128, 't'),
              "app:" + std::string(128, 't')}));
 
+TEST(AReference, IsHeldByItsDigestAlone)
+{
+    EXPECT_EQ(parse_reference("app:1@" + digest)->held(), "app@" + digest);
+    EXPECT_EQ(parse_reference("app:1")->held(), "app:1");
+    EXPECT_EQ(parse_reference("app")->held(), "app:latest");
+}
+
 struct Refused {
     std::string text;
     std::string message;

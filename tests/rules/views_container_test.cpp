@@ -78,6 +78,17 @@ TEST_P(ContainerView, MountsNameTheJobsVolumes)
               Json::parse(R"({"Type":"tmpfs","Source":"","Destination":"/tmp","Mode":"","RW":true,"Propagation":""})"));
 }
 
+TEST_P(ContainerView, AVolumeThatStandsForAPathOfAnotherContainerIsABindWithoutASource)
+{
+    for (const std::string& real : {real_name(job.key(), root_volume_name("/srv")), std::string("of-the-host")}) {
+        Json answer = data.at("inspect_db");
+        answer["Mounts"] = Json::array({{{"Type", "volume"}, {"Name", real}, {"Source", "/var/lib/docker/volumes/" + real + "/_data"},
+                                         {"Destination", "/x"}, {"Driver", "local"}, {"Mode", ""}, {"RW", true}, {"Propagation", ""}}});
+        const Json view = view_container(answer, job, facts).value();
+        EXPECT_EQ(view.at("Mounts"), Json::parse(R"([{"Type":"bind","Source":"","Destination":"/x","Mode":"","RW":true,"Propagation":"rprivate"}])"));
+    }
+}
+
 TEST_P(ContainerView, PublishedPortsAreOnEveryAddress)
 {
     const Json view = inspect("db");
