@@ -44,6 +44,9 @@ std::optional<Json> view_image(Json inspect, const Lookup& job, const ViewFacts&
 Result<Json> view_images(Json list, const Filters& filters, bool all, const Lookup& job, const ViewFacts& facts);
 std::optional<Json> view_image_history(Json history, const Lookup& job);
 
+/// Lines of a push's answer, without the repositories of the registry in which the engine knew a layer to be: others may have pushed it there.
+std::string view_push(std::string_view lines);
+
 /// One event, or nullopt when it is not this job's or does not pass `filters`.
 std::optional<Json> view_event(Json event, const Filters& filters, const Lookup& job);
 

@@ -202,4 +202,22 @@ std::optional<Json> view_image_history(Json history, const Lookup& job)
     return history;
 }
 
+std::string view_push(std::string_view lines)
+{
+    constexpr std::string_view mounted = "Mounted from ";
+    std::string shown;
+    while (!lines.empty()) {
+        const std::string_view line = lines.substr(0, std::min(lines.find('\n'), lines.size() - 1) + 1);
+        lines.remove_prefix(line.size());
+        Json message = line.find(mounted) == line.npos ? Json() : Json::parse(line, nullptr, false);
+        if (text_or_empty(message, "status").starts_with(mounted)) {
+            replace(message, "status", "Pushed");
+            shown += message.dump() + "\r\n";
+        } else {
+            shown += line;
+        }
+    }
+    return shown;
+}
+
 }  // namespace rules

@@ -363,7 +363,8 @@ Task<> push_image(Call& call)
     const std::vector<rules::Named> images = pushed(call, reference);
     const auto pass = [&](std::string_view lines) -> Task<> {
         if (!call.client.answered()) co_await call.client.begin(200, "application/json");
-        co_await call.client.piece(lines);
+        const std::string seen = rules::view_push(lines);
+        co_await call.client.piece(seen);
     };
     for (const rules::Named& image : images) co_await push_one(call, image, pass);
     if (!call.client.answered()) co_await call.client.begin(200, "application/json");

@@ -164,6 +164,21 @@ TEST_P(ImageView, HistoryNamesOnlyOwnImages)
     EXPECT_FALSE(view_image_history(Json::object(), with_built));
 }
 
+TEST(PushView, WhereALayerWasMountedFromIsNotTold)
+{
+    const std::string before = R"({"status":"Pushing","progressDetail":{"current":1},"progress":"[=>  ]","id":"a6e79d66ff83"})" "\r\n";
+    const std::string after = R"({"progressDetail":{},"aux":{"Tag":"1","Digest":"sha256:12","Size":5}})" "\r\n";
+    const std::string mounted = R"({"status":"Mounted from team/of-another-job","progressDetail":{},"id":"a6e79d66ff83"})" "\r\n";
+    const std::string seen = view_push(before + mounted + after);
+    EXPECT_TRUE(seen.starts_with(before));
+    EXPECT_TRUE(seen.ends_with(after));
+    const Json message = Json::parse(seen.substr(before.size(), seen.size() - before.size() - after.size()));
+    EXPECT_EQ(message, Json({{"status", "Pushed"}, {"progressDetail", Json::object()}, {"id", "a6e79d66ff83"}}));
+    // A text that no JSON is passes as it is, and so does a line without its end.
+    EXPECT_EQ(view_push("Mounted from x"), "Mounted from x");
+    EXPECT_EQ(view_push(""), "");
+}
+
 ON_EVERY_ENGINE(ImageView);
 
 }  // namespace
