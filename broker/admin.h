@@ -1,6 +1,7 @@
 #pragma once
 
 #include "broker/jobs.h"
+#include "broker/serve.h"
 
 namespace broker {
 
@@ -8,6 +9,7 @@ namespace broker {
 struct Daemon {
     std::string version;
     Clock::time_point started;
+    const Config* config;
 };
 
 /// Serves one connection at the administration socket: HTTP with JSON, the same errors as toward jobs.

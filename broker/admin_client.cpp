@@ -1,5 +1,7 @@
 #include "broker/admin_client.h"
 
+#include <poll.h>
+
 #include <array>
 #include <thread>
 
@@ -8,7 +10,7 @@
 
 namespace broker {
 
-rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body)
+rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body, std::optional<std::chrono::seconds> limit)
 {
     asio::io_context io;
     Unix::socket socket(io);
@@ -24,6 +26,10 @@ rules::Json ask_daemon(const std::string& admin_socket, const std::string& metho
     asio::write(socket, asio::buffer(std::move(head).finish() + text), error);
     if (error) throw std::runtime_error("the daemon at " + admin_socket + " does not answer: " + error.message());
 
+    // The answer comes in one piece, once it is there.
+    pollfd answered{socket.native_handle(), POLLIN, 0};
+    if (limit && ::poll(&answered, 1, static_cast<int>(std::chrono::milliseconds(*limit).count())) == 0)
+        throw std::runtime_error("the daemon at " + admin_socket + " does not answer: it waits for the engine, or hangs; see its log");
     std::string answer;
     asio::read(socket, asio::dynamic_buffer(answer), error);
     const std::size_t length = head_length(answer);

@@ -21,6 +21,7 @@ public:
     ~File();
 
     int get() const { return descriptor_; }
+    int release() { return std::exchange(descriptor_, -1); }  ///< it is the caller's now
     bool is_directory() const;
 
 private:

@@ -12,6 +12,7 @@ namespace broker {
 class Firewall;
 class Images;
 class Leases;
+class Supervisor;
 
 /// What every exchange shares.
 struct Services {
@@ -21,6 +22,7 @@ struct Services {
     Images& images;
     Leases& leases;
     Firewall& firewall;
+    Supervisor& supervisor;
 };
 
 /// A request that goes no further; caught once, in the exchange, and answered in Docker's form.

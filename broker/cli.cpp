@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 
 #include "broker/admin_client.h"
+#include "broker/doctor.h"
 #include "broker/rulebook.h"
 #include "broker/run.h"
 #include "broker/serve.h"
@@ -25,7 +29,7 @@ constexpr const char* examples = R"(Examples:
   docker run --rm busybox echo hi
   berth job close build-17                          removes all that the job made
   berth run -- docker compose up                    the same for the time of one command
-Exit status: 0 done, 1 failed, 2 bad usage; `berth run` gives its command's.)";
+Exit status: 0 done, 1 failed, 2 bad usage; `berth run` gives its command's, `berth doctor` 1 when a check fails.)";
 
 std::string age_of(std::int64_t since)
 {
@@ -78,6 +82,16 @@ void print_status(const Json& status)
         fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0), reap->value("left", 0));
 }
 
+void print_findings(const std::vector<Finding>& findings)
+{
+    const bool colour = ::isatty(STDOUT_FILENO) != 0;
+    for (const Finding& each : findings) {
+        const char* const shade = !colour ? "" : each.health == Health::ok ? "\033[32m" : each.health == Health::warn ? "\033[33m" : "\033[31m";
+        fmt::print("{}{:<4}{} {:<12} {}\n", shade, health_name(each.health), colour ? "\033[0m" : "", each.check, each.text);
+        if (!each.fix.empty()) fmt::print("{:17} fix: {}\n", "", each.fix);
+    }
+}
+
 /// 0 only if nothing is left.
 int print_report(const Json& report)
 {
@@ -107,6 +121,7 @@ struct Flags {
     bool dry_run = false, orphans = false;
     Config config;
     RunRequest run;
+    DoctorRequest doctor;
     std::string id, profile, anchor, workspace, ttl, lease, timeout = "60s";
     std::vector<std::string> labels;
     std::string rules;
@@ -302,6 +317,19 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     add_job_commands(app, flags, status);
     add_cleanup(app, flags, status);
     add_rules_commands(app, flags);
+
+    CLI::App* doctor = app.add_subcommand("doctor", "What of this host, its engine and berth is as it should be, and what to do about the rest; exit status 1 when a check fails, warnings do not count");
+    doctor->add_option("--engine", flags.doctor.engine, "The engine, as unix:///path")->default_str("the daemon's, else as in serve; so the others");
+    doctor->add_option("--state-dir", flags.doctor.state_dir, "Where the ledger is");
+    doctor->add_option("--runtime-dir", flags.doctor.runtime_dir, "Where the sockets are");
+    doctor->add_option("--network-pool", flags.doctor.network_pool, "As in serve");
+    doctor->add_option("--network-size", flags.doctor.network_size, "As in serve");
+    doctor->add_flag("--json", flags.json, "As JSON");
+    doctor->callback([&flags, &status] {
+        const std::vector<Finding> findings = examine(flags.admin, flags.doctor);
+        flags.json ? print_json(json_of(findings)) : print_findings(findings);
+        status = std::ranges::count(findings, Health::fail, &Finding::health) > 0 ? 1 : 0;
+    });
 
     CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap");
     overview->add_flag("--json", flags.json, "As JSON");

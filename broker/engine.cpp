@@ -36,6 +36,14 @@ std::string Answer::message() const
     return text;
 }
 
+std::string socket_of(const std::string& address)
+{
+    constexpr std::string_view scheme = "unix://";
+    if (!address.starts_with(scheme) || address.size() <= scheme.size() || address[scheme.size()] != '/')
+        throw std::runtime_error("the engine is given as unix:///path/of/docker.sock, not " + address);
+    return address.substr(scheme.size());
+}
+
 Upstream::Upstream(Engine& engine, Wire wire, bool pooled) : engine_(&engine), wire_(std::move(wire)), pooled_(pooled) {}
 
 Upstream::~Upstream()

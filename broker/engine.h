@@ -27,6 +27,9 @@ struct Answer {
 
 class Engine;
 
+/// The path of `unix:///path`; throws std::runtime_error for any other address.
+std::string socket_of(const std::string& address);
+
 /// One exchange on one connection to the engine. A connection goes back to the pool only after a complete, well-framed answer; else
 /// the destructor closes it.
 class Upstream {

@@ -1,10 +1,12 @@
 #include "broker/firewall.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -16,7 +18,7 @@ namespace broker {
 namespace {
 
 /// Gives `commands` to the kernel; the error's text, or empty.
-std::string run_nftables(const std::string& commands)
+std::string run_nftables(const std::string& commands, bool dry = false)
 {
     // libnftables ends the process when there is no such socket.
     const int probe = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
@@ -24,6 +26,7 @@ std::string run_nftables(const std::string& commands)
     ::close(probe);
     nft_ctx* context = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!context) return "libnftables cannot be used";
+    nft_ctx_set_dry_run(context, dry);
     nft_ctx_buffer_output(context);
     nft_ctx_buffer_error(context);
     std::string error;
@@ -46,6 +49,16 @@ std::string table_of(const std::filesystem::path& state_dir)
 }
 
 }  // namespace
+
+std::string firewall_problem()
+{
+    // Asked first: libnftables writes to stderr where it may do nothing.
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+    if (::syscall(SYS_capget, &header, data) != 0 || (data[0].effective & (1U << CAP_NET_ADMIN)) == 0) return "berth may not change the packet filter (CAP_NET_ADMIN)";
+    const rules::GuardedNetwork sample{"sample", "bt-sample", "10.213.0.0/26", false, false};
+    return run_nftables(rules::ruleset("berth-doctor", {sample}), true);
+}
 
 Firewall::Firewall(const std::filesystem::path& state_dir) : table_(table_of(state_dir)) {}
 

@@ -9,6 +9,9 @@
 
 namespace broker {
 
+/// Why this process may not change the packet filter; empty when it may. Changes nothing. Blocks.
+std::string firewall_problem();
+
 /// Keeps jobs apart in the host's packet filter: a table of our own (rules/firewall.h), replaced as a whole at each
 /// change. The engine's chains are never touched.
 ///

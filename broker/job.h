@@ -63,6 +63,7 @@ struct Job {
     std::string cgroup;  ///< the parent of its containers' cgroups; empty: the profile has no limits for the job as a whole
     Objects objects;
     std::optional<Acceptor> acceptor;
+    bool door_kept = false;  ///< the supervisor keeps its socket while we are away
     std::list<Connection> connections;
     Lock making;          ///< held while the default network or named volumes are made on behalf of a container
     Lock naming;          ///< held while an image gets or loses a name

@@ -9,11 +9,13 @@
 #include "broker/anchor.h"
 #include "broker/beneath.h"
 #include "broker/archive.h"
+#include "broker/door.h"
 #include "broker/exchange.h"
 #include "broker/firewall.h"
 #include "broker/images.h"
 #include "broker/leases.h"
 #include "broker/log.h"
+#include "broker/notify.h"
 #include "broker/paths.h"
 #include "broker/random.h"
 #include "broker/remover.h"
@@ -122,13 +124,9 @@ void Jobs::remove_old_pins() const
 
 void Jobs::open_door(Job& job)
 {
-    namespace fs = std::filesystem;
-    fs::create_directories(job.directory);
-    fs::permissions(job.directory, fs::perms::owner_all);
-    fs::remove(job.door());
-    job.acceptor.emplace(services_.io.get_executor(), Unix::endpoint(job.door().string()));
-    // The directory keeps others on the host away; whoever has the socket mounted may use it, under any uid.
-    fs::permissions(job.door(), static_cast<fs::perms>(0666));
+    OpenedDoor door = broker::open_door(services_.io.get_executor(), job.door(), job.facts.key, services_.supervisor);
+    job.acceptor.emplace(std::move(door.acceptor));
+    job.door_kept = door.kept;
     asio::co_spawn(services_.io, listen(job), asio::detached);
 }
 
@@ -203,6 +201,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
         } catch (const std::exception& failure) {
             log::warn("the cgroup of a job that was not opened is left", {{"key", key}, {"error", failure.what()}});
         }
+        services_.supervisor.drop(kept_name(key));
         jobs_.erase(key);
         unpin_all(pins_of(key));
         co_return tl::unexpected(*failed);
@@ -268,6 +267,7 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     const std::int64_t started = std::time(nullptr);
     job.facts.state = db::JobState::draining;
     co_await services_.store.write([key, started](db::Ledger& ledger) { ledger.set_state(key, db::JobState::draining, started); });
+    services_.supervisor.drop(kept_name(key));  // else who connects now would wait for the next process
     co_await drain(job, limit);
 
     if (const auto network = job.objects.network("bridge"); network && !job.facts.anchor.empty())
@@ -482,7 +482,7 @@ Task<> Jobs::stop(Clock::duration limit)
     for (Job* job : all()) {
         co_await drain(*job, std::max(Clock::duration::zero(), deadline - Clock::now()));
         std::error_code ignored;
-        std::filesystem::remove(job->door(), ignored);
+        if (!job->door_kept) std::filesystem::remove(job->door(), ignored);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 
 #include <csignal>
 
@@ -10,6 +11,7 @@
 #include "broker/images.h"
 #include "broker/leases.h"
 #include "broker/log.h"
+#include "broker/notify.h"
 #include "broker/version.h"
 
 namespace broker {
@@ -18,14 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto drain_limit = 10s;
-
-std::string socket_of(const std::string& engine)
-{
-    constexpr std::string_view scheme = "unix://";
-    if (!engine.starts_with(scheme) || engine.size() <= scheme.size() || engine[scheme.size()] != '/')
-        throw std::runtime_error("the engine is given as unix:///path/of/docker.sock, not " + engine);
-    return engine.substr(scheme.size());
-}
 
 /// Doors and engine connections are descriptors: as many as we may have.
 void raise_descriptor_limit()
@@ -93,13 +87,15 @@ public:
 private:
     Task<> main()
     {
+        asio::co_spawn(io_, supervisor_.feed_watchdog(), asio::detached);
         asio::signal_set signals(io_, SIGTERM, SIGINT);
         co_await race(work(), wait_for(signals));
         error_code ignored;
         admin_.close(ignored);
         log::info("stopping");
+        supervisor_.stopping();
         if (jobs_) co_await jobs_->stop(drain_limit);
-        fs::remove(admin_path());
+        if (!admin_passed_) fs::remove(admin_path());
         log::info("stopped");
         io_.stop();
     }
@@ -114,6 +110,8 @@ private:
         make_jobs();
         co_await jobs_->restore(true);
         open_admin();
+        supervisor_.drop_rest();  // doors of jobs that are not open any more
+        supervisor_.ready("serving Docker " + engine_.server_version() + " at " + config_.engine);
         asio::co_spawn(io_, jobs_->watch(), asio::detached);
         asio::co_spawn(io_, jobs_->follow_engine(), asio::detached);
         asio::co_spawn(io_, reload_on(hangups), asio::detached);
@@ -125,7 +123,7 @@ private:
             if (error)
                 co_await pause(100ms);  // out of descriptors: let some connections end
             else
-                asio::co_spawn(io_, serve_admin(Socket(std::move(socket)), *jobs_, services(), {program_version, started_}), asio::detached);
+                asio::co_spawn(io_, serve_admin(Socket(std::move(socket)), *jobs_, services(), {program_version, started_, &config_}), asio::detached);
         }
     }
 
@@ -152,13 +150,24 @@ private:
                 co_return;
             } catch (const EngineFailure& failure) {
                 if (!told) log::warn("waiting for the engine", {{"engine", config_.engine}, {"error", failure.what()}});
+                // Whoever waits for our start need not wait for the engine's.
+                if (!told) supervisor_.ready("waiting for the engine at " + config_.engine);
             }
             co_await pause(500ms);
         }
     }
 
+    /// The socket that the supervisor listens on for us (systemd/berth.socket), else one of our own.
     void open_admin()
     {
+        File passed = supervisor_.take("admin");
+        admin_passed_ = passed.get() >= 0;
+        if (admin_passed_ && ::sd_is_socket_unix(passed.get(), SOCK_STREAM, 1, nullptr, 0) <= 0)
+            throw std::runtime_error("the socket that was passed as \"admin\" is not a listening unix socket");
+        if (admin_passed_) {
+            admin_ = Acceptor(io_.get_executor(), Unix(), passed.release());
+            return;
+        }
         fs::remove(admin_path());
         const mode_t before = ::umask(0177);
         admin_ = Acceptor(io_.get_executor(), Unix::endpoint(admin_path().string()));
@@ -171,7 +180,7 @@ private:
                engine_.server_version() + " (linux)\r\n";
     }
 
-    Services services() { return {io_, engine_, *store_, images_, leases_, firewall_}; }
+    Services services() { return {io_, engine_, *store_, images_, leases_, firewall_, supervisor_}; }
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
@@ -182,7 +191,9 @@ private:
     std::optional<db::Store> store_;
     Leases leases_;
     Firewall firewall_;
+    Supervisor supervisor_;
     Acceptor admin_;
+    bool admin_passed_ = false;
     std::optional<Jobs> jobs_;
     Clock::time_point started_ = Clock::now();
     int exit_status_ = 0;

@@ -64,6 +64,10 @@ std::string prefix(std::string_view key)
 
 Result<std::string> real_reference(std::string_view key, const Reference& reference)
 {
+    // On the engine it would be a name of ours: a push could lend it.
+    if (reference.domain.starts_with(own_domain))
+        return bad_request("berth: no image can be called " + reference.repository() +
+                           ": registries whose names begin with \"berth.\" are reserved");
     std::string real = prefix(key) + "/" + encode(reference.domain) + "/" + reference.path;
     if (real.size() > longest_repository)
         return bad_request("berth: the repository name " + reference.repository() +

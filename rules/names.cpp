@@ -180,7 +180,8 @@ Result<std::string> checked_name(Kind kind, std::string_view name)
 {
     if (kind == Kind::container && name.starts_with('/')) name.remove_prefix(1);
     if (const Result<void> spelling = check_spelling(kind, name); !spelling) return tl::unexpected(spelling.error());
-    if (looks_like_id(name))
+    // A full one: shorter ones name networks of Testcontainers, and mean an id only where nothing has the name.
+    if (name.size() == 64 && looks_like_id(name))
         return bad_request("berth: the name \"" + std::string(name) +
                            "\" could be taken for an id; choose another name");
     if (real_name(std::string(key_length, 'a'), name).size() > longest_real_name)

@@ -59,6 +59,7 @@ class Berth:
 
     flags = ()  # further ones of `berth serve`
     environment = {}  # of the daemon, besides a clean one
+    supervisor = None  # supervisor.Supervisor: starts the daemon as systemd does
 
     counter = 0
 
@@ -78,9 +79,12 @@ class Berth:
         starts it elsewhere."""
         argv = [*(within or ["nsenter", f"--net=/run/netns/{self.engine.namespace}"]), BINARY, "serve", "--engine", f"unix://{self.engine.socket}", "--state-dir", self.folder / "state",
                 "--runtime-dir", self.folder / "run", *self.flags, *flags]
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=clean_env(**self.environment), start_new_session=True)
+        if self.supervisor:
+            self.process = self.supervisor.start(argv, clean_env(**self.environment), log=self.log)
+        else:
+            with open(self.log, "ab") as log:
+                self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                                env=clean_env(**self.environment), start_new_session=True)
         try:
             wait_for(lambda: self.process.poll() is not None or self.cli("status").code == 0, 30, "berth's first answer")
             assert self.process.poll() is None, f"berth serve exited {self.process.returncode}"

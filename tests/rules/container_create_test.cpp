@@ -507,6 +507,7 @@ TEST(ContainerCreate, WritesDefaultsAndBounds)
               Json::parse(R"({"Type":"json-file","Config":{"max-size":"268435456","max-file":"2"}})"));
     Json labels = own_labels(an_author());
     labels["berth.image"] = "alpine";  // what the client called it
+    labels["berth.mounts"] = "";
     EXPECT_EQ(plain["Labels"], labels);
 
     const Json body = sent(R"({"Image":"alpine","StopTimeout":-1,"Labels":{"a":"b","Berth.Job":"x"," berth.key":"y"},
@@ -609,7 +610,7 @@ TEST(ContainerCreate, SendsADockerRunOn)
         "Cmd":["sh"],"Image":")" +
                     image_id + R"(","Volumes":{},"WorkingDir":"",
         "Labels":{"berth.image":"alpine","berth.job":"build-17","berth.key":")" +
-                    key + R"(","berth.profile":"default"},
+                    key + R"(","berth.mounts":"","berth.profile":"default"},
         "HostConfig":{"Binds":[")" +
                     real("data") + R"(:/data"],
         "LogConfig":{"Type":"json-file","Config":{"max-size":"268435456","max-file":"2"}},"NetworkMode":")" +
