@@ -93,7 +93,8 @@ Task<> Jobs::end_without_anchor(std::string key)
 
 Task<> Jobs::watch()
 {
-    auto look_at_anchors = Clock::now(), keep_house_at = Clock::now();
+    auto look_at_anchors = Clock::now();
+    auto keep_house_at = Clock::now() + (jobs_.empty() ? Clock::duration(housekeeping_interval) : Clock::duration::zero());
     for (;;) {
         co_await pause(1s);
         const auto now = Clock::now();

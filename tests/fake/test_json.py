@@ -172,7 +172,7 @@ class Bodies(FakeCase):
         self.assertIn(body["HostConfig"]["NetworkMode"], (own_network["Id"], own_network["Name"]))
         labels = body["Labels"]
         self.assertEqual((labels["berth.key"], labels["berth.job"], labels["berth.profile"]), (self.key, self.job["id"], "default"))
-        self.assertLessEqual({key for key in labels if key.strip().lower().startswith("berth.")}, {"berth.image", "berth.job", "berth.key", "berth.profile"})
+        self.assertLessEqual({key for key in labels if key.strip().lower().startswith("berth.")}, {"berth.image", "berth.job", "berth.key", "berth.mounts", "berth.profile"})
         self.assertEqual(labels.get("berth.image", "busybox"), "busybox")
         self.assertEqual(create.body, json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(), "not canonical")
         self.assertNotIn(None, body.values())
@@ -301,7 +301,7 @@ class Bodies(FakeCase):
     def test_parameters_that_could_mean_two_things_are_refused(self):
         for target in ("/containers/create?name=a&name=b", "/containers/create?a=1;name=b", "/containers/create?name=%zz", "/containers/create?name=%",
                        "/containers/create?name=a%00b", "/containers/create?n%61me=a&name=b", "/containers/create?name=" + "a" * 64, "/containers/create?name=a/b",
-                       "/containers/create?name=" + "a1" * 32, "/containers/create?name=deadbeefcafe", "/containers/create?evil=1"):
+                       "/containers/create?name=" + "a1" * 32, "/containers/create?evil=1"):
             with self.subTest(target):
                 self.mark = self.engine.mark()
                 self.assertIn(self.call("POST", target, {"Image": "busybox"}).status, (400, 403))
