@@ -130,6 +130,8 @@ class Doctor(EngineCase):
         code, found = self.examine(*flags[:2], "--state-dir", memory, *flags[4:], "--network-pool", "10.77.0.0/24", "--network-size", "28", admin=berth.admin)
         self.assertEqual((code, found["state"]["status"], found["addresses"]["status"]), (0, "warn", "ok"), found)
         self.assertIn("16 of 16", found["addresses"]["text"])
+        for route in ("10.77.0.0/25", "10.77.0.0/16"):
+            self.addCleanup(self.engine.inside, "ip", "route", "del", route, "dev", "ext0")
         self.assertEqual(self.engine.inside("ip", "route", "add", "10.77.0.0/25", "dev", "ext0").code, 0)
         code, found = self.examine(*flags, "--network-pool", "10.77.0.0/24", "--network-size", "28", admin=berth.admin)
         self.assertEqual((code, found["addresses"]["status"]), (0, "warn"))

@@ -13,15 +13,18 @@ import unittest
 from urllib.parse import quote
 
 from engines import Registry
-from harness import ROOT, Berth, EngineCase
+from harness import ROOT, EngineCase, RuledBerth
 from tools import Unavailable, UnixConnection, run, tar_of, wait_for
 
 THEIRS = "quokka"  # in every name of the other job
 HOSTS = "wombat"   # in every name of the host
 
 
-class LimitedBerth(Berth):
-    flags = ("--job-memory", "512MB", "--job-pids", "400")  # so that there are cgroups
+class LimitedBerth(RuledBerth):
+    rules = """
+        [profile.default]
+        limits.job = { memory = "512MB", pids = 400 }  # so that there are cgroups
+    """
 
 
 def get_rows():
@@ -43,7 +46,9 @@ class Leaks(EngineCase):
             cls.make_world()
         except BaseException as error:
             cls.tearDownClass()  # which unittest leaves out for a class whose set-up fails
-            raise unittest.SkipTest(str(error)) from None if isinstance(error, Unavailable) else error
+            if isinstance(error, Unavailable):
+                raise unittest.SkipTest(str(error)) from None
+            raise
 
     @classmethod
     def make_world(cls):
