@@ -1,12 +1,15 @@
 #include "broker/serve.h"
 
+#include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <csignal>
 
 #include "broker/admin.h"
+#include "broker/door.h"
 #include "broker/firewall.h"
 #include "broker/images.h"
 #include "broker/leases.h"
@@ -172,6 +175,9 @@ private:
         const mode_t before = ::umask(0177);
         admin_ = Acceptor(io_.get_executor(), Unix::endpoint(admin_path().string()));
         ::umask(before);
+        if (config_.group.empty()) return;
+        as_parent(admin_path());
+        fs::permissions(admin_path(), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::group_write);
     }
 
     std::string identity() const
@@ -201,6 +207,16 @@ private:
 
 }  // namespace
 
+/// Root's, and with a `group` also its members' to go through. Doors are as the directory that they are made in.
+static void share(const fs::path& directory, const std::string& group)
+{
+    const auto* entry = group.empty() ? nullptr : ::getgrnam(group.c_str());
+    if (!group.empty() && !entry) throw std::runtime_error("there is no group \"" + group + "\" on this host (group)");
+    if (::chown(directory.c_str(), static_cast<uid_t>(-1), entry ? entry->gr_gid : ::getegid()) != 0)
+        throw std::system_error(errno, std::generic_category(), directory.string());
+    fs::permissions(directory, entry ? fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec : fs::perms::owner_all);
+}
+
 /// `given` as this process uses it, its directories made.
 static Config prepared(const Config& given)
 {
@@ -213,7 +229,7 @@ static Config prepared(const Config& given)
     fs::create_directories(config.state_dir);
     fs::permissions(config.state_dir, fs::perms::owner_all);
     fs::create_directories(config.runtime_dir / "jobs");
-    fs::permissions(config.runtime_dir, fs::perms::owner_all);
+    for (const fs::path& each : {config.runtime_dir, config.runtime_dir / "jobs"}) share(each, config.group);
     return config;
 }
 

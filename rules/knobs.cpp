@@ -246,8 +246,6 @@ std::string_view nearest(std::string_view text, std::span<const std::string_view
     return best;
 }
 
-namespace {
-
 std::string_view name_of(Act act)
 {
     constexpr std::string_view names[] = {"refuse", "cap", "force", "drop", "choose"};
@@ -274,8 +272,6 @@ std::string kind_of(const Knob& knob)
         kind += (at == 0 ? ": " : ", ") + std::string(knob.choices[at]);
     return kind;
 }
-
-}  // namespace
 
 std::string rules_reference()
 {
