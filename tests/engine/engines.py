@@ -56,6 +56,8 @@ class Engine:
     """A dockerd of its own. `docker` and `api` speak to it directly, as the host's administrator does."""
 
     counter = 0
+    within = ()  # a command that starts it in further namespaces
+    preparation = "true"  # shell commands in its mount namespace, before it starts
 
     def __init__(self, kind):
         self.toolchain = Toolchain(kind)
@@ -99,8 +101,8 @@ class Engine:
         if not os.path.exists(f"/run/netns/{self.namespace}"):
             self.make_namespace()
         # Its mounts are its own, but mounts made outside reach it, as on a real host. A containerd of the machine's is hidden.
-        script = "mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && exec \"$@\""
-        argv = ["nsenter", f"--net=/run/netns/{self.namespace}", "unshare", "-m", "--propagation", "slave", "sh", "-c", script,
+        script = f"mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && {self.preparation} && exec \"$@\""
+        argv = ["nsenter", f"--net=/run/netns/{self.namespace}", *self.within, "unshare", "-m", "--propagation", "slave", "sh", "-c", script,
                 "sh", self.toolchain.dockerd, "--config-file", self.folder / "daemon.json", "--data-root", self.folder / "data",
                 "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "-H", f"unix://{self.socket}"]
         with open(self.log, "ab") as log:
