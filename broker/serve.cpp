@@ -207,14 +207,24 @@ private:
 
 }  // namespace
 
+/// The group `name`, of which this process is one from here on: so it may give what it owns to it without CAP_CHOWN.
+static gid_t join(const std::string& name)
+{
+    const auto* entry = ::getgrnam(name.c_str());
+    if (!entry) throw std::runtime_error("there is no group \"" + name + "\" on this host (group)");
+    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+    groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(static_cast<int>(groups.size()), groups.data()))));
+    groups.push_back(entry->gr_gid);
+    ::setgroups(groups.size(), groups.data());  // where it may not, it has to be one already
+    return entry->gr_gid;
+}
+
 /// Root's, and with a `group` also its members' to go through. Doors are as the directory that they are made in.
 static void share(const fs::path& directory, const std::string& group)
 {
-    const auto* entry = group.empty() ? nullptr : ::getgrnam(group.c_str());
-    if (!group.empty() && !entry) throw std::runtime_error("there is no group \"" + group + "\" on this host (group)");
-    if (::chown(directory.c_str(), static_cast<uid_t>(-1), entry ? entry->gr_gid : ::getegid()) != 0)
+    if (::chown(directory.c_str(), static_cast<uid_t>(-1), group.empty() ? ::getegid() : join(group)) != 0)
         throw std::system_error(errno, std::generic_category(), directory.string());
-    fs::permissions(directory, entry ? fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec : fs::perms::owner_all);
+    fs::permissions(directory, !group.empty() ? fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec : fs::perms::owner_all);
 }
 
 /// `given` as this process uses it, its directories made.

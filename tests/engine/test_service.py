@@ -161,6 +161,7 @@ class Service(MachineCase):
 
     def test_a_job_does_all_that_takes_capabilities(self):
         workspace = Path(tempfile.mkdtemp(dir=self.place))
+        os.chown(workspace, 4321, 4321)
         (workspace / "theirs").mkdir(mode=0o700)
         os.chown(workspace / "theirs", 1234, 1234)
         (workspace / "theirs/file").write_text("seen")
@@ -168,6 +169,8 @@ class Service(MachineCase):
         job = self.job_with_a_box("--workspace", workspace)
         self.assertEqual(job.ok("run", "--rm", "-v", f"{workspace}/theirs:/in", job.image, "cat", "/in/file"), "seen")
         job.ok("run", "--rm", "-v", f"{workspace}/theirs/new/deep:/in", job.image, "touch", "/in/made")
+        job.ok("run", "--rm", "-v", f"{workspace}/own:/in", job.image, "true")
+        self.assertEqual(os.stat(workspace / "own").st_uid, 4321, "as the one who owns the workspace")
         made = os.stat(workspace / "theirs/new/deep")
         self.assertEqual((made.st_mode & 0o777, (workspace / "theirs/new/deep/made").exists()), (0o755, True))
         job.ok("network", "create", "net")
