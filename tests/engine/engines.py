@@ -170,24 +170,29 @@ class Engine:
 
 
 def remove_rest_of(folder):
-    """Removes what the Engine in `folder` left: processes whose command line names the folder, mounts, namespace, files."""
+    """Removes what the Engine in `folder` left: processes whose command line names the folder, mounts, namespace, files; and its machines
+    (machine.py), whose folders and cgroups have its name before their own."""
+    machines = f"{folder}-machine"
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            if f"{folder}/".encode() in (entry / "cmdline").read_bytes():
+            command = (entry / "cmdline").read_bytes()
+            if f"{folder}/".encode() in command or machines.encode() in command:
                 os.kill(int(entry.name), signal.SIGKILL)
         except OSError:
             pass  # it ended meanwhile
     with open("/proc/self/mounts") as mounts:
-        ours = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith(f"{folder}/")]
+        ours = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith((f"{folder}/", machines))]
     for target in sorted(ours, reverse=True):
         run(["umount", "-l", target])
     try:
         run(["ip", "netns", "del", (folder / "namespace").read_text()])
     except OSError:
         pass  # it never had one
-    shutil.rmtree(folder, ignore_errors=True)
+    for each in (folder, *folder.parent.glob(f"{folder.name}-machine*")):
+        shutil.rmtree(each, ignore_errors=True)
+    run(["find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", f"*/{folder.name}-machine*", "-exec", "rmdir", "{}", ";"])
 
 
 def remove_rest_of_killed_runs():

@@ -1,7 +1,6 @@
 """A machine with systemd as its first process, in namespaces of its own over a throw-away copy of this one's root."""
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -76,7 +75,7 @@ class Machine:
         self.cgroup.mkdir()
         # In a cgroup of its own before it gets the namespace, whose root that is.
         start = ["sh", "-c", f"echo $$ > {self.cgroup}/cgroup.procs && exec \"$@\"", "sh", "nsenter", f"--net=/run/netns/{self.engine.namespace}",
-                 "unshare", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--propagation", "unchanged",
+                 "unshare", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child", "--propagation", "unchanged",
                  "bash", "-c", SCRIPT, "bash", self.root, self.engine.folder, *DEVICES]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in start], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env(), start_new_session=True)
@@ -131,8 +130,4 @@ class Machine:
             else:
                 self.process.kill()
             self.process.wait(30)
-        for target in (self.root, self.folder):
-            run(["umount", "-l", target])
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if self.cgroup.exists():
-            run(["find", self.cgroup, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"])
+        # The engine died with it; Engine.wipe() removes what is left of both.

@@ -48,7 +48,7 @@ class MachineCase(EngineCase):
 
     @classmethod
     def install(cls, deb, *flags):
-        return cls.machine.ok("dpkg", *flags, "-i", deb, timeout=120)
+        return cls.machine.ok("dpkg", "--path-include=*", *flags, "-i", deb, timeout=300)  # images of containers leave documentation out
 
     @classmethod
     def serving(cls):
