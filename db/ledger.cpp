@@ -167,6 +167,12 @@ void Ledger::put(const Object& object)
         object.created);
 }
 
+void Ledger::set_live(std::int64_t row, const std::string& id)
+{
+    if (state_->connection.run("UPDATE objects SET state = 'live', id = ? WHERE row = ?", id, row) == 0)
+        throw Failure("the ledger has no object " + std::to_string(row));
+}
+
 void Ledger::set_state(std::int64_t row, ObjectState state)
 {
     if (state_->connection.run("UPDATE objects SET state = ? WHERE row = ?", state_name(state), row) == 0)

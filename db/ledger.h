@@ -105,6 +105,8 @@ public:
 
     /// Records `object` of a job that is there, replacing the row of the same number.
     void put(const Object& object);
+    /// The object of `row` is there, under `id`. A row that is not there is Failure.
+    void set_live(std::int64_t row, const std::string& id);
     /// A row that is not there is Failure.
     void set_state(std::int64_t row, ObjectState state);
     std::vector<Object> objects(const std::string& job) const;  ///< all that are not gone, oldest first

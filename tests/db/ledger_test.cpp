@@ -170,6 +170,10 @@ TEST_F(LedgerTest, ObjectsAreListedByJobUntilTheyAreGone)
     EXPECT_EQ(rows(ledger.objects(key_a)), (Numbers{2, 3, 4}));
     EXPECT_EQ(ledger.objects(key_a)[0].state, ObjectState::removing);
 
+    ledger.set_live(4, "an id");
+    EXPECT_EQ(ledger.objects(key_a)[2].state, ObjectState::live);
+    EXPECT_EQ(ledger.objects(key_a)[2].id, "an id");
+
     ledger.set_state(2, ObjectState::gone);
     ledger.set_state(8, ObjectState::gone);
     EXPECT_EQ(rows(ledger.objects(key_a)), (Numbers{3, 4}));
@@ -183,6 +187,7 @@ TEST_F(LedgerTest, WhatIsNotThereCannotChange)
     ledger.add(job_of(key_a, "a"));
     EXPECT_THROW(ledger.set_state(key_b, JobState::closed, 1), Failure);
     EXPECT_THROW(ledger.set_state(1, ObjectState::gone), Failure);
+    EXPECT_THROW(ledger.set_live(1, "an id"), Failure);
     EXPECT_THROW(ledger.put(object_of(1, key_b)), Failure);
 }
 
