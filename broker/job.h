@@ -76,6 +76,8 @@ struct Job {
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
+    int refusals_logged = 0;           ///< in this second
+    std::uint64_t refusals_unlogged = 0;  ///< in this second: only the ledger has them
     std::uint64_t observed = 0;  ///< what would have been refused, had the profile been enforced
 };
 

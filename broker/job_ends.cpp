@@ -112,6 +112,8 @@ Task<> Jobs::watch()
                 asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
             }
             end_if_over(*job);
+            job->refusals_logged = 0;
+            if (const std::uint64_t more = std::exchange(job->refusals_unlogged, 0); more > 0) log::warn("more was refused", {{"job", job->facts.id}, {"count", more}});
             if (anchors && job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, end_without_anchor(job->facts.key), asio::detached);
         }
         std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->closers == 0; });
