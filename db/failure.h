@@ -14,4 +14,9 @@ struct Busy : Failure {
     using Failure::Failure;
 };
 
+/// The file is not, or not any more, what SQLite wrote.
+struct Damaged : Failure {
+    using Failure::Failure;
+};
+
 }  // namespace db

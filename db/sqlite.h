@@ -35,7 +35,7 @@ private:
 /// An SQLite connection that prepares each statement once.
 ///
 /// Values are bound, never written into the SQL. `sql` of query() and run() is a literal: it stays the key of the
-/// prepared statement. Thread: one at a time, without a lock. Errors: all members but rollback() throw Failure.
+/// prepared statement. Thread: one at a time, without a lock. Errors: all members but rollback() throw Failure, of a broken file Damaged.
 class Connection {
 public:
     /// Opens `file`, which exists, or a database in memory for ":memory:".
@@ -82,5 +82,8 @@ private:
     std::unique_ptr<sqlite3, Close> handle_;
     std::unordered_map<std::string_view, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };
+
+/// Reads the whole database. Damaged when a page of it is not what it should be.
+void check(Connection& connection);
 
 }  // namespace db
