@@ -16,7 +16,7 @@ using rules::Op;
 using rules::Result;
 
 constexpr auto call_limit = 30s;
-constexpr auto use_interval = 60s;  ///< uses of an image within it are one
+constexpr auto use_interval = 1s;  ///< as fine as the ledger counts
 constexpr std::size_t uses_max = 10'000;
 
 cleanup::Level level_of(const std::string& text)
