@@ -1,9 +1,11 @@
 #include "broker/jobs.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <ctime>
+#include <limits>
 #include <set>
 
 #include "broker/anchor.h"
@@ -30,6 +32,17 @@ using rules::Json;
 using rules::Kind;
 using rules::Op;
 
+/// Of the process's descriptors: for administration, reaps, the ledger and the doors of jobs that are still to come. The others are for
+/// connections, each of which has one to the engine.
+constexpr std::size_t descriptors_kept = 64;
+
+std::size_t connections_most()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<std::size_t>::max();
+    return limit.rlim_cur <= descriptors_kept ? 1 : (static_cast<std::size_t>(limit.rlim_cur) - descriptors_kept) / 2;
+}
+
 constexpr auto retry_after = 15s;  ///< of a close that left something
 
 bool is_job_id(std::string_view id)
@@ -54,7 +67,7 @@ private:
 
 Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, std::filesystem::path rules_path,
            rules::Rulebook rulebook)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook))
+    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook)), connections_most_(connections_most())
 {
     own_paths_.push_back(runtime_dir_);
 }
@@ -130,6 +143,18 @@ void Jobs::open_door(Job& job)
     asio::co_spawn(services_.io, listen(job), asio::detached);
 }
 
+bool Jobs::is_crowded()
+{
+    std::size_t sum = 0;
+    for (const auto& [key, job] : jobs_) sum += job->connections.size();
+    if (sum < connections_most_) return false;
+    if (Clock::now() > crowd_told_ + 10s) {
+        crowd_told_ = Clock::now();
+        log::warn("connections are turned away: raise the limit of open files", {{"connections", sum}});
+    }
+    return true;
+}
+
 Task<> Jobs::listen(Job& job)
 {
     Acceptor& acceptor = *job.acceptor;
@@ -142,6 +167,7 @@ Task<> Jobs::listen(Job& job)
             continue;
         }
         if (job.connections.size() >= static_cast<std::size_t>(job.profile.job_connections)) continue;  // the socket's destructor closes it
+        if (is_crowded()) continue;
         asio::co_spawn(services_.io, serve_job(Socket(std::move(socket)), job, services_), asio::detached);
     }
 }

@@ -86,6 +86,8 @@ private:
     /// What is to be done about a ledger that is damaged.
     std::string damage_told() const;
     Task<> listen(Job& job);
+    /// No further connection can be had without endangering administration and reaps.
+    bool is_crowded();
     Task<> reconcile(Job& job);
     Task<> adopt_cut_builds(std::map<Job*, db::Seconds> began);
     Task<> lease_address(Job& job);
@@ -123,6 +125,8 @@ private:
     std::filesystem::path rules_path_;
     rules::Rulebook rulebook_;
     CgroupSystem cgroups_;    ///< of the engine, once a job needed one
+    std::size_t connections_most_;  ///< of all jobs together
+    Clock::time_point crowd_told_;
     std::int64_t next_row_ = 0;
     std::map<std::string, std::unique_ptr<Job>> jobs_;  ///< by key
     std::vector<std::unique_ptr<Job>> retired_;         ///< closed, with connections that have not noticed yet

@@ -295,6 +295,11 @@ std::optional<Reap> Ledger::last_reap() const
     return Reap{rows.text(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4), rows.text(5)};
 }
 
+std::int64_t Ledger::changes() const
+{
+    return state_->connection.changes();
+}
+
 void Ledger::begin()
 {
     state_->connection.run("BEGIN IMMEDIATE");

@@ -154,6 +154,9 @@ public:
     /// last reap stay. Gives some of the space back. How many jobs it were.
     std::int64_t forget(Seconds before);
 
+    /// How many rows were changed since the ledger was opened.
+    std::int64_t changes() const;
+
     /// All members called between begin and commit are one transaction; rollback() undoes it, or does nothing when
     /// there is none.
     void begin();

@@ -10,9 +10,19 @@ namespace {
     const int code = sqlite3_extended_errcode(handle);
     const std::string message = std::string("SQLite: ") + sqlite3_errmsg(handle) + " (" + std::to_string(code) + ") in " +
                                 std::string(sql.substr(0, 80));
-    const int primary = code & 0xff;
-    if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) throw Damaged(message);
-    throw Failure(message);
+    switch (code & 0xff) {
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+            throw Damaged(message);
+        case SQLITE_FULL:
+        case SQLITE_IOERR:
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_BUSY:
+            throw Unusable(message);
+        default:
+            throw Failure(message);
+    }
 }
 
 [[noreturn]] void fail(sqlite3_stmt* statement)

@@ -76,8 +76,8 @@ Trouble run(Ledger& ledger, std::vector<Piece>& pieces)
             try {
                 piece.work(ledger);
                 ledger.release();
-            } catch (const Damaged& damage) {
-                trouble = {damage.what(), true};
+            } catch (const Unusable& unusable) {
+                trouble = {unusable.what(), dynamic_cast<const Damaged*>(&unusable) != nullptr};
                 piece.error = std::current_exception();
                 ledger.undo();
             } catch (...) {
@@ -140,7 +140,10 @@ void Store::State::serve(const std::filesystem::path& file, std::promise<void> o
     }
     opened.set_value();
     for (std::vector<Piece> pieces = take(); !pieces.empty(); pieces = take()) {
-        note(run(*ledger, pieces));
+        const std::int64_t before = ledger->changes();
+        Trouble found = run(*ledger, pieces);
+        // That it could be read says nothing of whether it can be written.
+        if (!found.message.empty() || ledger->changes() != before) note(std::move(found));
         answer(std::move(pieces));
     }
 }

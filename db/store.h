@@ -55,7 +55,7 @@ public:
         co_return value;
     }
 
-    /// What is wrong with the ledger, as the last transaction found it; empty: nothing. Damage does not pass.
+    /// What is wrong with the ledger, as the last transaction that wrote or failed found it; empty: nothing. Damage does not pass.
     std::string trouble() const;
     bool damaged() const;
 
