@@ -73,6 +73,7 @@ struct Job {
     int holders = 0;                        ///< connections that hold it open
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
+    std::set<std::string> built = {};  ///< ids of results of builds, where the profile keeps them
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
