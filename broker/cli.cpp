@@ -82,6 +82,9 @@ void print_status(const Json& status)
     print_isolation(status.at("isolation"));
     if (const auto reap = status.find("last_reap"); reap != status.end())
         fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0), reap->value("left", 0));
+    if (const Json cache = status.value("cache", Json()); !cache.is_null())
+        fmt::print("cache     {} images, {} ({} ago)\n", cache.value("images", 0), human(cache.value("bytes", std::uint64_t{0})), age_of(cache.value("looked", std::int64_t{0})));
+    if (const std::string trouble = status.value("ledger", ""); !trouble.empty()) fmt::print("ledger    {}\n", trouble);
 }
 
 void print_findings(const std::vector<Finding>& findings)
@@ -175,6 +178,23 @@ Json clean_up(const CLI::App& command, const Flags& flags)
     }
 }
 
+void print_cache(const Json& cache)
+{
+    const Json& images = cache.at("images");
+    if (!images.empty()) fmt::print("{:<9} {:>10} {:>5} {:<48} {}\n", "OUTCOME", "SIZE", "USED", "IMAGE", "WHY");
+    for (const Json& each : images)
+        fmt::print("{:<9} {:>10} {:>5} {:<48} {}\n", each.value("outcome", ""), human(each.value("size", std::uint64_t{0})), age_of(each.value("used", std::int64_t{0})),
+                   each.value("name", ""), each.value("why", ""));
+    if (const auto freed = cache.value("freed", std::uint64_t{0}); freed > 0) {
+        const Json returned = cache.value("returned", Json());
+        fmt::print("{} of {} in the cache of images{}\n", human(freed), human(cache.value("bytes", std::uint64_t{0})),
+                   returned.is_number() ? ": " + human(static_cast<std::uint64_t>(std::max<std::int64_t>(0, returned.get<std::int64_t>()))) + " of disk came back" : "");
+    }
+    if (const std::string problem = cache.value("problem", ""); !problem.empty()) fmt::print("cache: {}\n", problem);
+    if (const Json builds = cache.value("build_cache", Json()); builds.is_object())
+        fmt::print("build cache: {} freed{}\n", human(builds.value("freed", std::uint64_t{0})), builds.value("problem", "").empty() ? "" : ": " + builds.value("problem", ""));
+}
+
 /// 0 only if nothing is left.
 int print_cleanup(const Json& report)
 {
@@ -186,13 +206,14 @@ int print_cleanup(const Json& report)
                    each.value("why", ""), error.empty() ? "" : ": " + error);
     }
     if (objects.empty()) fmt::print("nothing is left of any job\n");
+    print_cache(report.at("cache"));
     if (const auto forgotten = report.value("forgotten", std::int64_t{0}); forgotten > 0) fmt::print("forgot {} old jobs\n", forgotten);
     return report.value("clean", false) ? 0 : 1;
 }
 
 void add_cleanup(CLI::App& app, Flags& flags, int& status)
 {
-    CLI::App* cleanup = app.add_subcommand("cleanup", "Remove what is left of jobs that are over; for a timer. With the daemon, or without one");
+    CLI::App* cleanup = app.add_subcommand("cleanup", "Remove what is left of jobs that are over, and collect the cache of images; for a timer. By the daemon, under its own options, or without one");
     cleanup->add_flag("--dry-run", flags.dry_run, "Only say what would go, and why");
     cleanup->add_flag("--orphans", flags.orphans, "Also what bears berth's names but belongs to no job of this ledger: only when no other daemon uses this engine");
     cleanup->add_flag("--json", flags.json, "The report as JSON");
