@@ -74,6 +74,7 @@ struct Job {
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
+    std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
     std::uint64_t observed = 0;  ///< what would have been refused, had the profile been enforced

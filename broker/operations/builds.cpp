@@ -337,7 +337,7 @@ private:
 
     Call& call_;
     Images& images_;
-    Spool context_;
+    Spool context_{call_.job.spooled};
     Dockerfile dockerfile_;
     Json build_args_;
     std::vector<Tag> tags_;

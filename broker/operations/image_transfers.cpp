@@ -278,7 +278,7 @@ Task<> commit_container(Call& call)
 
 Task<> load_images(Call& call)
 {
-    Spool spool;
+    Spool spool(call.job.spooled);
     co_await receive_archive(call, spool);
     rules::Result<CarriedImages> read;
     co_await aside([&] { read = read_images(spool); });
