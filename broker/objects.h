@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -48,7 +49,11 @@ public:
     const rules::Named* by_id(rules::Kind kind, std::string_view id) const override;
     std::vector<std::string> references_of(std::string_view image_id) const override;
     bool is_pulled(std::string_view reference) const override;
+    bool is_pushed(std::string_view reference, std::int64_t moment) const override;
     const rules::JobPaths& paths() const override { return paths_; }
+    /// A push has the public name `reference` for itself, until it has ended. The last ones are remembered, as long as the program runs.
+    void begin_push(std::string reference);
+    void end_push(std::string_view reference);
     void set_paths(rules::JobPaths paths)
     {
         paths.door = std::move(paths_.door);
@@ -75,6 +80,11 @@ private:
     /// (kind, id or name) in order, so that prefixes of ids are neighbours.
     using Index = std::multimap<std::pair<rules::Kind, std::string>, std::int64_t>;
 
+    struct Push {
+        std::string reference;
+        std::int64_t begin, end;  ///< nanoseconds since 1970
+    };
+
     void put(db::Object object);
     void erase(std::int64_t row);
     static void unindex(Index& index, rules::Kind kind, const std::string& text, std::int64_t row);
@@ -89,6 +99,7 @@ private:
     std::unordered_map<std::int64_t, Entry> rows_;
     Index by_id_;
     Index by_name_;
+    std::deque<Push> pushes_;
     rules::JobPaths paths_;
 };
 
