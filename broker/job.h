@@ -41,6 +41,8 @@ struct Job {
     }
 
     std::filesystem::path door() const { return directory / "docker.sock"; }
+    /// Where those outside reach its published ports; empty while it has no address.
+    std::string address() const { return acting.ports_address == "loopback" ? "127.0.0.1" : gateway; }
     bool open() const { return facts.state == db::JobState::open; }
 
     /// Who writes into a body that is sent in `version`.
