@@ -20,8 +20,8 @@ import harness
 # Debian 13's engine lies between the other two, on which everything runs. On it run the tests of what an engine decides with: networks,
 # rules and ports, images and builds, archives, bind mounts (by Subpath), bodies that it reads otherwise, cgroups, and the real clients. Not
 # those of what berth does alone or in the same way before each: rules files, doctor, service managers, ledger, storms and crashes.
-ON_TRIXIE = ("binds", "build_isolation", "cli_images", "cli_networks", "cli_run", "clients", "compose", "image_transfers", "isolation", "job_limits",
-             "leak_grep", "networks_alone", "networks_by_profile", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs",
+ON_TRIXIE = ("binds", "build_isolation", "cli_images", "cli_networks", "cli_run", "clients", "compose", "image_transfers", "in_the_anchor", "isolation",
+             "job_limits", "leak_grep", "networks_alone", "networks_by_profile", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs",
              "testcontainers")
 
 
