@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "broker/archive.h"
 #include "broker/log.h"
 #include "broker/operations.h"
 #include "rules/endpoint_policy.h"
@@ -66,6 +67,9 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         // The engine broke off, unless the client is gone: then telling it fails too.
         log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", gone.what()}});
         refusal = Error{502, "berth: the engine broke off", {}, {}, {}};
+    } catch (const SpoolFailure& failure) {
+        log::error("spool", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
+        refusal = Error{507, "berth: the host cannot keep what is sent: " + failure.code().message(), {}, {}, {}};
     } catch (const db::Failure& failure) {
         log::error("ledger", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
         refusal = Error{503, "berth: the ledger cannot be written, so nothing may be made", {}, {}, {}};

@@ -165,7 +165,7 @@ bool may_be_heredoc(std::string_view line)
 
 class Scanner {
 public:
-    explicit Scanner(const Json& build_args) : build_args_(build_args) {}
+    Scanner(const Json& build_args, std::string_view target) : build_args_(build_args), target_(lower(target)) {}
 
     Result<void> line(const Line& line)
     {
@@ -173,7 +173,11 @@ public:
         return instruction(line.text, false);
     }
 
-    std::vector<Base> take() && { return std::move(bases_); }
+    std::vector<Base> take() &&
+    {
+        if (ends_at_target_ && !in_target()) bases_.resize(bases_at_target_);
+        return std::move(bases_);
+    }
 
 private:
     Result<void> instruction(std::string_view text, bool in_onbuild)
@@ -195,6 +199,8 @@ private:
         if (verb == "arg" && !in_onbuild && !in_stage_) return global_arg(text);
         return {};
     }
+
+    bool in_target() const { return !target_.empty() && current_ == target_; }
 
     /// `word`, in the line's own text, names the image `name`.
     void base(std::string name, std::string_view word)
@@ -249,6 +255,11 @@ private:
         }
         if (words.size() != 1 && (words.size() != 3 || lower(words[1]) != "as"))
             return bad_request("FROM requires either one or three arguments");
+        if (in_target()) {
+            // Of several stages with that name the last: all that an engine might build is looked at.
+            ends_at_target_ = true;
+            bases_at_target_ = bases_.size();
+        }
         // Only now is the stage before this one something that can be copied from.
         if (!current_.empty()) complete_.insert(std::exchange(current_, {}));
         in_stage_ = true;
@@ -352,6 +363,9 @@ private:
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
     const Json& build_args_;
+    std::string target_;                       ///< name of the stage that the build ends with
+    bool ends_at_target_ = false;
+    std::size_t bases_at_target_ = 0;
     std::map<std::string, std::string> args_;  ///< global, with a value
     std::set<std::string> complete_;           ///< names of the stages before the current one
     std::string current_;                      ///< name of the current one; empty when it has none
@@ -360,11 +374,11 @@ private:
     std::vector<Base> bases_;
 };
 
-Bases scan(std::string_view text, const Json& build_args)
+Bases scan(std::string_view text, const Json& build_args, std::string_view target)
 {
     const auto lines = lines_of(text);
     if (!lines) return tl::unexpected(lines.error());
-    Scanner scanner(build_args);
+    Scanner scanner(build_args, target);
     for (const Line& line : *lines)
         if (const Result<void> read = scanner.line(line); !read) return tl::unexpected(read.error());
     return std::move(scanner).take();
@@ -372,13 +386,13 @@ Bases scan(std::string_view text, const Json& build_args)
 
 }  // namespace
 
-Bases bases_of(std::string_view text, const Json& build_args)
+Bases bases_of(std::string_view text, const Json& build_args, std::string_view target)
 {
     if (!build_args.is_null() && !build_args.is_object()) return bad_request("buildargs must be a JSON object");
     for (const auto& [key, value] : build_args.items())
         if (!value.is_string() && !value.is_null())
             return bad_request("the build argument " + key + " must be a string");
-    return scan(text, build_args);
+    return scan(text, build_args, target);
 }
 
 std::string rebased(std::string_view text, const std::vector<Base>& bases, const std::vector<std::string>& names)
@@ -395,7 +409,7 @@ std::string rebased(std::string_view text, const std::vector<Base>& bases, const
 
 Result<void> check_trigger(std::string_view trigger)
 {
-    const Bases bases = scan(trigger, Json());
+    const Bases bases = scan(trigger, Json(), {});
     if (!bases) return tl::unexpected(bases.error());
     if (bases->empty()) return {};
     return odd("ONBUILD COPY --from", bases->front().name,

@@ -20,8 +20,9 @@ struct Base {
 ///
 /// Read as moby's parser reads it (buildkit/frontend/dockerfile/parser), or not at all: where engines of different age,
 /// or an engine and we, could disagree about a line that names an image, the answer is 403 with the way out.
-/// `build_args`: what --build-arg gave, an object of strings and nulls (null itself: none).
-Result<std::vector<Base>> bases_of(std::string_view text, const Json& build_args);
+/// `build_args`: what --build-arg gave, an object of strings and nulls (null itself: none). `target`: the stage that the
+/// build ends with, whose successors the builder leaves alone; empty, or no stage's name: all are built.
+Result<std::vector<Base>> bases_of(std::string_view text, const Json& build_args, std::string_view target = {});
 
 /// `text` with `names[i]` where `bases[i]` was.
 std::string rebased(std::string_view text, const std::vector<Base>& bases, const std::vector<std::string>& names);

@@ -40,7 +40,7 @@ public:
         rules::Result<Dockerfile> found;
         co_await aside([&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); });
         dockerfile_ = want(std::move(found));
-        const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_));
+        const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_, call_.route.query.get("target")));
 
         bool admitted = false;
         const auto admit = [&]() -> Task<> { admitted = co_await admit_all(bases); };
@@ -342,7 +342,7 @@ private:
 
     Call& call_;
     Images& images_;
-    Spool context_;
+    Spool context_{call_.job.spooled};
     Dockerfile dockerfile_;
     Json build_args_;
     std::vector<Tag> tags_;

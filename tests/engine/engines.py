@@ -19,29 +19,28 @@ from tools import Api, Docker, SYSTEM_PATH, Unavailable, busybox_rootfs, clean_e
 
 CACHE = Path(os.environ.get("BERTH_TEST_CACHE")
              or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth-tests")
-KINDS = ("distribution", "newest")
+KINDS = ("distribution", "trixie", "newest")
 PLACE = Path(os.environ.get("TMPDIR", "/var/tmp"))
 
 
 class Toolchain:
-    """Where the programs of an engine of `kind` are: `distribution` (the machine's own) or `newest` (Debian unstable's)."""
+    """Where the programs of an engine of `kind` are: `distribution` (the machine's own), `trixie` (Debian 13's), `newest` (unstable's)."""
 
     def __init__(self, kind):
         self.kind = kind
-        newest = CACHE / "newest"
-        if kind == "newest":
-            if not (newest / "recipe").exists():
-                raise Unavailable("no newest engine: " + reason_of("newest"))
-            self.path = f"{newest}/bin:{SYSTEM_PATH}"
-        else:
-            self.path = SYSTEM_PATH
+        self.path = SYSTEM_PATH
+        self.plugins = CACHE / "newest/cli-plugins"
+        if kind != "distribution":
+            if not (CACHE / kind / "recipe").exists():
+                raise Unavailable(f"no {kind} engine: {reason_of(kind)}")
+            self.path = f"{CACHE}/{kind}/bin:{SYSTEM_PATH}"
+            self.plugins = CACHE / kind / "cli-plugins"
         self.dockerd = shutil.which("dockerd", path=self.path)
         # A docker CLI under /usr/local may be of any version: the distribution's is preferred.
         self.docker = shutil.which("docker", path="/usr/bin" if kind == "distribution" else self.path) or \
             shutil.which("docker", path=self.path)
         if not self.dockerd or not self.docker:
             raise Unavailable("the machine has no dockerd or no docker CLI")
-        self.plugins = newest / "cli-plugins"
 
 
 def reason_of(part):

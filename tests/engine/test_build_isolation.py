@@ -103,6 +103,14 @@ class Attacks(Builds):
         self.assert_no_loot(self.dockerfile("FROM trigger"))
         self.assert_no_loot(self.dockerfile(base, f"ONBUILD COPY --fr\\om={VICTIM} / /loot"))
 
+    def test_behind_and_before_the_target(self):
+        own = f"FROM {self.job.image} AS last"
+        for lines in ((f"FROM {VICTIM} AS first", own), (own, f"FROM {VICTIM} AS last"), (own, f"FROM {self.job.image}", f"FROM {VICTIM} AS LAST", "FROM scratch"),
+                      (own, f"COPY --from={VICTIM} /secret /loot")):
+            with self.subTest(lines):
+                self.assert_no_loot(self.dockerfile(*lines, "RUN cat /secret"), target="last")
+        self.assert_no_loot(self.dockerfile(own, f"FROM {VICTIM} AS other", "RUN cat /secret"), target="absent")
+
     def test_a_second_dockerfile(self):
         good, evil = f"FROM {self.job.image}\nRUN cat /secret\n", f"FROM {VICTIM}\nRUN cat /secret\n"
         for name, context in {
@@ -175,6 +183,14 @@ class Kept(Builds):
                                       f"COPY --from={image} /bin/sh /c\nCOPY . /ctx\n", "in": "x", "out": "y", ".dockerignore": "out\n"}
         self.build(tar_of(files), buildargs=json.dumps({"B": image}), dockerfile="deploy/../deploy/Dockerfile")
         self.assertEqual(self.run_mine("sh", "-c", "cat /a /b; ls /ctx/deploy"), "1\n1\nDockerfile")
+
+    def test_stages_behind_the_target_are_left_alone(self):
+        lines = (f"FROM {self.job.image} AS one", "RUN echo built >/x", "FROM registry.invalid/absent:1 AS two", f"FROM {VICTIM}", "COPY --from=one /x /x")
+        for target in ("one", "ONE"):
+            with self.subTest(target):
+                text = self.build(self.dockerfile(*lines), target=target)
+                self.assertNotIn("registry.invalid", text)
+                self.assertEqual(self.run_mine("cat", "/x"), "built")
 
     def test_an_own_base_with_triggers(self):
         self.build(self.dockerfile(f"FROM {self.job.image}", "ONBUILD RUN touch /triggered"), "trigger")

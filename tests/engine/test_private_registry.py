@@ -110,11 +110,21 @@ class PrivateImages(EngineCase):
         self.assertEqual(self.other.ok("images", "-q", "stolen"), "")
         self.assertEqual(self.other.ok("ps", "-aq"), "")
 
+    def test_save(self):
+        for path in ("/images/REFERENCE/get", "/images/get?names=REFERENCE"):
+            for reference, twin in self.references().items():
+                with self.subTest(path, reference=reference):
+                    # What engines say differs by the reference, and names paths of theirs: berth says what it says of an inspect.
+                    answers = [self.answer(self.other.api, each, "GET", path) for each in (reference, twin)]
+                    self.assertEqual(answers[0], answers[1])
+                    self.assertEqual(answers[0], self.answer(self.other.api, twin, "GET", "/images/REFERENCE/json"))
+                    self.assertEqual(answers[0][0], 404)
+        self.refused(self.other.docker("save", "-o", self.engine.folder / "stolen.tar", self.name), "no such image", code=1)
+        self.docker.ok("save", "-o", self.engine.folder / "own.tar", self.name)
+
     def test_image_mounts(self):
-        """They are closed to all jobs, whatever image they name."""
-        if tuple(map(int, self.engine.version().split(".")[:1])) < (28,):
-            self.skipTest("no engine before 28 mounts images")
-        api = type(self.other.api)(self.other.door, "v1.48")
+        """They are closed to all jobs, whatever image they name and whether the engine knows them (28 does)."""
+        api = type(self.other.api)(self.other.door, f"v{self.engine.api.get('/version')['ApiVersion']}")
         body = {"Image": self.other.image, "HostConfig": {"Mounts": [{"Type": "image", "Source": "REFERENCE", "Target": "/x"}]}}
         for reference, twin in self.references().items():
             with self.subTest(reference):

@@ -128,6 +128,30 @@ TEST(Dockerfile, WhatCanBeReadInTwoWaysIsRefused)
     }
 }
 
+TEST(Dockerfile, WhatComesAfterTheTargetIsLeftAlone)
+{
+    struct Targeted {
+        std::string text, target;
+        Names bases;
+    };
+    const std::vector<Targeted> cases = {
+        {"FROM a AS one\nFROM b AS two\nCOPY --from=c x y\nFROM d\n", "one", {"a"}},
+        {"FROM a AS one\nFROM b AS two\nCOPY --from=c x y\nFROM d\n", "TWO", {"a", "b", "c"}},
+        {"FROM a AS one\nFROM b AS two\n", "two", {"a", "b"}},
+        {"FROM a AS one\nFROM b\nFROM c AS one\nFROM d\n", "one", {"a", "b", "c"}},
+        {"FROM a AS one\nFROM b AS two\nFROM c AS one\n", "one", {"a", "b", "c"}},
+        {"FROM a AS one\nFROM b\n", "absent", {"a", "b"}},
+        {"FROM a\nFROM b\n", "0", {"a", "b"}},
+    };
+    for (const Targeted& each : cases) {
+        const auto bases = bases_of(each.text, Json(), each.target);
+        ASSERT_TRUE(bases) << each.text;
+        Names names;
+        for (const Base& base : *bases) names.push_back(base.name);
+        EXPECT_EQ(names, each.bases) << each.text << each.target;
+    }
+}
+
 TEST(Dockerfile, WhatTheEngineRefusesTooIsABadRequest)
 {
     EXPECT_EQ(names_of("FROM a b\n", Json()).error().status, 400);
