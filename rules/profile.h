@@ -93,6 +93,7 @@ struct Profile {
     bool image_export = true;
     bool build_allowed = true;
     Texts build_networks = {"none", "default", "own", "container"};
+    bool build_remote_files = false;
     bool exec_allowed = true;
     Texts exec_users = {"*"};
 
