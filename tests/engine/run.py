@@ -1,8 +1,9 @@
 """Runs the Python tests on one kind of engine (real or fake): one line a test, then `kind: N passed, N failed, N skipped`.
 
-    /usr/bin/python3 tests/engine/run.py --engine distribution|newest|fake [-k PATTERN]... [--counts FILE]
+    /usr/bin/python3 tests/engine/run.py --engine distribution|newest|fake [-k PATTERN]... [--counts FILE] [--attacks FILE]
 
-Exit status 0 when nothing failed. --counts writes the three numbers for a caller.
+Exit status 0 when nothing failed. --counts writes the three numbers for a caller, --attacks what became of the attacks of the catalogue, for
+attacks.py.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
+import attacks
 import engines
 import harness
 
@@ -98,6 +100,7 @@ def main():
     parser.add_argument("--engine", choices=(*engines.KINDS, "fake"), required=True)
     parser.add_argument("-k", action="append", default=[], metavar="PATTERN", help="only tests whose id holds PATTERN")
     parser.add_argument("--counts", type=Path, metavar="FILE")
+    parser.add_argument("--attacks", type=Path, metavar="FILE")
     options = parser.parse_args()
 
     # A cancelled run ends as an interrupted one does: what it started is removed.
@@ -111,12 +114,18 @@ def main():
         class_sizes[name] = class_sizes.get(name, 0) + 1
     result = Progress(options.engine)
     begun = time.monotonic()
+    version = ""
     try:
         unittest.TestSuite(tests).run(result)
+        if harness.EngineCase.world:
+            version = harness.EngineCase.world.engine.version()
     finally:
         harness.end_world()
     counts = (result.passed, result.failed, len(result.skipped))
     print("{}: {} passed, {} failed, {} skipped".format(options.engine, *counts), f"in {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"{options.engine}: {len({each['attack'] for each in attacks.seen})} attacks of the catalogue shown", flush=True)
+    if options.attacks:
+        attacks.write(options.attacks, options.engine, version)
     if options.counts:
         options.counts.write_text("{} {} {}\n".format(*counts))
     return 1 if result.failed else 0

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 
+import attacks
 from harness import EngineCase
 from tools import wait_for
 
@@ -97,6 +98,7 @@ class Cleanup(EngineCase):
         self.cleanup("--orphans")
         self.assert_as_before()
 
+    @attacks.shows("G-01", "labels give no authority")
     def test_what_only_looks_like_a_jobs_is_the_hosts(self):
         key = self.closed_job().key
         docker = self.engine.docker

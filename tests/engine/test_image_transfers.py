@@ -5,6 +5,7 @@ import json
 import tarfile
 import threading
 
+import attacks
 from engines import Registry
 from harness import EngineCase
 
@@ -89,6 +90,7 @@ class Pushes(EngineCase):
         self.assertEqual(cached, name, "the cache has what was pulled, and nothing else")
         self.engine.docker.ok("rmi", name)
 
+    @attacks.shows("I-02 I-08", "the host's tag is as before")
     def test_the_hosts_own_tag_is_as_before(self):
         name = f"{self.address}/host:1"
         self.engine.docker.ok("tag", "busybox", name)
@@ -99,6 +101,7 @@ class Pushes(EngineCase):
         self.job.ok("rmi", "-f", name)
         self.engine.docker.ok("rmi", name)
 
+    @attacks.shows("I-08", "404")
     def test_what_is_not_the_jobs_is_not_pushed(self):
         self.engine.docker.ok("tag", "busybox", f"{self.address}/secret:1")
         result = self.job.docker("push", f"{self.address}/secret:1")
