@@ -96,7 +96,8 @@ Result<std::string> with_local_sources(std::string_view text, const Profile& pro
         out.append(text.substr(done, line.begin - done)).append(*local);
         done = line.end;
     }
-    return out.append(text.substr(done));
+    // Of a job that only observes nothing is changed that is not refused.
+    return profile.observes() ? std::string(text) : out.append(text.substr(done));
 }
 
 Result<void> check_trigger_sources(std::string_view trigger, const Profile& profile)

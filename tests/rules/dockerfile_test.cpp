@@ -211,6 +211,11 @@ TEST(Dockerfile, AddTakesFilesOfTheContextAlone)
     open.build_remote_files = true;
     EXPECT_EQ(*with_local_sources("FROM a\nADD http://x $A /x\n", open), "FROM a\nADD http://x $A /x\n");
 
+    Profile observing;
+    observing.mode = "observe";
+    EXPECT_EQ(*with_local_sources("FROM a\nADD $A /x\n", observing), "FROM a\nADD $A /x\n");
+    EXPECT_EQ(with_local_sources("FROM a\nADD http://x /x\n", observing).error().rule, "build.remote_files");
+
     EXPECT_TRUE(check_trigger_sources("ADD  a   /x", profile));
     EXPECT_TRUE(check_trigger_sources("ADD ./$A /x", profile));
     EXPECT_TRUE(check_trigger_sources("RUN wget http://x", profile));
