@@ -10,6 +10,7 @@
 namespace broker {
 
 class Firewall;
+class ImageCache;
 class Images;
 class Leases;
 class Supervisor;
@@ -20,6 +21,7 @@ struct Services {
     Engine& engine;
     db::Store& store;
     Images& images;
+    ImageCache& cache;
     Leases& leases;
     Firewall& firewall;
     Supervisor& supervisor;
