@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "rules/json.h"
+#include "rules/profile.h"
 #include "rules/result.h"
 
 namespace rules {
@@ -29,5 +30,12 @@ std::string rebased(std::string_view text, const std::vector<Base>& bases, const
 
 /// Refuses an ONBUILD trigger of a base image that copies from an image: the builder runs it without showing it.
 Result<void> check_trigger(std::string_view trigger);
+
+/// `text`, in which ADD takes nothing but files of the context, unless the profile has the engine fetch URLs. A source
+/// that is a URL is refused; one that could become one by its variables is made a path. 403 with the way out.
+Result<std::string> with_local_sources(std::string_view text, const Profile& profile);
+
+/// The same for an ONBUILD trigger of a base image, which cannot be changed.
+Result<void> check_trigger_sources(std::string_view trigger, const Profile& profile);
 
 }  // namespace rules

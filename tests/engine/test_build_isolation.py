@@ -8,6 +8,7 @@ import threading
 import time
 from urllib.parse import quote
 
+import attacks
 from harness import EngineCase
 from tools import tar_of
 
@@ -62,6 +63,7 @@ class Builds(EngineCase):
 
 
 class Attacks(Builds):
+    @attacks.shows("I-03 B-19", "refused or pulled with the job's own credentials")
     def test_from_a_foreign_image(self):
         identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", VICTIM)
         for name in (VICTIM, identity, identity.removeprefix("sha256:")[:12]):
@@ -73,6 +75,7 @@ class Attacks(Builds):
         self.assert_no_loot(self.dockerfile(f"ARG B={self.job.image}", "FROM $B", "RUN cat /secret"), buildargs=json.dumps({"B": VICTIM}))
         self.assert_no_loot(self.dockerfile(f"ARG B={VICTIM}", "FROM ${B}", "RUN cat /secret"))
 
+    @attacks.shows("I-03", "refused")
     def test_copy_from_in_every_spelling(self):
         base = f"FROM {self.job.image}"
         for copy in (f"COPY --from={VICTIM} / /loot", f"COPY --fr\\om={VICTIM} / /loot", f'COPY --"from"={VICTIM} / /loot',
@@ -128,6 +131,7 @@ class Attacks(Builds):
         linked = tar_with(("e/Dockerfile", evil), ("d", tarfile.SYMTYPE, "e"), ("d/Dockerfile", good))
         self.assert_no_loot(linked, dockerfile="d/Dockerfile")
 
+    @attacks.shows("K-10 B-03", "what steps print is not believed")
     def test_ids_that_a_step_prints_are_not_recorded(self):
         self.engine.docker.ok("build", "-t", "dangling", "-", input="FROM busybox\nRUN echo hosts-own >/x\n")
         identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", "dangling")
@@ -140,6 +144,7 @@ class Attacks(Builds):
         self.assertNotEqual(self.job.docker("image", "inspect", identity).code, 0)
         self.job.ok("rmi", "printed")
 
+    @attacks.shows("I-02", "tags are the job's own")
     def test_a_tag_that_moves_in_another_job_moves_no_base(self):
         self.job.build("handed", {"Dockerfile": f"FROM {self.job.image}\nRUN echo mine >/whose\n"})
         other = self.open_job()
@@ -154,6 +159,7 @@ class Attacks(Builds):
         self.assertEqual(other.ok("run", "--rm", "handed", "cat", "/whose"), "theirs")
         self.assertEqual(self.job.ok("run", "--rm", "handed", "cat", "/whose"), "mine")
 
+    @attacks.shows("B-08 B-17", "not taken over")
     def test_steps_of_another_job_are_no_cache(self):
         other = self.open_job()
         steps = ("RUN head -c 16 /dev/urandom >/random", "RUN echo last >/last")

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 
+import attacks
 from harness import BINARY, Berth, EngineCase
 from tools import clean_env, wait_for
 
@@ -100,6 +101,7 @@ class Cleanup(EngineCase):
         self.cleanup("--orphans")
         self.assert_as_before()
 
+    @attacks.shows("G-01", "labels give no authority")
     def test_what_only_looks_like_a_jobs_is_the_hosts(self):
         key = self.closed_job().key
         docker = self.engine.docker

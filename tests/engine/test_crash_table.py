@@ -7,6 +7,7 @@ import os
 import threading
 from http.client import HTTPException
 
+import attacks
 from harness import EngineCase
 from tools import tar_of, wait_for
 
@@ -53,6 +54,7 @@ class CrashTable(EngineCase):
             except (OSError, HTTPException):
                 pass  # berth is gone, or was just then
 
+    @attacks.shows("G-06", "nothing is left, wherever it stops")
     def test_every_step(self):
         step, died = 1, 0
         while True:

@@ -6,6 +6,7 @@ import tarfile
 import threading
 import time
 
+import attacks
 from engines import Registry
 from harness import EngineCase
 
@@ -117,6 +118,7 @@ class Pushes(EngineCase):
         for job in (self.job, self.other):
             job.ok("rmi", *job.ok("images", "--format", "{{.Repository}}:{{.Tag}}", repository).split())
 
+    @attacks.shows("I-02 I-08", "the host's tag is as before")
     def test_the_hosts_own_tag_is_as_before(self):
         name = f"{self.address}/host:1"
         self.engine.docker.ok("tag", "busybox", name)
@@ -127,6 +129,7 @@ class Pushes(EngineCase):
         self.job.ok("rmi", "-f", name)
         self.engine.docker.ok("rmi", name)
 
+    @attacks.shows("I-08", "404")
     def test_what_is_not_the_jobs_is_not_pushed(self):
         self.engine.docker.ok("tag", "busybox", f"{self.address}/secret:1")
         result = self.job.docker("push", f"{self.address}/secret:1")
