@@ -153,7 +153,7 @@ class Cleanup(EngineCase):
         now = int(time.time())
         with sqlite3.connect(file) as ledger:
             for number in range(jobs):
-                key, ended = f"{number:026d}", now - (60 * 86400 if number % 2 else 3600)
+                key, ended = f"{number:026d}", now - (3600 if number % 2 else 60 * 86400)
                 ledger.execute("INSERT INTO jobs (key, id, profile, state, labels, anchor, workspace, created, ended, deadline)"
                                " VALUES (?, ?, 'default', 'closed', '{}', '', '', ?, ?, 0)", (key, f"build-{number}", ended - 600, ended))
                 ledger.executemany("INSERT INTO objects (row, job, kind, state, origin, id, name, real, parent, created) VALUES (?, ?, 'container', 'gone', 'made', ?, 'box', ?, '', ?)",
