@@ -283,7 +283,10 @@ Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::st
         if (!co_await pull_once(call, request, sink)) co_return false;
         if (co_await keep_pulled(call, name, pull)) co_return true;
     }
-    throw Refused{{503, "berth: " + name + " was removed from the engine each time that it had been pulled", {}, {}, {}}};
+    const std::string words = "berth: " + name + " was removed from the engine each time that it had been pulled";
+    const std::string last = Json({{"errorDetail", {{"message", words}}}, {"error", words}}).dump() + "\r\n";
+    co_await sink(last);
+    co_return false;
 }
 
 Task<> pull_image(Call& call)
