@@ -200,6 +200,7 @@ Task<> create_container(Call& call)
     const rules::ContainerNeeds needs = judged(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
     const std::string image = want(job.objects.image(call.body.value("Image", ""))).id;
     const Json config = want(co_await call.services.images.config(image));
+    call.record.facts["image"] = rules::image_facts(config);
     call.body = judged(call, [&](const rules::Profile& profile) -> rules::Result<Json> {
         Json merged = call.body;
         if (const auto merging = rules::merge_image_config(merged, config, profile); !merging) return tl::unexpected(merging.error());

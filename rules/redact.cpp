@@ -1,0 +1,135 @@
+#include "rules/redact.h"
+
+#include <algorithm>
+#include <array>
+
+#include "rules/query.h"
+
+namespace rules {
+namespace {
+
+constexpr const char* hidden = "***";
+
+bool names_secret(std::string_view key)
+{
+    std::string folded;
+    for (const char c : key)
+        if (c != '-' && c != '_' && c != '.')
+            folded += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    constexpr std::array words = {"password", "passwd", "passphrase", "secret",     "token",
+                                  "apikey",   "auth",   "credential", "privatekey", "accesskey"};
+    return std::ranges::any_of(words, [&](std::string_view word) { return folded.find(word) != folded.npos; });
+}
+
+/// `https://user:password@host/` without what is before the `@`.
+std::string without_userinfo(std::string text)
+{
+    for (std::size_t at = text.find("://"); at != text.npos; at = text.find("://", at + 3)) {
+        const std::size_t begin = at + 3;
+        const std::size_t end = std::min(text.find_first_of("/?# \t\n", begin), text.size());
+        const std::size_t mark = text.rfind('@', end);
+        if (mark != text.npos && mark >= begin && mark < end) text.replace(begin, mark - begin, hidden);
+    }
+    return text;
+}
+
+/// `KEY=value` as `KEY=***`.
+std::string without_value(const std::string& text)
+{
+    const std::size_t equals = text.find('=');
+    return equals == text.npos ? text : text.substr(0, equals + 1) + hidden;
+}
+
+/// The first word alone.
+void cut_command(Json& words)
+{
+    if (words.is_string()) words = hidden;
+    if (!words.is_array() || words.size() < 2) return;
+    words = Json::array({words[0], hidden});
+}
+
+void hide(Json& value, int depth = 0)
+{
+    if (value.is_string()) value = without_userinfo(value.get<std::string>());
+    if (depth > 64 || !value.is_structured()) return;
+    if (value.is_array()) {
+        for (Json& each : value) hide(each, depth + 1);
+        return;
+    }
+    for (auto& [key, each] : value.items()) {
+        if (key == "Env" && each.is_array())
+            for (Json& variable : each)
+                if (variable.is_string()) variable = without_value(variable.get<std::string>());
+        if (key == "Cmd" || key == "Entrypoint" || key == "Test" || key == "Shell") cut_command(each);
+        if (names_secret(key) && (each.is_string() || each.is_array()) && !is_zero(each))
+            each = each.is_string() ? Json(hidden) : Json::array({hidden});
+        else
+            hide(each, depth + 1);
+    }
+}
+
+/// Options of log drivers hold the credentials of log services; the rules read two of them.
+void hide_log_options(Json& body)
+{
+    const Json::json_pointer at("/HostConfig/LogConfig/Config");
+    if (!body.contains(at) || !body.at(at).is_object()) return;
+    for (auto& [key, each] : body.at(at).items())
+        if (key != "max-size" && key != "max-file" && each.is_string()) each = hidden;
+}
+
+/// A JSON object of texts, each hidden.
+std::string without_values(const std::string& text)
+{
+    Json map = Json::parse(text, nullptr, false);
+    if (!map.is_object()) return hidden;
+    for (auto& [key, each] : map.items()) each = each.is_null() ? Json() : Json(hidden);
+    return map.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Json redacted(Op op, Json body)
+{
+    if (!body.is_object()) return body.is_null() ? body : Json(hidden);
+    if (op == Op::system_auth)
+        for (auto& [key, each] : body.items())
+            if (key != "serveraddress" && !is_zero(each)) each = hidden;
+    if (op == Op::container_create) hide_log_options(body);
+    hide(body);
+    return body;
+}
+
+std::string redacted_target(std::string_view target)
+{
+    const std::size_t mark = std::min(target.find('?'), target.size());
+    std::string path(target.substr(0, mark));
+    if (mark == target.size()) return path;
+    const Result<Query> query = Query::parse(target.substr(mark + 1));
+    if (!query) return path + "?" + hidden;
+    Query kept;
+    for (const auto& [key, value] : query->items()) {
+        if (key == "buildargs")
+            kept.add(key, without_values(value));
+        else if (key == "changes" || (names_secret(key) && !value.empty()))
+            kept.add(key, hidden);
+        else
+            kept.add(key, without_userinfo(value));
+    }
+    return path + "?" + kept.encode();
+}
+
+std::string redacted_value(std::string_view field, const std::string& value)
+{
+    const std::string_view last = field.substr(field.rfind('.') + 1);
+    if (value.empty()) return value;
+    if (names_secret(last)) return hidden;
+    if (last == "buildargs") return without_values(value);
+    Json json = Json::parse(value, nullptr, false);
+    // A long one was cut: it cannot be read any more.
+    if (json.is_discarded() && (value[0] == '{' || value[0] == '[') && names_secret(value)) return hidden;
+    if (!json.is_structured()) return without_userinfo(value);
+    hide(json);
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace rules
