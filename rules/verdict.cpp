@@ -1,6 +1,6 @@
 #include "rules/verdict.h"
 
-#include "rules/bodies.h"
+#include "rules/bodies_parts.h"
 #include "rules/endpoint_policy.h"
 #include "rules/image_policy.h"
 #include "rules/knobs.h"
@@ -15,6 +15,12 @@ template <class T>
 Result<void> judged(const Result<T>& result)
 {
     return result ? Result<void>() : tl::unexpected(result.error());
+}
+
+/// The name that a client gives a new object; it may leave it to the engine.
+Result<void> check_name(Kind kind, std::string_view name)
+{
+    return name.empty() ? Result<void>() : judged(checked_name(kind, name));
 }
 
 Result<void> judge_container(Json body, const Json& facts, const Lookup& job, const Profile& profile)
@@ -58,16 +64,19 @@ Result<void> judge_operation(const Route& route, const Json& body, const Json& f
 {
     switch (route.endpoint->op) {
         case Op::container_create:
-            return judge_container(body, facts, job, profile);
+            if (auto container = judge_container(body, facts, job, profile); !container) return container;
+            return check_name(Kind::container, route.query.get("name"));
         case Op::container_update:
             return judged(rewrite_container_update(body, profile));
         case Op::exec_create:
             return judged(rewrite_exec_create(body, profile));
         case Op::network_create:
+            if (auto named = check_name(Kind::network, text(body, "Name")); !named) return named;
             return judged(rewrite_network_create(body, profile, {}));
         case Op::network_connect:
             return judged(rewrite_network_connect(body, job));
         case Op::volume_create:
+            if (auto named = check_name(Kind::volume, text(body, "Name")); !named) return named;
             return judged(rewrite_volume_create(body, profile, {}));
         case Op::image_create:
             return judge_image_create(route.query, profile);

@@ -114,7 +114,7 @@ SWITCHED_OFF = (
     ("images.export", "GET /images/app/get", None),
     ("build.allowed", "POST /build", None),
     ("exec.allowed", "POST /containers/a/exec", {"Cmd": ["true"]}),
-    ("volumes.drivers", "POST /volumes/create", {"Name": "v"}),
+    ("volumes.drivers", "POST /volumes/create", {"Name": "vol"}),
     ("networks.drivers", "POST /networks/create", {"Name": "n"}),
     ("endpoints.closed", "POST /containers/a/rename?name=b", None),
 )
@@ -144,7 +144,7 @@ BOUNDED = (
     ("exec.users", "POST /containers/first/exec", {"Cmd": ["true"], "User": "0"}),
     ("limits.job.containers", CREATE, host()),
     ("limits.job.networks", "POST /networks/create", {"Name": "n"}),
-    ("limits.job.volumes", "POST /volumes/create", {"Name": "v"}),
+    ("limits.job.volumes", "POST /volumes/create", {"Name": "vol"}),
     ("limits.job.execs", "POST /containers/first/exec", {"Cmd": ["true"]}),
 )
 NOWHERE = (
@@ -379,7 +379,7 @@ class Tools(EngineCase):
         broken.write_text((EXAMPLE / "rules.toml").read_text().replace('"no-latest"', '"any"'))
         failed = alone("rules", "test", EXAMPLE / "cases", "--rules", broken)
         self.assertEqual(failed.code, 1)
-        self.assertIn("ci.toml:8:1: latest is nobody's: expected deny, got allow", failed.out)
+        self.assertIn("ci.toml:7:1: latest is nobody's: expected deny, got allow", failed.out)
         self.assertIn("7 cases, 1 failed", failed.out)
 
 
