@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "broker/firewall.h"
+#include "broker/image_cache.h"
 #include "broker/log.h"
 #include "broker/past.h"
 #include "rules/names.h"
@@ -92,6 +93,8 @@ Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
                  {"refusals", refusals},
                  {"observed", observed},
                  {"isolation", json_of(services.firewall)},
+                 {"cache", services.cache.size()},
+                 {"ledger", services.store.trouble()},
                  {"ledger_lost", services.store.lost()}};
     if (reap) json["last_reap"] = {{"finished", reap->finished}, {"removed", reap->removed}, {"left", reap->left}};
     co_return json;

@@ -11,6 +11,7 @@
 namespace broker {
 
 class Firewall;
+class ImageCache;
 class Images;
 class Leases;
 class Supervisor;
@@ -21,6 +22,7 @@ struct Services {
     Engine& engine;
     db::Store& store;
     Images& images;
+    ImageCache& cache;
     Leases& leases;
     Firewall& firewall;
     Supervisor& supervisor;

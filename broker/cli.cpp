@@ -66,6 +66,9 @@ void print_status(const Json& status)
     print_isolation(status.at("isolation"));
     if (const auto reap = status.find("last_reap"); reap != status.end())
         fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0), reap->value("left", 0));
+    if (const Json cache = status.value("cache", Json()); !cache.is_null())
+        fmt::print("cache     {} images, {} ({} ago)\n", cache.value("images", 0), human(cache.value("bytes", std::uint64_t{0})), age_of(cache.value("looked", std::int64_t{0})));
+    if (const std::string trouble = status.value("ledger", ""); !trouble.empty()) fmt::print("ledger    {}\n", trouble);
 }
 
 void print_findings(const std::vector<Finding>& findings)
@@ -121,6 +124,16 @@ Json open_body(const Flags& flags)
     return body;
 }
 
+void add_cache_options(CLI::App& command, CacheConfig& cache)
+{
+    command.add_option("--cache-high", cache.high, "Images that jobs pulled and nobody uses are collected, least recently used first, when the engine's file system is fuller than this "
+                                                   "(bytes or inodes, as 85%), or when all images of the cache together are larger (as 50GiB; what they share counts in each)")
+        ->capture_default_str();
+    command.add_option("--cache-low", cache.low, "Down to this, of the same kind")->capture_default_str();
+    command.add_option("--cache-keep", cache.keep, "Images that are never collected, by pattern: alpine, ghcr.io/us/**, *:stable (repeatable)");
+    command.add_option("--build-cache", cache.builds, "Size to which the engine's own build cache (BuildKit's, of whoever uses it) is trimmed by the engine; without it, it is left alone");
+}
+
 void add_places(CLI::App& command, Flags& flags)
 {
     command.add_option("--engine", flags.config.engine, "The engine, as unix:///path")->capture_default_str();
@@ -139,6 +152,23 @@ Json clean_up(const Flags& flags)
     }
 }
 
+void print_cache(const Json& cache)
+{
+    const Json& images = cache.at("images");
+    if (!images.empty()) fmt::print("{:<9} {:>10} {:>5} {:<48} {}\n", "OUTCOME", "SIZE", "USED", "IMAGE", "WHY");
+    for (const Json& each : images)
+        fmt::print("{:<9} {:>10} {:>5} {:<48} {}\n", each.value("outcome", ""), human(each.value("size", std::uint64_t{0})), age_of(each.value("used", std::int64_t{0})),
+                   each.value("name", ""), each.value("why", ""));
+    if (const auto freed = cache.value("freed", std::uint64_t{0}); freed > 0) {
+        const Json returned = cache.value("returned", Json());
+        fmt::print("{} of {} in the cache of images{}\n", human(freed), human(cache.value("bytes", std::uint64_t{0})),
+                   returned.is_number() ? ": " + human(static_cast<std::uint64_t>(std::max<std::int64_t>(0, returned.get<std::int64_t>()))) + " of disk came back" : "");
+    }
+    if (const std::string problem = cache.value("problem", ""); !problem.empty()) fmt::print("cache: {}\n", problem);
+    if (const Json builds = cache.value("build_cache", Json()); builds.is_object())
+        fmt::print("build cache: {} freed{}\n", human(builds.value("freed", std::uint64_t{0})), builds.value("problem", "").empty() ? "" : ": " + builds.value("problem", ""));
+}
+
 /// 0 only if nothing is left.
 int print_cleanup(const Json& report)
 {
@@ -150,17 +180,19 @@ int print_cleanup(const Json& report)
                    each.value("why", ""), error.empty() ? "" : ": " + error);
     }
     if (objects.empty()) fmt::print("nothing is left of any job\n");
+    print_cache(report.at("cache"));
     if (const auto forgotten = report.value("forgotten", std::int64_t{0}); forgotten > 0) fmt::print("forgot {} old jobs\n", forgotten);
     return report.value("clean", false) ? 0 : 1;
 }
 
 void add_cleanup(CLI::App& app, Flags& flags, int& status)
 {
-    CLI::App* cleanup = app.add_subcommand("cleanup", "Remove what is left of jobs that are over; for a timer. With the daemon, or without one");
+    CLI::App* cleanup = app.add_subcommand("cleanup", "Remove what is left of jobs that are over, and collect the cache of images; for a timer. By the daemon, under its own options, or without one");
     cleanup->add_flag("--dry-run", flags.dry_run, "Only say what would go, and why");
     cleanup->add_flag("--orphans", flags.orphans, "Also what bears berth's names but belongs to no job of this ledger: only when no other daemon uses this engine");
     cleanup->add_flag("--json", flags.json, "The report as JSON");
     add_places(*cleanup, flags);
+    add_cache_options(*cleanup, flags.config.cache);
     cleanup->callback([&flags, &status] {
         const Json report = clean_up(flags);
         if (flags.json) print_json(report);
@@ -233,6 +265,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
                        "The default is one that Docker, Kubernetes and most sites do not use")
         ->capture_default_str();
     daemon->add_option("--network-size", flags.config.network_size, "Prefix length of one subnet: /26 is 61 containers in a network, and 1024 networks from a /16")->capture_default_str();
+    add_cache_options(*daemon, flags.config.cache);
     daemon->add_option("--rules", flags.config.rules, "What jobs may do: a rules file, or a directory of *.toml; without it, berth's own profiles. SIGHUP reads it again");
     daemon->callback([&flags, &status] { status = serve(flags.config); });
 

@@ -11,6 +11,9 @@
 // What `berth doctor` makes of what it saw: values in, values out.
 namespace broker {
 
+/// `3.2 GiB`.
+std::string human(std::uint64_t bytes);
+
 /// A file system, at a path.
 struct Space {
     std::string path;

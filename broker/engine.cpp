@@ -1,5 +1,7 @@
 #include "broker/engine.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "db/fault.h"
@@ -7,7 +9,7 @@
 namespace broker {
 namespace {
 
-constexpr std::size_t idle_max = 32;
+constexpr std::size_t idle_max = 256;  ///< fewer than clients at once would mean to connect anew for the rest
 
 /// `1.47` as a version; nullopt for anything else.
 std::optional<rules::Version> parse_version(const std::string& text)
@@ -87,14 +89,22 @@ Task<std::string> Upstream::read_body(const ResponseHead& head, std::size_t limi
 
 Engine::Engine(asio::io_context& io, std::string socket_path) : io_(io), path_(std::move(socket_path)) {}
 
-Task<Upstream> Engine::connect(bool fresh)
+std::optional<Upstream> Engine::pooled()
 {
-    while (!fresh && !idle_.empty()) {
+    while (!idle_.empty()) {
         Wire wire = std::move(idle_.back());
         idle_.pop_back();
-        if (wire.idle()) co_return Upstream(*this, std::move(wire), true);
+        if (wire.idle()) return Upstream(*this, std::move(wire), true);
     }
-    Socket socket(io_.get_executor());
+    return std::nullopt;
+}
+
+Task<Upstream> Engine::connect()
+{
+    // Assigned, not opened: so the reactor lets go of it when it is closed, even if Wire::closed_by_peer() has a duplicate.
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) throw EngineFailure("no descriptor is left for a connection to the engine");
+    Socket socket(io_.get_executor(), Unix(), descriptor);
     const auto [error] = co_await socket.async_connect(Unix::endpoint(path_), use_task_tuple);
     if (error) throw EngineFailure("cannot connect to the engine at " + path_ + ": " + error.message());
     Wire wire(std::move(socket));
@@ -127,14 +137,18 @@ Task<Upstream> Engine::send(const EngineRequest& request, bool upgrade)
     }
     const std::string head = head_of(request, framing, upgrade);
     for (bool fresh = false;; fresh = true) {
-        Upstream upstream = co_await connect(fresh);
+        std::optional<Upstream> upstream = fresh ? std::nullopt : pooled();
+        if (!upstream) {
+            Upstream connected = co_await connect();
+            upstream.emplace(std::move(connected));
+        }
         if (method != rules::Method::get) db::fault_point();
         try {
-            co_await upstream.wire().write(head, body);
-            co_return upstream;
+            co_await upstream->wire().write(head, body);
+            co_return std::move(*upstream);
         } catch (const Gone& gone) {
             // An engine that had closed this idle connection takes in nothing of the request: the first write fails.
-            if (!upstream.pooled()) throw EngineFailure(gone.what());
+            if (!upstream->pooled()) throw EngineFailure(gone.what());
         }
     }
 }
@@ -144,7 +158,7 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     std::string framing = "Content-Type: " + std::string(content_type) + "\r\n";
     framing += length ? "Content-Length: " + std::to_string(*length) + "\r\n" : "Transfer-Encoding: chunked\r\n";
     const std::string head = head_of(request, framing, false);
-    Upstream upstream = co_await connect(true);
+    Upstream upstream = co_await connect();
     upstream.sent(false);
     db::fault_point();
     try {

@@ -92,7 +92,9 @@ public:
 
 private:
     friend class Upstream;
-    Task<Upstream> connect(bool fresh);
+    /// The connection that was used last of those that nobody uses, if it is as it was left.
+    std::optional<Upstream> pooled();
+    Task<Upstream> connect();
     std::string head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const;
 
     asio::io_context& io_;

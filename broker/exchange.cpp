@@ -13,6 +13,9 @@ namespace {
 
 using rules::Error;
 
+/// Of each job and second so many refusals get a line in the log; the ledger has them all.
+constexpr int refusals_logged_max = 20;
+
 /// Some clients (docker-modem) repeat a request's options as a body where dockerd reads none: it is read and goes no further.
 /// A body of start held a HostConfig once, and is refused as dockerd does.
 Task<> drop_body(Client& client, const RequestHead& head, rules::Op op)
@@ -113,8 +116,13 @@ void account(Job& job, Services& services, const rules::Endpoint* endpoint, cons
     ++(observed ? job.observed : job.refusals);
     const std::string name = endpoint ? std::string(endpoint->name) : "unknown";
     const std::string value = rules::redacted_value(error.field, error.value);
-    const db::Refusal refusal{job.facts.key, name, error.field, error.rule + (observed ? " (observed)" : ""), value, std::time(nullptr)};
-    services.store.enqueue([refusal](db::Ledger& ledger) { ledger.add(refusal); });
+    db::Refusal refusal{job.facts.key, name, error.field, error.rule + (observed ? " (observed)" : ""), value, std::time(nullptr)};
+    services.store.enqueue([refusal = std::move(refusal)](db::Ledger& ledger) { ledger.add(refusal); });
+    if (job.refusals_logged >= refusals_logged_max) {
+        ++job.refusals_unlogged;
+        return;
+    }
+    ++job.refusals_logged;
     log::warn(observed ? "would be refused" : "refused",
               {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", value.substr(0, 256)}});
 }

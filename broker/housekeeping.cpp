@@ -1,6 +1,7 @@
 #include <ctime>
 #include <set>
 
+#include "broker/image_cache.h"
 #include "broker/jobs.h"
 #include "broker/log.h"
 #include "broker/remover.h"
@@ -77,7 +78,51 @@ Task<Json> Jobs::cleanup(bool dry_run, bool orphans)
     std::int64_t forgotten = 0;
     const db::Seconds before = std::time(nullptr) - retention;
     if (!dry_run) forgotten = co_await services_.store.read<std::int64_t>([before](db::Ledger& ledger) { return ledger.forget(before); });
-    co_return Json{{"dry_run", dry_run}, {"objects", std::move(objects)}, {"forgotten", forgotten}, {"clean", clean}};
+    Json cache = co_await collect_images(dry_run);
+    co_return Json{{"dry_run", dry_run}, {"objects", std::move(objects)}, {"cache", std::move(cache)}, {"forgotten", forgotten}, {"clean", clean}};
+}
+
+Task<Json> Jobs::collect_images(bool dry_run)
+{
+    std::map<std::string, std::int64_t> caps;
+    for (const auto& [name, profile] : rulebook_.profiles) caps[name] = profile.image_cache_max;
+    co_return co_await services_.cache.collect(std::move(caps), dry_run);
+}
+
+Task<std::int64_t> Jobs::leave_cache(std::vector<db::Object> images, std::string profile_cache)
+{
+    std::int64_t dropped = 0;
+    try {
+        for (const db::Object& each : images) {
+            if (each.origin != db::Origin::pulled || each.id.empty()) continue;
+            services_.cache.used(each.id);
+            if (profile_cache == "none") dropped += co_await services_.cache.drop(each.id, each.name);
+        }
+    } catch (const std::exception& failure) {
+        log::warn("the cache of images", {{"error", failure.what()}});  // the collector does it later
+    }
+    co_return dropped;
+}
+
+Task<> Jobs::keep_built(const Job& job)
+{
+    const std::set<std::string> built = job.built;
+    const std::string profile = job.profile.name;
+    try {
+        for (const std::string& id : built) co_await services_.cache.keep_built(id, profile);
+    } catch (const std::exception& failure) {
+        log::warn("the results of builds are not kept", {{"error", failure.what()}});
+    }
+}
+
+Task<> Jobs::relieve_cache()
+{
+    try {
+        const Json report = co_await collect_images(false);
+        if (const std::string problem = report.value("problem", ""); !problem.empty()) log::warn("the cache of images", {{"problem", problem}});
+    } catch (const std::exception& failure) {
+        log::warn("the cache of images", {{"error", failure.what()}});
+    }
 }
 
 Task<> Jobs::keep_house()

@@ -31,9 +31,15 @@ bool all_token(std::string_view text)
     return !text.empty() && std::ranges::all_of(text, [](char c) { return token_table[static_cast<unsigned char>(c)]; });
 }
 
+constexpr auto value_table = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t c = 0; c < 256; ++c) table[c] = c == '\t' || (c >= 0x20 && c != 0x7f);
+    return table;
+}();
+
 bool plain_value(std::string_view text)
 {
-    return std::ranges::all_of(text, [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
+    return std::ranges::all_of(text, [](char c) { return value_table[static_cast<unsigned char>(c)]; });
 }
 
 std::string_view trim(std::string_view text)

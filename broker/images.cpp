@@ -34,6 +34,18 @@ Task<Images::Use> Images::alone_under(const std::string& name)
     co_return Use(users_[name], -1);
 }
 
+std::optional<Images::Use> Images::try_alone_under(const std::string& name)
+{
+    if (is_in_use(name)) return std::nullopt;
+    return Use(users_[name], -1);
+}
+
+bool Images::is_in_use(const std::string& name) const
+{
+    const auto found = users_.find(name);
+    return found != users_.end() && found->second != 0;
+}
+
 Task<Images::Use> Images::among_others_under(const std::string& name)
 {
     std::erase_if(users_, [](const auto& each) { return each.second == 0; });

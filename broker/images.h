@@ -38,6 +38,9 @@ public:
     };
     /// Waits until nobody uses `name`, which then is the caller's alone: it may stand for what is not public.
     Task<Use> alone_under(const std::string& name);
+    /// The same at once, or nullopt: nobody waits.
+    std::optional<Use> try_alone_under(const std::string& name);
+    bool is_in_use(const std::string& name) const;
     /// Waits until `name` is nobody's alone.
     Task<Use> among_others_under(const std::string& name);
 

@@ -90,11 +90,14 @@ struct Job {
     int holders = 0;                        ///< connections that hold it open
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
+    std::set<std::string> built = {};  ///< ids of results of builds, where the profile keeps them
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::bitset<static_cast<std::size_t>(rules::Op::count)> used;  ///< operations of which the ledger has a request
     Pace pace;
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
+    int refusals_logged = 0;           ///< in this second
+    std::uint64_t refusals_unlogged = 0;  ///< in this second: only the ledger has them
     std::uint64_t observed = 0;  ///< what would have been refused, had the profile been enforced
 };
 

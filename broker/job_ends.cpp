@@ -1,5 +1,6 @@
 #include <ctime>
 
+#include "broker/image_cache.h"
 #include "broker/jobs.h"
 #include "broker/log.h"
 #include "rules/names.h"
@@ -14,6 +15,7 @@ using rules::Op;
 
 constexpr auto anchor_interval = 15s;      ///< between two looks at every anchor
 constexpr auto housekeeping_interval = 5min;
+constexpr auto relief_interval = 10s;      ///< between two collections because of pulls
 constexpr auto anchor_grace = 2s;          ///< to be started again, after it has stopped
 constexpr db::Seconds start_limit = 600;   ///< for an anchor that was made to be started
 constexpr auto return_limit = 5s;          ///< for a holder to come back
@@ -93,7 +95,7 @@ Task<> Jobs::end_without_anchor(std::string key)
 
 Task<> Jobs::watch()
 {
-    auto look_at_anchors = Clock::now();
+    auto look_at_anchors = Clock::now(), relieve_at = look_at_anchors;
     auto keep_house_at = Clock::now() + (jobs_.empty() ? Clock::duration(housekeeping_interval) : Clock::duration::zero());
     for (;;) {
         co_await pause(1s);
@@ -104,6 +106,10 @@ Task<> Jobs::watch()
             keep_house_at = now + housekeeping_interval;
             asio::co_spawn(services_.io, keep_house(), asio::detached);
         }
+        if (now >= relieve_at && services_.cache.pressed()) {
+            relieve_at = now + relief_interval;
+            asio::co_spawn(services_.io, relieve_cache(), asio::detached);
+        }
         for (Job* job : all()) {
             for (const Connection& each : job->connections)
                 if (each.client->deadline < now) each.cut();
@@ -112,6 +118,8 @@ Task<> Jobs::watch()
                 asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
             }
             end_if_over(*job);
+            job->refusals_logged = 0;
+            if (const std::uint64_t more = std::exchange(job->refusals_unlogged, 0); more > 0) log::warn("more was refused", {{"job", job->facts.id}, {"count", more}});
             if (anchors && job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, end_without_anchor(job->facts.key), asio::detached);
         }
         std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->closers == 0; });
@@ -127,6 +135,9 @@ void Jobs::heed(std::string_view line)
     if (kind == Kind::container)
         for (const auto& [key, job] : jobs_)
             if (job->facts.anchor == id) asio::co_spawn(services_.io, end_without_anchor(key), asio::detached);
+    // Of whatever on the host uses an image that jobs pulled.
+    if (kind == Kind::container && action == "create") services_.cache.used(event["Actor"].value(Json::json_pointer("/Attributes/image"), ""));
+    if (kind == Kind::image && action == "pull") services_.cache.used(id);
     if (action != "destroy") return;
     // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.
     const bool unique = kind == Kind::container || kind == Kind::network || (kind == Kind::volume && rules::looks_like_id(id));
@@ -137,7 +148,7 @@ void Jobs::heed(std::string_view line)
 Task<> Jobs::follow_engine()
 {
     EngineRequest request{.op = Op::system_events};
-    request.query.set("filters", R"({"event":["destroy","die"],"type":["container","network","volume"]})");
+    request.query.set("filters", R"({"event":["create","destroy","die","pull"],"type":["container","image","network","volume"]})");
     for (;;) {
         try {
             Upstream upstream = co_await services_.engine.send(request);

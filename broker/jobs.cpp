@@ -1,9 +1,11 @@
 #include "broker/jobs.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <ctime>
+#include <limits>
 #include <set>
 
 #include "broker/anchor.h"
@@ -30,6 +32,17 @@ using rules::Json;
 using rules::Kind;
 using rules::Op;
 
+/// Of the process's descriptors: for administration, reaps, the ledger and the doors of jobs that are still to come. The others are for
+/// connections, each of which has one to the engine.
+constexpr std::size_t descriptors_kept = 64;
+
+std::size_t connections_most()
+{
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<std::size_t>::max();
+    return limit.rlim_cur <= descriptors_kept ? 1 : (static_cast<std::size_t>(limit.rlim_cur) - descriptors_kept) / 2;
+}
+
 constexpr auto retry_after = 15s;  ///< of a close that left something
 
 bool is_job_id(std::string_view id)
@@ -54,7 +67,7 @@ private:
 
 Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, std::filesystem::path rules_path,
            rules::Rulebook rulebook)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook))
+    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook)), connections_most_(connections_most())
 {
     own_paths_.push_back(runtime_dir_);
 }
@@ -130,6 +143,18 @@ void Jobs::open_door(Job& job)
     asio::co_spawn(services_.io, listen(job), asio::detached);
 }
 
+bool Jobs::is_crowded()
+{
+    std::size_t sum = 0;
+    for (const auto& [key, job] : jobs_) sum += job->connections.size();
+    if (sum < connections_most_) return false;
+    if (Clock::now() > crowd_told_ + 10s) {
+        crowd_told_ = Clock::now();
+        log::warn("connections are turned away: raise the limit of open files", {{"connections", sum}});
+    }
+    return true;
+}
+
 Task<> Jobs::listen(Job& job)
 {
     Acceptor& acceptor = *job.acceptor;
@@ -142,6 +167,7 @@ Task<> Jobs::listen(Job& job)
             continue;
         }
         if (job.connections.size() >= static_cast<std::size_t>(job.profile.job_connections)) continue;  // the socket's destructor closes it
+        if (is_crowded()) continue;
         asio::co_spawn(services_.io, serve_job(Socket(std::move(socket)), job, services_), asio::detached);
     }
 }
@@ -155,6 +181,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
         if (!paths && request.anchor.empty() && !request.workspace_wanted) co_return rules::JobPaths();
         co_return paths;
     };
+    if (services_.store.damaged()) co_return tl::unexpected(rules::Error{503, "no job can be opened: " + damage_told(), {}, {}, {}});
     if (request.id.empty()) request.id = "job-" + key.substr(0, 8);
     if (!is_job_id(request.id)) co_return rules::bad_request("a job id has 1 to 128 letters, digits and ._-/:@");
     if (request.profile.empty()) request.profile = rulebook_.selected(request.labels);
@@ -266,15 +293,19 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
 
     const std::int64_t started = std::time(nullptr);
     job.facts.state = db::JobState::draining;
-    co_await services_.store.write([key, started](db::Ledger& ledger) { ledger.set_state(key, db::JobState::draining, started); });
+    // A ledger that cannot be written keeps nothing from going: what goes makes room.
+    co_await note([key, started](db::Ledger& ledger) { ledger.set_state(key, db::JobState::draining, started); });
     services_.supervisor.drop(kept_name(key));  // else who connects now would wait for the next process
     co_await drain(job, limit);
 
     if (const auto network = job.objects.network("bridge"); network && !job.facts.anchor.empty())
         co_await part_anchor(services_.engine, job.facts.anchor, network->id);
     Remover remover(services_.engine, key);
+    const std::vector<db::Object> images = job.objects.all(Kind::image);
+    if (job.profile.image_cache == "built") co_await keep_built(job);
     std::vector<db::Object> objects = job.objects.all();
     cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
+    report.kept -= co_await leave_cache(images, job.profile.image_cache);
 
     // What the engine is still making will be removed by whoever asked for it, once the engine has answered.
     for (const Connection& each : job.connections)
@@ -289,15 +320,17 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         log::warn("not removed", {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"error", each.error}});
     }
     const db::Reap reap{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
-    const bool clean = report.clean();
+    bool clean = report.clean();
+    const bool noted = co_await note([key, reap, clean](db::Ledger& ledger) {
+        ledger.add(reap);
+        if (clean) ledger.set_state(key, db::JobState::closed, reap.finished);
+    });
+    if (!noted) report.left.push_back({db::Object{}, "the ledger cannot be written: that the job is over is recorded later"});
+    clean = clean && noted;
     if (clean) {
         services_.leases.give_back_all(key);
         co_await services_.firewall.release_job(key);
     }
-    co_await services_.store.write([key, reap, clean](db::Ledger& ledger) {
-        ledger.add(reap);
-        if (clean) ledger.set_state(key, db::JobState::closed, reap.finished);
-    });
     log::info("job reaped", {{"job", job.facts.id}, {"removed", report.removed_in_all()}, {"left", report.left.size()}, {"proven", report.proven ? "yes" : "no"}});
     if (clean) {
         job.facts.state = db::JobState::closed;
@@ -315,6 +348,42 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
             if (std::ranges::none_of(left, [&](const db::Object& one) { return one.row == each.row; })) job.objects.forget(each.row);
     }
     co_return report;
+}
+
+Task<bool> Jobs::note(db::Store::Work work)
+{
+    try {
+        co_await services_.store.write(std::move(work));
+        co_return true;
+    } catch (const db::Failure& failure) {
+        log::error("ledger", {{"error", failure.what()}});
+        co_return false;
+    }
+}
+
+std::string Jobs::damage_told() const
+{
+    return "the ledger is damaged (" + services_.store.trouble() + "). Stop berth, move berth.db* of its state directory away and start it again: it begins a new ledger. "
+           "Then `berth cleanup --orphans` removes what is left of jobs that are not in it";
+}
+
+/// The ledger does not say which jobs there are. Those of this daemon have their directories: they are over, and go by the names that they
+/// gave on the engine.
+Task<> Jobs::end_lost_jobs()
+{
+    log::error("no new jobs, and those that were open are ended", {{"why", damage_told()}});
+    std::error_code ignored;
+    for (const auto& each : std::filesystem::directory_iterator(runtime_dir_ / "jobs", ignored)) {
+        db::Job facts;
+        facts.key = facts.id = each.path().filename();
+        facts.profile = "strict";
+        facts.state = db::JobState::draining;
+        facts.created = std::time(nullptr);
+        if (facts.key.size() != rules::key_length) continue;
+        co_await services_.store.write([facts](db::Ledger& ledger) { ledger.add(facts); });
+        const std::string key = facts.key;
+        jobs_.emplace(key, make_job(std::move(facts), *rulebook_.find("strict")));
+    }
 }
 
 Job* Jobs::find(std::string_view id_or_key)
@@ -421,6 +490,7 @@ Task<> Jobs::restore(bool serving)
         leases = ledger.leases();
     });
     services_.leases.restore(leases);
+    if (services_.store.damaged()) co_await end_lost_jobs();
     std::map<Job*, db::Seconds> began;  // builds, commits and the like that the last process did not see the end of
     for (Restored& each : restored) {
         const std::string key = each.job.key;

@@ -41,11 +41,12 @@ public:
     /// The job stays `draining` when something could not be removed; closing it again tries again.
     Task<rules::Result<cleanup::Report>> close(std::string id, std::chrono::seconds limit);
 
-    /// Ends what should have ended, removes what is left of jobs that are over, and forgets jobs that ended long ago; of jobs that the
-    /// ledger does not know only when `orphans`. Nothing but the report when `dry_run`. Beside a running daemon or alone; two at once are
+    /// Ends what should have ended, removes what is left of jobs that are over, forgets jobs that ended long ago, and collects the cache of
+    /// images; of jobs that the ledger does not know only when `orphans`. Nothing but the report when `dry_run`. Beside a running daemon or alone; two at once are
     /// safe.
     ///
-    /// `{"dry_run", "objects": [{"job", "key", "kind", "name", "id", "why", "outcome", "error"}], "forgotten", "clean"}`
+    /// `{"dry_run", "objects": [{"job", "key", "kind", "name", "id", "why", "outcome", "error"}], "cache": ImageCache::collect, "forgotten",
+    ///   "clean"}`
     Task<rules::Json> cleanup(bool dry_run, bool orphans);
 
     /// A sign that somebody still needs the job: its lease begins anew.
@@ -79,15 +80,28 @@ public:
 
 private:
     void open_door(Job& job);
+    /// False when the ledger could not be written, which is logged.
+    Task<bool> note(db::Store::Work work);
+    Task<> end_lost_jobs();
+    /// What is to be done about a ledger that is damaged.
+    std::string damage_told() const;
     Task<> listen(Job& job);
+    /// No further connection can be had without endangering administration and reaps.
+    bool is_crowded();
     Task<> reconcile(Job& job);
     Task<> adopt_cut_builds(std::map<Job*, db::Seconds> began);
     Task<> lease_address(Job& job);
     Task<> restore_networks(std::vector<db::Lease> leases);
     Task<> drain(Job& job, Clock::duration limit);
+    Task<> keep_built(const Job& job);
     void heed(std::string_view event);
     Task<> close_later(std::string key);
     Task<> keep_house();
+    /// The report of ImageCache::collect.
+    Task<rules::Json> collect_images(bool dry_run);
+    Task<> relieve_cache();
+    /// What the job had of the host's cache was used until now; what no profile keeps goes. How many images that were.
+    Task<std::int64_t> leave_cache(std::vector<db::Object> images, std::string profile_cache);
     /// Rows whose objects somebody removed behind our back go.
     Task<> compare(std::string key);
     void end(Job& job, std::string_view why);
@@ -111,6 +125,8 @@ private:
     std::filesystem::path rules_path_;
     rules::Rulebook rulebook_;
     CgroupSystem cgroups_;    ///< of the engine, once a job needed one
+    std::size_t connections_most_;  ///< of all jobs together
+    Clock::time_point crowd_told_;
     std::int64_t next_row_ = 0;
     std::map<std::string, std::unique_ptr<Job>> jobs_;  ///< by key
     std::vector<std::unique_ptr<Job>> retired_;         ///< closed, with connections that have not noticed yet

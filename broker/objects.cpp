@@ -19,6 +19,16 @@ bool is_hex(std::string_view text)
     return !text.empty() && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
+bool was_asked_for(const db::Object& object)
+{
+    switch (object.kind) {
+    case Kind::network: return object.name != "bridge";
+    case Kind::volume: return !rules::is_private_volume(object.name);
+    case Kind::image: return !object.name.empty();
+    default: return true;
+    }
+}
+
 }  // namespace
 
 Objects::Objects(std::string key, db::Store& store, std::int64_t& next_row) : key_(std::move(key)), store_(store), next_row_(next_row) {}
@@ -34,6 +44,7 @@ void Objects::put(db::Object object)
     const std::int64_t row = object.row;
     if (!object.id.empty()) by_id_.emplace(std::pair(object.kind, object.id), row);
     if (!object.name.empty()) by_name_.emplace(std::pair(object.kind, object.name), row);
+    if (was_asked_for(object)) ++asked_.at(static_cast<std::size_t>(object.kind));
     Named named{object.id, object.name, object.real};
     rows_.emplace(row, Entry{std::move(object), std::move(named)});
 }
@@ -52,6 +63,7 @@ void Objects::erase(std::int64_t row)
     const db::Object& object = found->second.object;
     unindex(by_id_, object.kind, object.id, row);
     unindex(by_name_, object.kind, object.name, row);
+    if (was_asked_for(object)) --asked_.at(static_cast<std::size_t>(object.kind));
     rows_.erase(found);
 }
 
@@ -71,10 +83,10 @@ Task<> Objects::live(std::int64_t row, std::string id)
     const auto found = rows_.find(row);
     if (found == rows_.end()) co_return;
     db::Object object = found->second.object;
-    object.id = std::move(id);
+    object.id = id;
     object.state = ObjectState::live;
-    put(object);
-    co_await store_.write([object](db::Ledger& ledger) { ledger.put(object); });
+    put(std::move(object));
+    co_await store_.write([row, id](db::Ledger& ledger) { ledger.set_live(row, id); });
 }
 
 Task<> Objects::adopt(db::Object object)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <string>
@@ -66,6 +67,8 @@ public:
     std::vector<db::Object> all() const;
     std::vector<db::Object> all(rules::Kind kind) const;
     std::size_t count(rules::Kind kind) const;
+    /// How many of `kind` the job asked for: without its default network, volumes that stand for paths, and steps of builds.
+    std::size_t asked(rules::Kind kind) const { return asked_.at(static_cast<std::size_t>(kind)); }
 
 private:
     struct Entry {
@@ -89,6 +92,7 @@ private:
     std::unordered_map<std::int64_t, Entry> rows_;
     Index by_id_;
     Index by_name_;
+    std::array<std::size_t, 6> asked_{};  ///< by kind
     rules::JobPaths paths_;
 };
 

@@ -73,7 +73,7 @@ Record::~Record()
         store_.enqueue([request = std::move(request), op, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
             request.target = rules::redacted_target(request.target);
             if (!given.is_null()) request.body = text_of(rules::redacted(op, std::move(given)));
-            request.facts = text_of(known);
+            if (!known.is_null()) request.facts = text_of(known);
             ledger.add(request);
         });
     } catch (const std::bad_alloc&) {

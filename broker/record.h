@@ -21,7 +21,7 @@ public:
 
     const rules::Endpoint* endpoint = nullptr;  ///< once it is known
     rules::Json body = {};                      ///< as the client wrote it
-    rules::Json facts = rules::Json::object();  ///< rules::AskedRequest::facts
+    rules::Json facts = {};                     ///< null: none; rules::AskedRequest::facts
 
     /// Of several refusals that were observed the first is kept; one that ended the request says more.
     void note(const rules::Error& error, bool observed);

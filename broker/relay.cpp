@@ -39,10 +39,11 @@ Task<> forever()
     co_await pause(Clock::duration(std::chrono::hours(24 * 365)));
 }
 
-/// Throws the engine's error when `head` is one.
+bool is_error(const ResponseHead& head) { return head.status >= 400; }
+
+/// Throws the engine's error, which `head` is.
 Task<> refuse_error(Call& call, Upstream& upstream, const ResponseHead& head)
 {
-    if (head.status < 400) co_return;
     std::string body = co_await upstream.read_body(head, error_max);
     const Answer answer{head.status, std::string(head.header("content-type")), std::move(body)};
     throw Refused{error_of(call, answer)};
@@ -53,7 +54,7 @@ Task<> relay_answer(Call& call, Upstream& upstream)
 {
     const bool to_head = call.route.endpoint->method == rules::Method::head;
     const ResponseHead head = co_await upstream.read_head(to_head);
-    co_await refuse_error(call, upstream, head);
+    if (is_error(head)) co_await refuse_error(call, upstream, head);
     if (head.status < 200 || (head.status >= 300 && head.status != 304)) throw EngineFailure("unexpected status of the engine");
 
     const std::string_view type = head.header("content-type");
@@ -234,7 +235,7 @@ Task<> forward_upgrade(Call& call, const EngineRequest& request)
     ResponseHead head;
     const auto read = [&]() -> Task<> { head = co_await upstream.read_head(); };
     co_await while_client_stays(call, read());
-    co_await refuse_error(call, upstream, head);
+    if (is_error(head)) co_await refuse_error(call, upstream, head);
 
     const std::string_view type = head.header("content-type");
     if (head.status != 101 && !(head.status == 200 && head.framing == Framing::until_close && type.starts_with("application/vnd.docker."))) {
@@ -253,7 +254,7 @@ Task<> forward_upgrade(Call& call, const EngineRequest& request)
 
 Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view, const std::function<Task<>()>& before_end)
 {
-    co_await refuse_error(call, upstream, head);
+    if (is_error(head)) co_await refuse_error(call, upstream, head);
     Client& client = call.client;
     co_await client.begin(head.status, head.header("content-type"));
     BodyReader body(upstream.wire(), head);

@@ -8,6 +8,7 @@
 
 #include "broker/admin.h"
 #include "broker/firewall.h"
+#include "broker/image_cache.h"
 #include "broker/images.h"
 #include "broker/leases.h"
 #include "broker/log.h"
@@ -41,7 +42,7 @@ rules::Pool pool_of(const Config& config)
 class Server {
 public:
     Server(const Config& config, rules::Rulebook rulebook)
-        : config_(config), rulebook_(std::move(rulebook)), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), leases_(engine_, *store_, pool_of(config)),
+        : config_(config), rulebook_(std::move(rulebook)), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), cache_(engine_, images_, *store_, config.cache), leases_(engine_, *store_, pool_of(config)),
           firewall_(config.state_dir), admin_(io_.get_executor())
     {
     }
@@ -69,6 +70,7 @@ public:
             try {
                 co_await engine_.learn();
                 make_jobs();
+                co_await cache_.learn();
                 co_await jobs_->restore(false);
                 report = co_await jobs_->cleanup(dry_run, orphans);
             } catch (const Refused& refused) {
@@ -108,6 +110,7 @@ private:
         asio::signal_set hangups(io_, SIGHUP);
         co_await await_engine();
         make_jobs();
+        co_await cache_.learn();
         co_await jobs_->restore(true);
         open_admin();
         supervisor_.drop_rest();  // doors of jobs that are not open any more
@@ -180,7 +183,7 @@ private:
                engine_.server_version() + " (linux)\r\n";
     }
 
-    Services services() { return {io_, engine_, *store_, images_, leases_, firewall_, supervisor_}; }
+    Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, supervisor_}; }
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
@@ -189,6 +192,7 @@ private:
     Engine engine_;
     Images images_;
     std::optional<db::Store> store_;
+    ImageCache cache_;
     Leases leases_;
     Firewall firewall_;
     Supervisor supervisor_;

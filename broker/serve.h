@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "broker/image_cache.h"
 #include "rules/json.h"
 
 namespace broker {
@@ -15,6 +16,7 @@ struct Config {
     // Docker's own pools are 172.17-31 and 192.168, Kubernetes has 10.42, 10.96 and 10.244, clouds and offices the low 10.x: few have this.
     std::string network_pool = "10.213.0.0/16";  ///< every network of a job has its subnet from it
     int network_size = 26;                       ///< bits of one: 61 containers, 1024 networks
+    CacheConfig cache = {};
 };
 
 /// The daemon: runs until SIGTERM or SIGINT. The process's exit status: 0 after a clean stop, 1 when it could not start.

@@ -1,5 +1,6 @@
 #include "broker/wire.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t small_block = 4 * 1024;
 constexpr std::size_t large_block = 64 * 1024;
+constexpr int eager_reads = 16;
 
 /// Large blocks that no transfer uses at the moment; there is one I/O thread.
 std::vector<std::unique_ptr<char[]>>& spare_blocks()
@@ -85,7 +87,15 @@ Task<bool> Wire::fill()
     }
     if (end_ == capacity_) widen();
     if (end_ == capacity_) throw Gone("buffer is full");
-    const auto [error, count] = co_await socket_.async_read_some(asio::buffer(data_.get() + end_, capacity_ - end_), use_task_tuple);
+    const asio::mutable_buffer room = asio::buffer(data_.get() + end_, capacity_ - end_);
+    error_code error = asio::error::would_block;
+    std::size_t count = 0;
+    // What is there of a long body is taken without a turn of the event loop; after some such reads the others have theirs.
+    if (capacity_ == large_block && ++eager_ <= eager_reads) count = socket_.read_some(room, error);
+    if (error == asio::error::would_block) {
+        eager_ = 0;
+        std::tie(error, count) = co_await socket_.async_read_some(room, use_task_tuple);
+    }
     if (error == asio::error::eof) co_return false;
     if (error) throw Gone("read: " + error.message());
     end_ += count;
@@ -142,13 +152,19 @@ void Wire::half_close()
 void Wire::close()
 {
     error_code ignored;
+    if (watched_) socket_.shutdown(Socket::shutdown_both, ignored);  // wakes closed_by_peer()
     socket_.close(ignored);
 }
 
 Task<> Wire::closed_by_peer()
 {
-    // The reactor wakes an error wait on EPOLLHUP, which a unix socket shows only when both directions are closed.
-    co_await socket_.async_wait(Socket::wait_error, use_task_tuple);
+    // The reactor wakes an error wait on EPOLLHUP, which a unix socket shows only when both directions are closed. Beside such a wait
+    // every read of the same descriptor would arm the reactor anew: a second descriptor of the socket waits.
+    const int descriptor = ::fcntl(socket_.native_handle(), F_DUPFD_CLOEXEC, 0);
+    if (descriptor < 0) co_return;  // closed already, or no descriptor is left: neither goes on
+    Socket twin(socket_.get_executor(), Unix(), descriptor);
+    watched_ = true;
+    co_await twin.async_wait(Socket::wait_error, use_task_tuple);
 }
 
 bool Wire::idle()
@@ -161,6 +177,21 @@ BodyReader::BodyReader(Wire& wire, const Head& head) : wire_(wire), framing_(hea
 {
 }
 
+std::string_view BodyReader::join(std::string_view first)
+{
+    char* const begin = wire_.at(first.data());
+    std::size_t size = first.size();
+    for (;;) {
+        const ChunkReader::Step step = chunks_.step(wire_.buffered().substr(used_));
+        broken_ = step.broken;
+        done_ = step.done;
+        used_ += step.used;
+        if (step.payload.empty()) return {begin, size};
+        std::memmove(begin + size, step.payload.data(), step.payload.size());
+        size += step.payload.size();
+    }
+}
+
 Task<std::string_view> BodyReader::next()
 {
     // A piece that filled most of the small block comes from a long body: read on in large ones.
@@ -168,6 +199,7 @@ Task<std::string_view> BodyReader::next()
     wire_.consume(std::exchange(used_, 0));
     if (large) wire_.widen();
     for (;;) {
+        if (broken_) throw BadFraming("broken chunked framing");
         if (done_) co_return std::string_view{};
         const std::string_view input = wire_.buffered();
         if (framing_ == Framing::chunked) {
@@ -175,9 +207,9 @@ Task<std::string_view> BodyReader::next()
             if (step.broken) throw BadFraming("broken chunked framing");
             done_ = step.done;
             if (!step.payload.empty()) {
-                // The framing before the payload may stay in the buffer until the next call: nothing moves until then.
+                // The framing around the payload stays in the buffer until the next call.
                 used_ = step.used;
-                co_return step.payload;
+                co_return join(step.payload);
             }
             wire_.consume(step.used);
             if (done_) continue;

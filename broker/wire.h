@@ -22,6 +22,8 @@ public:
 
     std::string_view buffered() const { return {data_.get() + begin_, end_ - begin_}; }
     void consume(std::size_t bytes);
+    /// The place of what `buffered()` shows at `byte`.
+    char* at(const char* byte) { return data_.get() + (byte - data_.get()); }
 
     /// Reads some more; false at the end of the stream. Throws Gone.
     Task<bool> fill();
@@ -53,6 +55,8 @@ private:
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
+    int eager_ = 0;         ///< reads of a bulk transfer that did not wait, in a row
+    bool watched_ = false;  ///< closed_by_peer() may be waiting
 };
 
 /// What the peer sent as chunks is none. It may still be told.
@@ -72,12 +76,16 @@ public:
     bool done() const { return done_; }
 
 private:
+    /// Moves the payloads of further chunks that have come to the end of `first`: one piece of many chunks is one write.
+    std::string_view join(std::string_view first);
+
     Wire& wire_;
     Framing framing_;
     std::uint64_t left_;
     ChunkReader chunks_;
     std::size_t used_ = 0;  ///< bytes of the last piece, consumed by the next call
     bool done_ = false;
+    bool broken_ = false;   ///< behind the last piece
 };
 
 /// The whole body; nullopt when it is longer than `limit`.

@@ -42,8 +42,7 @@ Checked check_ledger(const std::filesystem::path& file)
     try {
         Connection connection(file);
         connection.script("PRAGMA query_only = ON; PRAGMA busy_timeout = 1000;");
-        if (Rows rows = connection.query("PRAGMA quick_check(1)"); !rows.next() || rows.text(0) != "ok")
-            throw Failure("SQLite finds it damaged: " + rows.text(0));
+        check(connection);
         if (Rows rows = connection.query("PRAGMA user_version"); rows.next()) checked.schema = rows.integer(0);
         if (checked.schema > static_cast<std::int64_t>(migrations().size()))
             throw Failure("it has schema " + std::to_string(checked.schema) + ", and this berth knows schemas up to " +

@@ -14,4 +14,14 @@ struct Busy : Failure {
     using Failure::Failure;
 };
 
+/// SQLite cannot use the file as it is now: there is no room, no access, or somebody else has locked it.
+struct Unusable : Failure {
+    using Failure::Failure;
+};
+
+/// The file is not, or not any more, what SQLite wrote.
+struct Damaged : Unusable {
+    using Unusable::Unusable;
+};
+
 }  // namespace db

@@ -4,10 +4,9 @@
 #include <array>
 #include <limits>
 
-#include "db/file_lock.h"
+#include "db/ledger_state.h"
 #include "db/printable.h"
 #include "db/schema.h"
-#include "db/sqlite.h"
 #include "rules/json.h"
 
 namespace db {
@@ -28,11 +27,35 @@ Enum named(const std::array<std::string_view, size>& names, std::string_view nam
     return static_cast<Enum>(found - names.begin());
 }
 
+std::int64_t number_of(Connection& connection, std::string_view pragma)
+{
+    Rows rows = connection.query(pragma);
+    return rows.next() ? rows.integer(0) : 0;
+}
+
+/// Space that rows had is given back to the file system bit by bit. An empty file is made so; an older one is written anew once.
+void return_space(Connection& connection)
+{
+    constexpr std::int64_t incremental = 2;
+    if (number_of(connection, "PRAGMA auto_vacuum") == incremental) return;
+    connection.script("PRAGMA auto_vacuum = INCREMENTAL");
+    if (number_of(connection, "PRAGMA page_count") == 0) return;
+    try {
+        connection.script("VACUUM");
+    } catch (const Damaged&) {
+        throw;
+    } catch (const Failure&) {
+        // No room for it now: the next start tries again.
+    }
+}
+
 void configure(Connection& connection, bool in_memory)
 {
     connection.script(
         "PRAGMA busy_timeout = 1000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
         "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;");
+    check(connection);
+    return_space(connection);
     Rows mode = connection.query("PRAGMA journal_mode = WAL");
     if ((!mode.next() || mode.text(0) != "wal") && !in_memory) throw Failure("the ledger's file system has no WAL");
 }
@@ -98,17 +121,12 @@ std::string_view state_name(ObjectState state)
     return object_states.at(static_cast<std::size_t>(state));
 }
 
-struct Ledger::State {
-    explicit State(const std::filesystem::path& file)
-        : lock(file == ":memory:" ? nullptr : std::make_unique<FileLock>(file)), connection(file)
-    {
-        configure(connection, !lock);
-        migrate(connection);
-    }
-
-    std::unique_ptr<FileLock> lock;
-    Connection connection;
-};
+Ledger::State::State(const std::filesystem::path& file)
+    : lock(file == ":memory:" ? nullptr : std::make_unique<FileLock>(file)), connection(file)
+{
+    configure(connection, !lock);
+    migrate(connection);
+}
 
 Ledger::Ledger(const std::filesystem::path& file) : state_(std::make_unique<State>(file)) {}
 
@@ -166,6 +184,12 @@ void Ledger::put(const Object& object)
         object.row, object.job, rules::kind_name(object.kind), state_name(object.state),
         origins.at(static_cast<std::size_t>(object.origin)), object.id, object.name, object.real, object.parent,
         object.created);
+}
+
+void Ledger::set_live(std::int64_t row, const std::string& id)
+{
+    if (state_->connection.run("UPDATE objects SET state = 'live', id = ? WHERE row = ?", id, row) == 0)
+        throw Failure("the ledger has no object " + std::to_string(row));
 }
 
 void Ledger::set_state(std::int64_t row, ObjectState state)
@@ -343,20 +367,9 @@ std::optional<Reap> Ledger::last_reap() const
     return Reap{rows.text(0), rows.integer(1), rows.integer(2), rows.integer(3), rows.integer(4), rows.text(5)};
 }
 
-std::int64_t Ledger::forget(Seconds before)
+std::int64_t Ledger::changes() const
 {
-    Connection& connection = state_->connection;
-    const std::int64_t jobs = connection.run(
-        "DELETE FROM jobs WHERE state = 'closed' AND ended < ? AND NOT EXISTS (SELECT 1 FROM objects"
-        " WHERE objects.job = jobs.key AND (objects.state <> 'gone' OR objects.row = (SELECT max(row) FROM objects)))",
-        before);
-    connection.run("DELETE FROM refusals WHERE at < ? AND job NOT IN (SELECT key FROM jobs)", before);
-    connection.run("DELETE FROM requests WHERE at < ? AND job NOT IN (SELECT key FROM jobs)", before);
-    connection.run(
-        "DELETE FROM reaps WHERE finished < ? AND job NOT IN (SELECT key FROM jobs)"
-        " AND row < (SELECT max(row) FROM reaps)",
-        before);
-    return jobs;
+    return state_->connection.changes();
 }
 
 void Ledger::begin()

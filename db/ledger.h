@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,14 @@ struct Object {
     std::string real;
     std::string parent;  ///< full id of the container of an exec or of an anonymous volume; else empty
     Seconds created = 0;
+};
+
+/// A public name under which jobs pulled an image: of these the host's cache consists.
+struct Cached {
+    std::string image;    ///< full id; empty while it is being pulled
+    std::string name;     ///< familiar, with a tag or a digest
+    std::string profile;  ///< of the last job that had it and keeps a cache; empty: no job keeps it
+    Seconds used = 0;
 };
 
 /// What a network of a job has of the host for as long as it is there.
@@ -123,7 +132,7 @@ inline constexpr std::size_t request_target_max = 4 * 1024;
 class Ledger {
 public:
     /// Opens or makes `file` (":memory:" too), takes its lock for this process (`<file>.lock`; Busy) and migrates it.
-    /// The directory is there. A ledger of a newer program is Failure.
+    /// The directory is there. A ledger of a newer program is Failure, one that SQLite finds damaged is Damaged.
     explicit Ledger(const std::filesystem::path& file);
     ~Ledger();
     Ledger(const Ledger&) = delete;
@@ -139,6 +148,8 @@ public:
 
     /// Records `object` of a job that is there, replacing the row of the same number.
     void put(const Object& object);
+    /// The object of `row` is there, under `id`. A row that is not there is Failure.
+    void set_live(std::int64_t row, const std::string& id);
     /// A row that is not there is Failure.
     void set_state(std::int64_t row, ObjectState state);
     std::vector<Object> objects(const std::string& job) const;  ///< all that are not gone, oldest first
@@ -160,9 +171,30 @@ public:
     void add(const Reap& reap);
     std::optional<Reap> last_reap() const;
 
-    /// Deletes the jobs closed before `before` that left nothing on the engine, and the objects, refusals, requests
-    /// and reaps of such jobs. The last row and the last reap stay. How many jobs it were.
+    // db/ledger_cache.cpp
+    /// Adds `cached`, or moves its time on and gives it the profile, unless that is empty.
+    void put(const Cached& cached);
+    void end_pull(const std::string& name);
+    /// `what`, an image's id or a name, was used.
+    void touch_cached(const std::string& what, Seconds at);
+    void uncache(const std::string& image, const std::string& name);
+    std::vector<Cached> cached() const;  ///< least recently used first
+    bool is_cached(const std::string& image) const;
+    /// A name of the cache that no profile keeps.
+    bool is_unkept(const std::string& image, const std::string& name) const;
+    /// The images that were on the engine before any job's; nullopt when nobody has looked yet.
+    std::optional<std::set<std::string>> host_images() const;
+    bool is_host_image(const std::string& id) const;
+    void add_host_images(const std::set<std::string>& ids, Seconds at);
+    void remove_host_image(const std::string& id);
+
+    /// Deletes what need not be kept any longer (db/retention.cpp): the jobs closed before `before` that left nothing on
+    /// the engine, with all that is recorded of them, and what is more than the ledger may hold. The last object and the
+    /// last reap stay. Gives some of the space back. How many jobs it were.
     std::int64_t forget(Seconds before);
+
+    /// How many rows were changed since the ledger was opened.
+    std::int64_t changes() const;
 
     /// All members called between begin and commit are one transaction; rollback() undoes it, or does nothing when
     /// there is none.
@@ -177,7 +209,7 @@ public:
     void undo();
 
 private:
-    struct State;
+    struct State;  // db/ledger_state.h
     std::unique_ptr<State> state_;
 };
 

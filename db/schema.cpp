@@ -81,8 +81,22 @@ constexpr const char* version_3 = R"sql(
 ALTER TABLE jobs ADD COLUMN lease INTEGER NOT NULL DEFAULT 0 CHECK (lease >= 0);
 )sql";
 
+// The host's cache: what jobs pulled, by public name, and what was there before them (host_seen: when that was looked up).
+constexpr const char* version_cache = R"sql(
+CREATE TABLE cached (
+    image   TEXT NOT NULL CHECK (length(CAST(image AS BLOB)) <= 128),
+    name    TEXT NOT NULL CHECK (length(CAST(name AS BLOB)) <= 1024),
+    profile TEXT NOT NULL CHECK (length(CAST(profile AS BLOB)) <= 256),
+    used    INTEGER NOT NULL,
+    PRIMARY KEY (image, name)
+) STRICT;
+CREATE INDEX cached_names ON cached (name);
+CREATE TABLE host_images (image TEXT NOT NULL PRIMARY KEY CHECK (length(CAST(image AS BLOB)) <= 128)) STRICT;
+ALTER TABLE program ADD COLUMN host_seen INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 // What jobs asked for, as it may be shown (rules/redact.h). `first`: the first of its endpoint in its job, which stays.
-constexpr const char* version_4 = R"sql(
+constexpr const char* version_requests = R"sql(
 CREATE TABLE requests (
     row      INTEGER PRIMARY KEY,
     job      TEXT NOT NULL CHECK (length(CAST(job AS BLOB)) <= 64),
@@ -123,7 +137,7 @@ std::int64_t version_of(Connection& connection)
 std::span<const Migration> migrations()
 {
     static const std::array steps{Migration{"0.1.0", version_1}, Migration{"0.1.0", version_2}, Migration{"0.1.0", version_3},
-                                  Migration{"0.1.0", version_4}};
+                                  Migration{"0.1.0", version_cache}, Migration{"0.1.0", version_requests}};
     return steps;
 }
 

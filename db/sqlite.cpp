@@ -7,8 +7,22 @@ namespace {
 /// Never with the bound values: they are a job's text.
 [[noreturn]] void fail(sqlite3* handle, std::string_view sql)
 {
-    throw Failure(std::string("SQLite: ") + sqlite3_errmsg(handle) + " (" +
-                  std::to_string(sqlite3_extended_errcode(handle)) + ") in " + std::string(sql.substr(0, 80)));
+    const int code = sqlite3_extended_errcode(handle);
+    const std::string message = std::string("SQLite: ") + sqlite3_errmsg(handle) + " (" + std::to_string(code) + ") in " +
+                                std::string(sql.substr(0, 80));
+    switch (code & 0xff) {
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+            throw Damaged(message);
+        case SQLITE_FULL:
+        case SQLITE_IOERR:
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_BUSY:
+            throw Unusable(message);
+        default:
+            throw Failure(message);
+    }
 }
 
 [[noreturn]] void fail(sqlite3_stmt* statement)
@@ -60,6 +74,12 @@ void Connection::script(const std::string& sql)
 void Connection::rollback() noexcept
 {
     if (in_transaction()) sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void check(Connection& connection)
+{
+    Rows rows = connection.query("PRAGMA quick_check(1)");
+    if (!rows.next() || rows.text(0) != "ok") throw Damaged("SQLite finds it damaged: " + rows.text(0));
 }
 
 sqlite3_stmt* Connection::prepared(std::string_view sql)

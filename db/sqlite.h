@@ -35,7 +35,7 @@ private:
 /// An SQLite connection that prepares each statement once.
 ///
 /// Values are bound, never written into the SQL. `sql` of query() and run() is a literal: it stays the key of the
-/// prepared statement. Thread: one at a time, without a lock. Errors: all members but rollback() throw Failure.
+/// prepared statement. Thread: one at a time, without a lock. Errors: all members but rollback() throw Failure, or what of it says more (db/failure.h).
 class Connection {
 public:
     /// Opens `file`, which exists, or a database in memory for ":memory:".
@@ -64,6 +64,8 @@ public:
     /// Runs any number of statements that take no values, unprepared.
     void script(const std::string& sql);
 
+    /// How many rows were ever changed.
+    std::int64_t changes() const { return sqlite3_total_changes64(handle_.get()); }
     bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
     /// Ends a transaction, if there is one; if that fails the next one cannot begin.
     void rollback() noexcept;
@@ -82,5 +84,8 @@ private:
     std::unique_ptr<sqlite3, Close> handle_;
     std::unordered_map<std::string_view, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };
+
+/// Reads the whole database. Damaged when a page of it is not what it should be.
+void check(Connection& connection);
 
 }  // namespace db

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "db/fault.h"
+#include "db/file_lock.h"
 
 namespace db {
 
@@ -58,9 +59,16 @@ struct Piece {
     std::exception_ptr error;
 };
 
+/// What went wrong with the ledger itself, not with one piece of work.
+struct Trouble {
+    std::string message = {};
+    bool damage = false;
+};
+
 /// Runs `pieces` in one transaction and notes at each what went wrong with it.
-void run(Ledger& ledger, std::vector<Piece>& pieces)
+Trouble run(Ledger& ledger, std::vector<Piece>& pieces)
 {
+    Trouble trouble;
     try {
         ledger.begin();
         for (Piece& piece : pieces) {
@@ -68,6 +76,10 @@ void run(Ledger& ledger, std::vector<Piece>& pieces)
             try {
                 piece.work(ledger);
                 ledger.release();
+            } catch (const Unusable& unusable) {
+                trouble = {unusable.what(), dynamic_cast<const Damaged*>(&unusable) != nullptr};
+                piece.error = std::current_exception();
+                ledger.undo();
             } catch (...) {
                 piece.error = std::current_exception();
                 ledger.undo();
@@ -77,10 +89,12 @@ void run(Ledger& ledger, std::vector<Piece>& pieces)
         ledger.commit();
         fault_point();
     } catch (const std::exception& error) {
+        trouble = {error.what(), trouble.damage || dynamic_cast<const Damaged*>(&error) != nullptr};
         ledger.rollback();
         for (Piece& piece : pieces)
             if (!piece.error) piece.error = std::make_exception_ptr(Failure(error.what()));
     }
+    return trouble;
 }
 
 }  // namespace
@@ -93,11 +107,13 @@ struct Store::State {
     /// Waits for work; empty: the store ends.
     std::vector<Piece> take();
     void answer(std::vector<Piece> pieces);
+    void note(Trouble found);
 
     const Executor executor;
     std::atomic<std::uint64_t> lost = 0;
 
     std::mutex mutex;  // guards what follows
+    Trouble trouble;
     std::condition_variable wake;
     std::vector<Piece> waiting;
     bool awaited = false;  // somebody awaits a piece that is waiting
@@ -109,17 +125,33 @@ struct Store::State {
 void Store::State::serve(const std::filesystem::path& file, std::promise<void> opened)
 {
     std::optional<Ledger> ledger;
+    std::optional<FileLock> lock;
     try {
-        ledger.emplace(file);
+        try {
+            ledger.emplace(file);
+        } catch (const Damaged& damage) {
+            note({damage.what(), true});
+            lock.emplace(file);
+            ledger.emplace(":memory:");
+        }
     } catch (...) {
         opened.set_exception(std::current_exception());
         return;
     }
     opened.set_value();
     for (std::vector<Piece> pieces = take(); !pieces.empty(); pieces = take()) {
-        run(*ledger, pieces);
+        const std::int64_t before = ledger->changes();
+        Trouble found = run(*ledger, pieces);
+        // That it could be read says nothing of whether it can be written.
+        if (!found.message.empty() || ledger->changes() != before) note(std::move(found));
         answer(std::move(pieces));
     }
+}
+
+void Store::State::note(Trouble found)
+{
+    const std::lock_guard guard(mutex);
+    if (!trouble.damage) trouble = std::move(found);
 }
 
 std::vector<Piece> Store::State::take()
@@ -182,6 +214,18 @@ void Store::enqueue(Work work)
     state_->waiting.push_back({std::move(work), nullptr, nullptr});
     // Few wake-ups: the first piece ends the sleep of an idle thread, a crowd ends its patience.
     if (state_->waiting.size() == 1 || state_->waiting.size() == crowd) state_->wake.notify_one();
+}
+
+std::string Store::trouble() const
+{
+    const std::lock_guard guard(state_->mutex);
+    return state_->trouble.message;
+}
+
+bool Store::damaged() const
+{
+    const std::lock_guard guard(state_->mutex);
+    return state_->trouble.damage;
 }
 
 std::uint64_t Store::lost() const

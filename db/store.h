@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "db/ledger.h"
 
@@ -29,7 +30,8 @@ class Store {
 public:
     using Work = std::function<void(Ledger&)>;
 
-    /// Starts the thread and opens the ledger on it; throws what Ledger's constructor throws. `io` outlives the store.
+    /// Starts the thread and opens the ledger on it; throws what Ledger's constructor throws, but for Damaged: then `file` is left as it
+    /// is, though nobody else gets it, and the store begins empty, in memory only. `io` outlives the store.
     Store(asio::io_context& io, const std::filesystem::path& file);
     /// Finishes what was given, then joins the thread. Whoever awaits is resumed if `io` still runs.
     ~Store();
@@ -52,6 +54,10 @@ public:
         co_await write([&value, &query](Ledger& ledger) { value = query(ledger); });
         co_return value;
     }
+
+    /// What is wrong with the ledger, as the last transaction that wrote or failed found it; empty: nothing. Damage does not pass.
+    std::string trouble() const;
+    bool damaged() const;
 
     /// How much work of enqueue() was not done, because it threw, its transaction failed or too much was waiting.
     std::uint64_t lost() const;

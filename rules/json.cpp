@@ -36,8 +36,9 @@ public:
     bool key(string_t& name) override
     {
         if (name.find('\0') != string_t::npos) return refuse("a key has a NUL");
-        if (open_.back()->contains(name)) return refuse("the key \"" + name + "\" is given twice");
-        key_ = std::move(name);
+        const auto [member, is_new] = open_.back()->get_ref<Json::object_t&>().try_emplace(std::move(name), nullptr);
+        if (!is_new) return refuse("the key \"" + name + "\" is given twice");
+        member_ = &member->second;
         return true;
     }
 
@@ -67,7 +68,7 @@ private:
     {
         if (open_.empty()) return &(root = std::move(value));
         if (open_.back()->is_array()) return &open_.back()->emplace_back(std::move(value));
-        return &((*open_.back())[key_] = std::move(value));
+        return &(*member_ = std::move(value));
     }
 
     template <class T>
@@ -92,7 +93,7 @@ private:
 
     // Stays valid: a container is only appended to while it is the innermost one.
     std::vector<Json*> open_;
-    std::string key_;
+    Json* member_ = nullptr;  ///< whose key was read last
 };
 
 }  // namespace

@@ -41,17 +41,6 @@ std::string duration_text(std::int64_t nanoseconds)
     return std::to_string(nanoseconds / durations[best].second) + std::string(durations[best].first);
 }
 
-std::string size_text(std::int64_t bytes)
-{
-    constexpr std::string_view units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    std::size_t unit = 0;
-    while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < std::size(units)) {
-        bytes /= 1024;
-        ++unit;
-    }
-    return std::to_string(bytes) + std::string(units[unit]);
-}
-
 std::string number_text(std::int64_t value, Unit unit)
 {
     constexpr std::int64_t billion = 1'000'000'000;
@@ -200,6 +189,17 @@ struct Writer {
 };
 
 }  // namespace
+
+std::string size_text(std::int64_t bytes)
+{
+    constexpr std::string_view units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    std::size_t unit = 0;
+    while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < std::size(units)) {
+        bytes /= 1024;
+        ++unit;
+    }
+    return std::to_string(bytes) + std::string(units[unit]);
+}
 
 std::optional<Version> parse_version(std::string_view text)
 {

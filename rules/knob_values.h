@@ -18,6 +18,9 @@ std::optional<std::pair<int, int>> parse_port_range(std::string_view text);
 /// `90s`, `1m30s`, `500ms`, `2h`, `1d` in nanoseconds.
 std::optional<std::int64_t> parse_duration(std::string_view text);
 
+/// `2GiB`, `1536KiB`: read back by parse_size.
+std::string size_text(std::int64_t bytes);
+
 /// A TOML string.
 std::string toml_text(std::string_view text);
 /// A TOML key: bare where it can be.

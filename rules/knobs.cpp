@@ -33,6 +33,7 @@ constexpr Words restarts[] = {"no", "on-failure", "always", "unless-stopped"};
 constexpr Words ulimits[] = {"core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue", "nice",
                              "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
 constexpr Words tags[] = {"any", "no-latest", "digest"};
+constexpr Words caches[] = {"none", "pulled", "built"};
 constexpr Words build_networks[] = {"none", "default", "own", "container"};
 
 std::string check_subnet(Words text)
@@ -164,6 +165,8 @@ constexpr Knob table[] = {
     {"images.import", &P::image_import, refuse, "Jobs may make images of a tree of files (`docker import`)", {}, 0, 0, {}, "true"},
     {"images.load", &P::image_load, refuse, "Jobs may load images (`docker load`)", {}, 0, 0, {}, "true"},
     {"images.export", &P::image_export, refuse, "Jobs may read whole images and containers (`docker save`, `docker export`)", {}, 0, 0, {}, "true"},
+    {"images.cache", &P::image_cache, choose, "What stays on the host for later jobs. `none`: what a job pulled goes with it, as in Docker-in-Docker, unless another job or the host has it too. `built`: also the results of builds, from which builds of later jobs of this profile take steps over: only where they trust each other; no job sees them as images", {}, 0, 0, caches},
+    {"images.cache_max", &P::image_cache_max, choose, "Size of all images in the host's cache that jobs of this profile were the last to use; 0: no limit but the host's (`berth serve --cache-high`)", Unit::bytes, 0},
     {"build.allowed", &P::build_allowed, refuse, "Jobs may build images", {}, 0, 0, {}, "true"},
     {"build.cache", &P::build_cache, force, "Builds take over steps of earlier builds of the same job; false: each step runs anew"},
     {"build.networks", &P::build_networks, refuse, "Networks of a build's steps: none, the job's default one, one that the job made, another container's", {}, 0, 0, build_networks, "none default own container"},

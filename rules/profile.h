@@ -93,6 +93,8 @@ struct Profile {
     bool image_import = true;
     bool image_load = true;
     bool image_export = true;
+    std::string image_cache = "pulled";
+    Number image_cache_max = 0;
     bool build_allowed = true;
     bool build_cache = true;
     Texts build_networks = {"none", "default", "own", "container"};

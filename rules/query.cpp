@@ -16,10 +16,16 @@ int hex_value(char c)
     return -1;
 }
 
+constexpr auto unreserved = [] {
+    std::array<bool, 256> table{};
+    for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"))
+        table[static_cast<unsigned char>(c)] = true;
+    return table;
+}();
+
 bool is_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return unreserved[static_cast<unsigned char>(c)];
 }
 
 /// Length of the UTF-8 sequence at the start of `text`, which is not empty; 0 when it is malformed (RFC 3629: no

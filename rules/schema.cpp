@@ -8,7 +8,7 @@
 namespace rules {
 namespace {
 
-Result<Json> admit_object(const Json& body, const Schema& schema, const std::string& path);
+Result<void> admit_object(Json& body, const Schema& schema, const std::string& path);
 
 std::string join(const std::string& path, std::string_view key)
 {
@@ -65,43 +65,37 @@ std::string_view mismatch(const Json& value, Type type)
     return {};
 }
 
-Result<Json> admit_list(const Json& list, const Schema& inside, const std::string& path)
+Result<void> admit_list(Json& list, const Schema& inside, const std::string& path)
 {
     if (!list.is_array()) return wrong_type(path, "a list of objects");
-    Json admitted = Json::array();
-    for (std::size_t at = 0; at < list.size(); ++at) {
-        Result<Json> item = admit_object(list[at], inside, path + "[" + std::to_string(at) + "]");
-        if (!item) return item;
-        admitted.push_back(std::move(*item));
-    }
-    return admitted;
+    for (std::size_t at = 0; at < list.size(); ++at)
+        if (auto item = admit_object(list[at], inside, path + "[" + std::to_string(at) + "]"); !item) return item;
+    return {};
 }
 
-Result<Json> admit_map(const Json& map, const Field& field, const std::string& path)
+Result<void> admit_map(Json& map, const Field& field, const std::string& path)
 {
     const bool lists = field.type == Type::object_list_map;
-    Json admitted = Json::object();
-    for (const auto& [key, value] : map.items()) {
-        const Json& given = value.is_null() ? (lists ? Json::array() : Json::object()) : value;
-        Result<Json> item = lists ? admit_list(given, *field.inside, join(path, key))
-                                  : admit_object(given, *field.inside, join(path, key));
+    for (auto& [key, value] : map.get_ref<Json::object_t&>()) {
+        if (value.is_null()) value = lists ? Json::array() : Json::object();
+        const std::string where = join(path, key);
+        auto item = lists ? admit_list(value, *field.inside, where) : admit_object(value, *field.inside, where);
         if (!item) return item;
-        admitted[key] = std::move(*item);
     }
-    return admitted;
+    return {};
 }
 
-/// The canonical form of a value that goes on.
-Result<Json> admit_value(const Json& value, const Field& field, const std::string& path)
+/// Gives a value that goes on its canonical form. `path` is needed where `field` has something inside.
+Result<void> admit_value(Json& value, const Field& field, const std::string& path)
 {
     switch (field.type) {
         case Type::text_or_list:
-            return value.is_string() ? Json::array({value}) : value;
-        case Type::text_map: {
-            Json map = Json::object();
-            for (const auto& [key, text] : value.items()) map[key] = text.is_null() ? Json("") : text;
-            return map;
-        }
+            if (value.is_string()) value = Json::array({value});
+            return {};
+        case Type::text_map:
+            for (Json& text : value)
+                if (text.is_null()) text = "";
+            return {};
         case Type::object:
             return admit_object(value, *field.inside, path);
         case Type::object_list:
@@ -110,13 +104,15 @@ Result<Json> admit_value(const Json& value, const Field& field, const std::strin
         case Type::object_list_map:
             return admit_map(value, field, path);
         default:
-            return value;
+            return {};
     }
 }
 
 /// Go would take `key` for a field whose name only folds alike, and of two such keys it takes both.
 Result<void> check_spelling(const Json& body, const Schema& schema, const std::string& path)
 {
+    const auto is_known = [&](const auto& member) { return std::ranges::find(schema.fields, member.first, &Field::name) != schema.fields.end(); };
+    if (std::ranges::all_of(body.get_ref<const Json::object_t&>(), is_known)) return {};
     std::set<std::string> seen;
     for (const auto& [key, value] : body.items()) {
         const std::string folded = fold_key(key);
@@ -133,39 +129,44 @@ Result<void> check_spelling(const Json& body, const Schema& schema, const std::s
     return {};
 }
 
-Result<Json> admit_object(const Json& body, const Schema& schema, const std::string& path)
+Result<void> admit_object(Json& body, const Schema& schema, const std::string& path)
 {
     if (!body.is_object()) return wrong_type(path.empty() ? std::string("the body") : path, "an object");
-    if (const Result<void> spelling = check_spelling(body, schema, path); !spelling)
-        return tl::unexpected(spelling.error());
+    if (const Result<void> spelling = check_spelling(body, schema, path); !spelling) return spelling;
 
-    Json admitted = Json::object();
-    for (const auto& [key, value] : body.items()) {
-        const std::string where = join(path, key);
+    auto& members = body.get_ref<Json::object_t&>();
+    for (auto member = members.begin(); member != members.end();) {
+        auto& [key, value] = *member;
+        const auto where = [&path, &name = member->first] { return join(path, name); };
         const auto field = std::ranges::find(schema.fields, key, &Field::name);
-        if (field == schema.fields.end()) {
-            if (is_zero(value)) continue;
-            return denied("unknown-field", where, value.dump(),
+        const bool is_known = field != schema.fields.end();
+        if (!is_known && !is_zero(value))
+            return denied("unknown-field", where(), value.dump(),
                           "this version of berth does not know the field; leave it out");
+        if (!is_known || value.is_null()) {
+            member = members.erase(member);
+            continue;
         }
-        if (value.is_null()) continue;
         if (const std::string_view wanted = mismatch(value, field->type); !wanted.empty())
-            return wrong_type(where, wanted);
+            return wrong_type(where(), wanted);
         if (field->fate == Fate::forbid || (field->fate == Fate::deny && !is_zero(value)))
-            return denied(std::string(field->rule), where, value.dump(), std::string(field->way_out));
-        if (field->fate == Fate::deny || field->fate == Fate::drop || field->fate == Fate::force) continue;
-        Result<Json> item = admit_value(value, *field, where);
-        if (!item) return item;
-        admitted[key] = std::move(*item);
+            return denied(std::string(field->rule), where(), value.dump(), std::string(field->way_out));
+        if (field->fate == Fate::deny || field->fate == Fate::drop || field->fate == Fate::force) {
+            member = members.erase(member);
+            continue;
+        }
+        if (auto item = admit_value(value, *field, field->inside ? where() : std::string()); !item) return item;
+        ++member;
     }
-    return admitted;
+    return {};
 }
 
 }  // namespace
 
-Result<Json> admit(const Json& body, const Schema& schema)
+Result<Json> admit(Json body, const Schema& schema)
 {
-    return admit_object(body, schema, {});
+    if (const Result<void> admitted = admit_object(body, schema, {}); !admitted) return tl::unexpected(admitted.error());
+    return body;
 }
 
 }  // namespace rules

@@ -56,6 +56,6 @@ struct Schema {
 ///
 /// 400 for a wrong type, or for a key that only Go's case folding would match to a field; 403 for denied and unknown fields
 /// (rule `unknown-field`). Null among the values of a map is the empty value, as in Go.
-Result<Json> admit(const Json& body, const Schema& schema);
+Result<Json> admit(Json body, const Schema& schema);
 
 }  // namespace rules

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/beast/core/detail/base64.hpp>
 
+#include "broker/image_cache.h"
 #include "broker/operations.h"
 #include "rules/names.h"
 #include "rules/reference.h"
@@ -34,17 +35,18 @@ void bound_containers(Call& call, rules::Query& query)
     rules::write_build_limits(query, judged(call, [&](const rules::Profile& profile) { return rules::judge_build_limits(limits, profile); }));
 }
 
-/// The builder takes steps over from images of the job only: what another job ran, and with which network, is not known.
-void use_own_cache(rules::Query& query, const Job& job)
+/// The builder takes steps over from images of the job only, and from `built`, what the profile keeps for it: what any other job ran, and
+/// with which network, is not known.
+void use_own_cache(rules::Query& query, const Job& job, const std::vector<std::string>& built)
 {
     constexpr std::size_t most = 1000;  // they travel in the request's line
-    Json sources = Json::array();
-    std::vector<db::Object> images;
-    if (job.profile.build_cache) images = job.objects.all(Kind::image);
+    Json sources = built;
+    sources.erase(sources.begin(), sources.begin() + static_cast<std::ptrdiff_t>(built.size() - std::min(built.size(), most / 2)));
+    std::vector<db::Object> images = job.objects.all(Kind::image);
     if (images.size() > most) images.erase(images.begin(), images.end() - most);
     for (const db::Object& each : images)
         if (!each.id.empty()) sources.push_back(each.id);
-    if (sources.empty()) query.set("nocache", "1");
+    if (sources.empty() || !job.profile.build_cache) query.set("nocache", "1");
     query.set("cachefrom", sources.dump());
 }
 
@@ -112,7 +114,9 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
             if (!rules::is_own_label(key)) kept[key] = value;
         query.set("labels", kept.dump());
     }
-    use_own_cache(query, call.job);
+    std::vector<std::string> built;
+    if (call.job.profile.image_cache == "built") built = co_await call.services.cache.built(call.job.profile.name);
+    use_own_cache(query, call.job, built);
     query.erase("cgroupparent");
     if (!call.job.cgroup.empty()) query.set("cgroupparent", call.job.cgroup);
     bound_containers(call, query);

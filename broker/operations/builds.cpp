@@ -6,7 +6,7 @@
 #include <set>
 
 #include "broker/context.h"
-#include "broker/images.h"
+#include "broker/image_cache.h"
 #include "broker/operations.h"
 #include "broker/operations/build_query.h"
 #include "broker/relay.h"
@@ -92,7 +92,10 @@ private:
     Task<std::optional<rules::Named>> admit(const std::string& base, bool pull)
     {
         if (!pull)
-            if (auto known = call_.job.objects.image(base)) co_return std::move(*known);
+            if (auto known = call_.job.objects.image(base)) {
+                call_.services.cache.used(known->id);
+                co_return std::move(*known);
+            }
         rules::Reference reference = want(rules::parse_reference(base));
         if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
         if (!reference.digest.empty()) reference.tag.clear();
@@ -121,6 +124,7 @@ private:
         }
         std::vector<std::string> reals;
         for (const Tag& tag : tags_) reals.push_back(tag.real);
+        const auto resting = co_await images_.among_others_under(std::string(built_images));
         request.query = co_await build_query(call_, reals);
         request.query.set("dockerfile", dockerfile_.path);
         request.registry_config = std::string(call_.head.header("x-registry-config"));
@@ -294,6 +298,7 @@ private:
                 co_await objects.adopt(std::move(moved));
             }
         }
+        if (call_.job.profile.image_cache == "built") call_.job.built.insert(id);
         co_await drop_nameless(call_, id);
     }
 

@@ -2,7 +2,7 @@
 #include <ctime>
 #include <random>
 
-#include "broker/images.h"
+#include "broker/image_cache.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "rules/names.h"
@@ -199,6 +199,7 @@ Task<> create_container(Call& call)
     Job& job = call.job;
     const rules::ContainerNeeds needs = judged(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
     const std::string image = want(job.objects.image(call.body.value("Image", ""))).id;
+    call.services.cache.used(image);
     const Json config = want(co_await call.services.images.config(image));
     call.record.facts["image"] = rules::image_facts(config);
     call.body = judged(call, [&](const rules::Profile& profile) -> rules::Result<Json> {

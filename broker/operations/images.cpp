@@ -1,4 +1,4 @@
-#include "broker/images.h"
+#include "broker/image_cache.h"
 
 #include <algorithm>
 #include <ctime>
@@ -197,20 +197,9 @@ static Task<> ask_registry_of_digest(Call& call, const rules::Reference& referen
     if (!answer.ok()) throw Refused{error_of(call, answer)};
 }
 
-Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
+/// One pull by the engine, its lines to `sink`. False when it failed.
+static Task<bool> pull_once(Call& call, const EngineRequest& request, const LineSink& sink)
 {
-    if (call.route.endpoint->op == Op::build) call.record.facts["pulls"].push_back(reference.familiar());
-    judged(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
-    const std::string name = reference.familiar();
-    const auto among_others = co_await call.services.images.among_others_under(name);
-    if (!reference.digest.empty()) co_await ask_registry_of_digest(call, reference, auth);
-    EngineRequest request{.op = Op::image_create};
-    request.version = call.route.version;
-    request.query.set("fromImage", reference.repository());
-    request.query.set("tag", reference.digest.empty() ? reference.tag : reference.digest);
-    if (!platform.empty()) request.query.set("platform", platform);
-    request.registry_auth = auth;
-
     Upstream upstream = co_await call.services.engine.send(request);
     const UpstreamShown while_relayed(call.connection, upstream);
     const ResponseHead head = co_await upstream.read_head();
@@ -230,9 +219,48 @@ Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::st
         co_await sink(lines);
     };
     co_await pass_lines(upstream, head, watched);
-    if (failed) co_return false;
-    if (const auto image = co_await call.services.images.inspect(name)) co_await keep_image(call, name, image->value("Id", ""), db::Origin::pulled);
+    co_return !failed;
+}
+
+/// What was pulled as `name` becomes the job's, and is from then on held by a reference of its own. False when it is not there any more:
+/// under other names the same image may be removed meanwhile, by the collector or by somebody on the host.
+static Task<bool> keep_pulled(Call& call, const std::string& name, ImageCache::Pull& pull)
+{
+    const auto image = co_await call.services.images.inspect(name);
+    if (!image) co_return false;
+    const std::string id = image->value("Id", "");
+    try {
+        co_await keep_image(call, name, id, db::Origin::pulled);
+    } catch (const Refused& refused) {
+        if (refused.error.status != 404) throw;
+        co_return false;
+    }
+    co_await call.services.cache.pulled(pull, id, call.job.profile.image_cache == "none" ? std::string() : call.job.profile.name);
     co_return true;
+}
+
+Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
+{
+    constexpr int pulls_max = 3;
+    if (call.route.endpoint->op == Op::build) call.record.facts["pulls"].push_back(reference.familiar());
+    judged(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
+    const std::string name = reference.familiar();
+    const auto among_others = co_await call.services.images.among_others_under(name);
+    if (!reference.digest.empty()) co_await ask_registry_of_digest(call, reference, auth);
+    EngineRequest request{.op = Op::image_create};
+    request.version = call.route.version;
+    request.query.set("fromImage", reference.repository());
+    request.query.set("tag", reference.digest.empty() ? reference.tag : reference.digest);
+    if (!platform.empty()) request.query.set("platform", platform);
+    request.registry_auth = auth;
+
+    ImageCache::Pull pull(call.services.cache, name);
+    co_await call.services.cache.begin(pull);
+    for (int pulls = 0; pulls < pulls_max; ++pulls) {
+        if (!co_await pull_once(call, request, sink)) co_return false;
+        if (co_await keep_pulled(call, name, pull)) co_return true;
+    }
+    throw Refused{{503, "berth: " + name + " was removed from the engine each time that it had been pulled", {}, {}, {}}};
 }
 
 Task<> pull_image(Call& call)

@@ -5,7 +5,6 @@
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "rules/endpoint_policy.h"
-#include "rules/names.h"
 
 // Which code serves a row. A row that is not named here is forwarded as it stands.
 namespace broker {
@@ -75,12 +74,7 @@ constexpr auto operations = [] {
 
 void want_room(Call& call, rules::Kind kind)
 {
-    std::size_t count = 0;
-    for (const db::Object& each : call.job.objects.all(kind)) {
-        const bool own = kind == rules::Kind::network ? each.name == "bridge" : kind == rules::Kind::volume && rules::is_private_volume(each.name);
-        const bool step = kind == rules::Kind::image && each.name.empty();
-        if (!own && !step) ++count;
-    }
+    const std::size_t count = call.job.objects.asked(kind);
     judged(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
 }
 
@@ -112,7 +106,7 @@ Task<> operate(Call& call)
             break;
     }
     const Operation operation = operations[static_cast<std::size_t>(call.route.endpoint->op)];
-    co_await (operation ? operation : forward)(call);
+    return (operation ? operation : forward)(call);
 }
 
 }  // namespace broker

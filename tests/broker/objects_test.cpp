@@ -94,6 +94,21 @@ TEST_F(ObjectsOfAJob, KnowAnImageByEveryReferenceAndById)
     EXPECT_EQ(objects.by_id(Kind::image, "sha256:" + id_of('e')), nullptr);
 }
 
+TEST_F(ObjectsOfAJob, AreCountedAsFarAsTheJobAskedForThem)
+{
+    const auto counts = [&] {
+        std::vector<std::size_t> asked;
+        for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) asked.push_back(objects.asked(kind));
+        return asked;
+    };
+    EXPECT_EQ(counts(), (std::vector<std::size_t>{3, 0, 1, 2}));  // neither the default network nor an image without a name
+    objects.restore({row(9, Kind::network, id_of('e'), "other"), row(1, Kind::container, id_of('a'), "renamed"), row(8, Kind::image, "sha256:" + id_of('d'), "app:2")});
+    EXPECT_EQ(counts(), (std::vector<std::size_t>{3, 1, 1, 3}));
+    objects.forget(2);
+    objects.forget(4);
+    EXPECT_EQ(counts(), (std::vector<std::size_t>{2, 1, 1, 3}));
+}
+
 TEST_F(ObjectsOfAJob, LoseADestroyedContainerWithItsExecs)
 {
     db::Object exec = row(9, Kind::exec, id_of('e'), "");

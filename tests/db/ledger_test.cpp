@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "db/printable.h"
+#include "db/sqlite.h"
 #include "tests/db/temporary.h"
 
 namespace db {
@@ -170,6 +171,10 @@ TEST_F(LedgerTest, ObjectsAreListedByJobUntilTheyAreGone)
     EXPECT_EQ(rows(ledger.objects(key_a)), (Numbers{2, 3, 4}));
     EXPECT_EQ(ledger.objects(key_a)[0].state, ObjectState::removing);
 
+    ledger.set_live(4, "an id");
+    EXPECT_EQ(ledger.objects(key_a)[2].state, ObjectState::live);
+    EXPECT_EQ(ledger.objects(key_a)[2].id, "an id");
+
     ledger.set_state(2, ObjectState::gone);
     ledger.set_state(8, ObjectState::gone);
     EXPECT_EQ(rows(ledger.objects(key_a)), (Numbers{3, 4}));
@@ -183,6 +188,7 @@ TEST_F(LedgerTest, WhatIsNotThereCannotChange)
     ledger.add(job_of(key_a, "a"));
     EXPECT_THROW(ledger.set_state(key_b, JobState::closed, 1), Failure);
     EXPECT_THROW(ledger.set_state(1, ObjectState::gone), Failure);
+    EXPECT_THROW(ledger.set_live(1, "an id"), Failure);
     EXPECT_THROW(ledger.put(object_of(1, key_b)), Failure);
 }
 
@@ -423,6 +429,69 @@ TEST_F(LedgerTest, ForgettingTakesOldJobsThatLeftNothing)
     EXPECT_EQ(ledger.last_reap().value_or(Reap{}).job, "last");
     EXPECT_THROW(ledger.set_state(1, ObjectState::gone), Failure) << "the object of the job that was forgotten";
     EXPECT_EQ(ledger.forget(30), 0);
+}
+
+TEST_F(LedgerTest, TheCacheIsByImageAndName)
+{
+    EXPECT_FALSE(ledger.host_images()) << "nobody has looked yet";
+    ledger.add_host_images({}, 5);
+    EXPECT_EQ(ledger.host_images(), std::set<std::string>());
+    ledger.add_host_images({"x", "y"}, 6);
+    ledger.remove_host_image("y");
+    EXPECT_TRUE(ledger.is_host_image("x"));
+    EXPECT_FALSE(ledger.is_host_image("y"));
+
+    ledger.put(Cached{"", "app:1", "", 10});  // a pull that is under way
+    ledger.put(Cached{"i", "app:1", "", 20});
+    ledger.end_pull("app:1");
+    EXPECT_TRUE(ledger.is_cached("i"));
+    EXPECT_TRUE(ledger.is_unkept("i", "app:1"));
+    ledger.put(Cached{"i", "app:1", "default", 15});
+    EXPECT_FALSE(ledger.is_unkept("i", "app:1"));
+    EXPECT_EQ(ledger.cached().at(0).used, 20) << "time does not go back";
+    ledger.put(Cached{"i", "app:1", "", 30});
+    EXPECT_EQ(ledger.cached().at(0).profile, "default") << "who keeps nothing takes nothing away";
+    ledger.put(Cached{"i", "app:2", "default", 25});
+    ledger.touch_cached("i", 40);
+    ledger.touch_cached("app:2", 50);
+    EXPECT_EQ(ledger.cached().at(0).used, 40);
+    EXPECT_EQ(ledger.cached().at(1).used, 50);
+    ledger.uncache("i", "app:1");
+    EXPECT_EQ(ledger.cached().size(), 1U);
+}
+
+TEST(LedgerFile, ForgettingGivesSpaceBack)
+{
+    const TemporaryDirectory directory;
+    const auto pages = [&] {
+        Connection connection(directory.file());
+        Rows rows = connection.query("PRAGMA page_count");
+        return rows.next() ? rows.integer(0) : -1;
+    };
+    Ledger ledger(directory.file());
+    ledger.begin();
+    for (int number = 0; number < 200; ++number) {
+        const std::string key = "k" + std::to_string(number);
+        ledger.add(job_of(key, key));
+        for (int each = 0; each < 20; ++each) ledger.add(refusal_of(key, 10, std::string(200, 'x')));
+        ledger.set_state(key, JobState::closed, 20);
+    }
+    ledger.commit();
+    const auto before = pages();
+    EXPECT_EQ(ledger.forget(30), 200);
+    EXPECT_LT(pages(), before / 2);
+}
+
+TEST(LedgerFile, OneThatIsNoDatabaseOrHasABrokenPageIsDamaged)
+{
+    for (const int offset : {0, 4096}) {
+        const TemporaryDirectory directory;
+        { const Ledger ledger(directory.file()); }
+        std::fstream file(directory.file(), std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(offset);
+        file << std::string(8192, '\x5a') << std::flush;
+        EXPECT_THROW(Ledger(directory.file()), Damaged) << offset;
+    }
 }
 
 TEST_F(LedgerTest, ARollbackUndoesAllSinceBegin)

@@ -75,6 +75,7 @@ TEST(Migration, EveryPastVersionBecomesTheNewest)
         Connection connection(directory.file());
         EXPECT_EQ(number(connection, "PRAGMA user_version"), static_cast<std::int64_t>(migrations().size()));
         EXPECT_EQ(number(connection, "SELECT count(*) FROM program"), 1);
+        EXPECT_EQ(number(connection, "PRAGMA auto_vacuum"), 2) << "space can be given back, of an old file too";
     }
 }
 

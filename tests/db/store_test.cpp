@@ -15,6 +15,7 @@
 #include <numeric>
 #include <thread>
 
+#include "db/sqlite.h"
 #include "tests/db/temporary.h"
 
 namespace db {
@@ -342,6 +343,37 @@ TEST_F(StoreTest, TheConstructorThrowsWhatTheLedgerThrows)
     const Store store(io, directory.file());
     EXPECT_THROW(Store(io, directory.file()), Busy);
     EXPECT_THROW(Store(io, directory.file() / "below" / "berth.db"), Failure);
+}
+
+TEST_F(StoreTest, ADamagedLedgerIsLeftAsItIsAndTheStoreWorksInMemory)
+{
+    const std::string rubbish(8192, 'x');
+    std::ofstream(directory.file()) << rubbish;
+    {
+        Store store(io, directory.file());
+        EXPECT_TRUE(store.damaged());
+        EXPECT_NE(store.trouble(), "");
+        run(io, store.write(adding("one")));
+        EXPECT_TRUE(store.damaged()) << "it does not pass";
+        EXPECT_THROW(Store(io, directory.file()), Busy) << "nobody else gets it";
+    }
+    std::ifstream file(directory.file());
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), rubbish);
+}
+
+TEST_F(StoreTest, TroubleIsToldUntilSomethingCouldBeWritten)
+{
+    Store store(io, directory.file());
+    Connection other(directory.file());
+    other.run("BEGIN IMMEDIATE");
+    EXPECT_THROW(run(io, store.write(adding("one"))), Failure);
+    EXPECT_NE(store.trouble().find("locked"), std::string::npos) << store.trouble();
+    other.run("ROLLBACK");
+    run(io, store.write([](Ledger& ledger) { ledger.jobs(); }));
+    EXPECT_NE(store.trouble(), "") << "it could be read";
+    run(io, store.write(adding("one")));
+    EXPECT_EQ(store.trouble(), "");
+    EXPECT_FALSE(store.damaged());
 }
 
 TEST_F(StoreTest, AnotherProcessKeepsTheLedger)

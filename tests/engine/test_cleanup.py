@@ -1,12 +1,15 @@
 """`berth cleanup`: what is left of jobs that are over, with the daemon and without one."""
 
 import json
+import os
 import shutil
+import sqlite3
+import subprocess
 import threading
 import time
 
-from harness import EngineCase
-from tools import wait_for
+from harness import BINARY, Berth, EngineCase
+from tools import clean_env, wait_for
 
 UNKNOWN = "unknown" + "2" * 19  # as a key, of no job
 
@@ -144,3 +147,43 @@ class Cleanup(EngineCase):
         wait_for(lambda: job.show()["objects"] == {"container": 0, "image": 1, "network": 1, "volume": 0}, 20, "the rows to go")
         job.ok("create", "--name", "box", job.image, "x")
         self.assertEqual(job.close().code, 0)
+
+    def fill_ledger(self, file, jobs):
+        """So many ended jobs, every other one of two months ago; each had twenty objects and ten refusals."""
+        now = int(time.time())
+        with sqlite3.connect(file) as ledger:
+            for number in range(jobs):
+                key, ended = f"{number:026d}", now - (60 * 86400 if number % 2 else 3600)
+                ledger.execute("INSERT INTO jobs (key, id, profile, state, labels, anchor, workspace, created, ended, deadline)"
+                               " VALUES (?, ?, 'default', 'closed', '{}', '', '', ?, ?, 0)", (key, f"build-{number}", ended - 600, ended))
+                ledger.executemany("INSERT INTO objects (row, job, kind, state, origin, id, name, real, parent, created) VALUES (?, ?, 'container', 'gone', 'made', ?, 'box', ?, '', ?)",
+                                   [(1 + number * 20 + each, key, os.urandom(32).hex(), f"berth.{key}.box", ended - 300) for each in range(20)])
+                ledger.executemany("INSERT INTO refusals (job, nth, endpoint, field, rule, value, at) VALUES (?, ?, 'container.create', 'HostConfig.Privileged', 'privileged', 'true', ?)",
+                                   [(key, each + 1, ended - 300) for each in range(10)])
+                ledger.execute("INSERT INTO reaps (job, started, finished, removed, left, detail) VALUES (?, ?, ?, 20, 0, '{}')", (key, ended, ended))
+
+    def test_a_thousand_ended_jobs(self):
+        own = Berth(self.engine)
+        own.start().stop()
+        file = own.folder / "state/berth.db"
+        self.fill_ledger(file, 1000)
+        size = file.stat().st_size
+        words = ["nsenter", f"--net=/run/netns/{self.engine.namespace}", BINARY, "cleanup", "--json", "--engine", f"unix://{self.engine.socket}", "--state-dir", own.folder / "state",
+                 "--runtime-dir", own.folder / "run"]
+        began = time.monotonic()
+        process = subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, env=clean_env(BERTH_ADMIN=str(own.admin)))
+        report = json.loads(process.stdout.read())
+        process.stdout.close()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        alone = time.monotonic() - began
+        self.assertEqual((process.returncode, report["objects"], report["forgotten"]), (0, [], 500))
+        self.assertLess(file.stat().st_size, size * 3 // 4, "the space of what was forgotten is given back")
+
+        own.start()
+        began = time.monotonic()
+        own.ok("cleanup")
+        beside = time.monotonic() - began
+        memory = next(line.split()[1] for line in open(f"/proc/{own.process.pid}/status") if line.startswith("VmRSS"))
+        print(f"       1000 ended jobs: alone {alone:.2f} s, {used.ru_maxrss / 1024:.0f} MiB; by the daemon {beside:.2f} s, {int(memory) / 1024:.0f} MiB", flush=True)
+        self.assertEqual(own.stop(), 0)

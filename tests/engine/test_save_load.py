@@ -126,13 +126,16 @@ class Archives(EngineCase):
         host = self.engine.docker.ok("inspect", "-f", "{{.Id}}", "host-own:1")
         try:
             real = next(name for name in self.engine.docker.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split() if name.endswith("/victim:1"))
-            for tag in ("victim:1", "host-own:1", "docker.io/library/host-own:1", real):
+            for tag, expected in (("victim:1", 200), ("host-own:1", 200), ("docker.io/library/host-own:1", 200), (real, 400)):
                 archive, identity = image_archive(tag)
                 status, out = self.load(self.other, archive)
-                self.assertEqual(status, 200, out)
+                self.assertEqual(status, expected, out)
                 self.assertEqual(self.job.ok("inspect", "-f", "{{.Id}}", "victim:1"), mine)
                 self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.Id}}", "host-own:1"), host)
-                self.other.ok("rmi", tag)
+                if expected == 200:
+                    self.other.ok("rmi", tag)
+                else:
+                    self.assertIn(b"reserved", out)
         finally:
             self.engine.docker.ok("rmi", "host-own:1")
             self.job.ok("rmi", "victim:1")

@@ -21,7 +21,7 @@ std::vector<AskedRequest> a_day()
         asked("POST", "/v1.41/images/create?fromImage=127.0.0.1:5000/team/app&tag=latest"),
         asked("POST", "/v1.41/networks/create", R"({"Name":"mine","IPAM":{"Config":[{"Subnet":"10.77.0.0/24"}]}})"),
         asked("POST", "/v1.41/volumes/create", R"({"Name":"data"})"),
-        asked("POST", "/v1.41/containers/create?name=a", R"({"Image":"busybox","HostConfig":{"CapAdd":["CAP_NET_ADMIN","sys_ptrace"],
+        asked("POST", "/v1.41/containers/create?name=web", R"({"Image":"busybox","HostConfig":{"CapAdd":["CAP_NET_ADMIN","sys_ptrace"],
             "Binds":["/src:/src","data:/data"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}],"81/tcp":[{"HostPort":"9000"}]},
             "RestartPolicy":{"Name":"always"},"Sysctls":{"net.core.somaxconn":"9"},"ShmSize":1000000000,"Tmpfs":{"/t":"size=64m"},
             "Ulimits":[{"Name":"nofile","Soft":4096,"Hard":8192},{"Name":"core","Soft":0,"Hard":0}],"LogConfig":{"Type":"local"},
