@@ -5,6 +5,7 @@
 #include "broker/firewall.h"
 #include "broker/image_cache.h"
 #include "broker/log.h"
+#include "broker/past.h"
 #include "rules/names.h"
 
 namespace broker {
@@ -72,10 +73,11 @@ Json profile_names(const Jobs& jobs)
 Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
 {
     const auto reap = co_await services.store.read<std::optional<db::Reap>>([](db::Ledger& ledger) { return ledger.last_reap(); });
-    std::uint64_t siblings = 0, refusals = 0, requests = 0;
+    std::uint64_t siblings = 0, refusals = 0, observed = 0, requests = 0;
     for (const Job* job : jobs.all()) {
         siblings += job->objects.count(rules::Kind::container);
         refusals += job->refusals;
+        observed += job->observed;
         requests += job->requests;
     }
     Json json = {{"version", daemon.version},
@@ -89,6 +91,7 @@ Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
                  {"siblings", siblings},
                  {"requests", requests},
                  {"refusals", refusals},
+                 {"observed", observed},
                  {"isolation", json_of(services.firewall)},
                  {"cache", services.cache.size()},
                  {"ledger", services.store.trouble()},
@@ -129,6 +132,13 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
         OpenRequest request = open_request(body);
         const Job* job = want(co_await jobs.open(std::move(request)));
         co_return json_of(*job, services.firewall);
+    }
+    if (get && path == "/audit") {
+        const db::RequestFilter filter = filter_of(query);
+        const auto requests = co_await services.store.read<std::vector<db::Request>>([&filter](db::Ledger& ledger) { return ledger.requests(filter); });
+        Json list = Json::array();
+        for (const db::Request& each : requests) list.push_back(json_of(each));
+        co_return list;
     }
     if (post && path == "/cleanup") co_return co_await jobs.cleanup(query.flag("dry_run"), query.flag("orphans"));
     if (const auto id = job_of(path, "/close"); id && post)

@@ -5,6 +5,7 @@
 #include "broker/client.h"
 #include "broker/engine.h"
 #include "broker/job.h"
+#include "broker/record.h"
 #include "rules/route.h"
 
 namespace broker {
@@ -42,16 +43,18 @@ T want(rules::Result<T> result)
 
 /// Keeps the refusal of a rule in the ledger and in the log; `observed`: the request went on all the same.
 void account(Job& job, Services& services, const rules::Endpoint* endpoint, const rules::Error& error, bool observed);
+/// The same of the request that `record` is of.
+void account(Job& job, Services& services, Record& record, const rules::Error& error, bool observed);
 
 /// What `judge` answers under the job's profile, or the end of the request. Of a job that only observes, a refusal is recorded and `judge`
 /// asked again under the opened profile: what that refuses too endangers the host.
 template <class Judge>
-auto judged(Job& job, Services& services, const rules::Endpoint* endpoint, Judge judge)
+auto judged(Job& job, Services& services, Record& record, Judge judge)
 {
     auto result = judge(job.profile);
     if (result || !job.profile.observes() || !rules::is_policy(result.error().rule)) return want(std::move(result));
     auto open = judge(job.acting);
-    if (open) account(job, services, endpoint, result.error(), true);
+    if (open) account(job, services, record, result.error(), true);
     return want(std::move(open));
 }
 
@@ -62,6 +65,7 @@ struct Call {
     Connection& connection;
     Client& client;
     const RequestHead& head;
+    Record& record;
     rules::Route route;
     rules::Named target = {};  ///< what `{id}` of the path is, when the row has one
     rules::Json body = {};     ///< admitted by the row's schema
@@ -81,7 +85,7 @@ struct Call {
 template <class Judge>
 auto judged(Call& call, Judge judge)
 {
-    return judged(call.job, call.services, call.route.endpoint, std::move(judge));
+    return judged(call.job, call.services, call.record, std::move(judge));
 }
 
 /// Text for the job: no real name, and what the client wrote in place of the id that we sent for it.

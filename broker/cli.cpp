@@ -10,14 +10,14 @@
 #include <filesystem>
 
 #include "broker/admin_client.h"
+#include "broker/cli_rules.h"
 #include "broker/doctor.h"
 #include "broker/log.h"
 #include "broker/manual.h"
-#include "broker/rulebook.h"
 #include "broker/run.h"
 #include "broker/settings.h"
+#include "broker/terminal.h"
 #include "broker/version.h"
-#include "rules/knobs.h"
 #include "rules/query.h"
 
 namespace broker {
@@ -32,20 +32,6 @@ constexpr const char* examples = R"(Examples:
   berth job close build-17                          removes all that the job made
   berth run -- docker compose up                    the same for the time of one command
 Exit status: 0 done, 1 failed, 2 bad usage; `berth run` gives its command's, `berth doctor` 1 when a check fails.)";
-
-std::string age_of(std::int64_t since)
-{
-    const std::int64_t seconds = std::max<std::int64_t>(0, std::time(nullptr) - since);
-    if (seconds < 120) return fmt::format("{}s", seconds);
-    if (seconds < 7200) return fmt::format("{}m", seconds / 60);
-    if (seconds < 172800) return fmt::format("{}h", seconds / 3600);
-    return fmt::format("{}d", seconds / 86400);
-}
-
-void print_json(const Json& json)
-{
-    fmt::print("{}\n", json.dump(2));
-}
 
 void print_jobs(const Json& jobs)
 {
@@ -108,17 +94,6 @@ int print_report(const Json& report)
     return clean ? 0 : 1;
 }
 
-/// `90`, `90s`, `5m`, `2h`, `1d` as seconds.
-std::int64_t seconds_of(const std::string& text)
-{
-    std::size_t used = 0;
-    const std::int64_t value = std::stoll(text, &used);
-    const std::string unit = text.substr(used);
-    const std::int64_t factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86400 : 0;
-    if (factor == 0 || value < 0) throw std::runtime_error("not a duration: " + text);
-    return value * factor;
-}
-
 /// What the flags were filled into.
 struct Flags {
     std::string admin = "/run/berth/admin.sock";
@@ -128,7 +103,7 @@ struct Flags {
     RunRequest run;
     std::string id, profile, anchor, workspace, ttl, lease, timeout = "60s";
     std::vector<std::string> labels;
-    std::string rules;
+    RulesFlags rules;
     bool all = false;
     std::string page, shell;
 
@@ -293,53 +268,6 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     });
 }
 
-/// The rules at `path`, or those that the daemon was started with.
-rules::Rulebook rulebook_of(const Flags& flags)
-{
-    std::string path = flags.rules;
-    if (path.empty()) path = ask_daemon(flags.admin, "GET", "/rules").value("path", "");
-    auto read = read_rulebook(path);
-    if (!read) throw std::runtime_error(read.error().message);
-    return *std::move(read);
-}
-
-void add_rules_commands(CLI::App& app, Flags& flags)
-{
-    CLI::App* group = app.add_subcommand("rules", "What jobs may do: check, read and show profiles")->require_subcommand(1);
-    constexpr const char* which = "The rules file or directory; without it, the daemon's";
-
-    CLI::App* check = group->add_subcommand("check", "Whether a rules file can be used; each mistake with file, line and column");
-    check->add_option("PATH", flags.rules, which);
-    check->footer("Examples:\n  berth rules check /etc/berth/rules.toml && berth rules reload\nExit status: 0 they can be used, 1 they cannot");
-    check->callback([&flags] {
-        const rules::Rulebook book = rulebook_of(flags);
-        fmt::print("{} profiles, {} selection{}\n", book.profiles.size(), book.selections.size(), book.selections.size() == 1 ? "" : "s");
-    });
-
-    CLI::App* show = group->add_subcommand("show", "A profile with all its values, as TOML");
-    show->add_option("PROFILE", flags.profile, "Its name")->required();
-    show->add_option("--rules", flags.rules, which);
-    show->footer("Examples:\n  berth rules show strict\n  berth rules show ci --rules rules.toml\nExit status: 0 shown, 1 there is no such profile, or the rules cannot be used");
-    show->callback([&flags] {
-        const rules::Rulebook book = rulebook_of(flags);
-        const rules::Profile* profile = book.find(flags.profile);
-        if (!profile) throw std::runtime_error("there is no profile " + flags.profile);
-        for (const std::string& each : profile->lineage) fmt::print("# extends {}\n", each);
-        fmt::print("{}", rules::profile_text(*profile, nullptr));
-    });
-
-    CLI::App* reload = group->add_subcommand("reload", "Have the daemon read its rules again: new jobs get them, open jobs keep theirs");
-    reload->footer("Examples:\n  berth rules reload\nExit status: 0 the new rules hold, 1 they have mistakes, and the old ones hold on");
-    reload->callback([&flags] {
-        const Json answer = ask_daemon(flags.admin, "POST", "/rules/reload");
-        fmt::print("{} profiles from {}\n", answer.at("profiles").size(), answer.value("path", "").empty() ? "berth itself" : answer.value("path", ""));
-    });
-
-    CLI::App* reference = group->add_subcommand("reference", "Every key of a rules file, as markdown");
-    reference->footer("Examples:\n  berth rules reference | less\nExit status: 0");
-    reference->callback([] { fmt::print("{}", rules::rules_reference()); });
-}
-
 void add_config_commands(CLI::App& app, Flags& flags)
 {
     CLI::App* group = app.add_subcommand("config", "The settings file of the daemon: check and show it")->require_subcommand(1);
@@ -400,7 +328,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
 
     add_job_commands(app, flags, status);
     add_cleanup(app, flags, status);
-    add_rules_commands(app, flags);
+    add_rules_commands(app, flags.rules, flags.admin, status);
 
     CLI::App* doctor = app.add_subcommand("doctor", "What of this host, its engine and berth is as it should be, and what to do about the rest; exit status 1 when a check fails, warnings do not count");
     add_config(*doctor, flags, Users::doctor);

@@ -41,9 +41,7 @@ Task<std::optional<RequestHead>> Client::read_head()
     }
     deadline = Clock::time_point::max();
     if (length == 0 || length > head_max) {
-        keep_alive_ = false;
-        body_unread_ = true;
-        co_await refuse({431, "the request head is too long", {}, {}, {}});
+        co_await refuse_head({431, "the request head is too long", {}, {}, {}});
         co_return std::nullopt;
     }
     auto head = parse_request(wire_.buffered().substr(0, length));
@@ -54,9 +52,7 @@ Task<std::optional<RequestHead>> Client::read_head()
     else if (is_form_type(head->header("content-type")))
         bad = rules::Error{400, "form bodies are not accepted: send parameters in the query", {}, {}, {}};
     if (bad) {
-        keep_alive_ = false;
-        body_unread_ = true;
-        co_await refuse(*bad);
+        co_await refuse_head(std::move(*bad));
         co_return std::nullopt;
     }
     keep_alive_ = head->keep_alive;
@@ -64,6 +60,18 @@ Task<std::optional<RequestHead>> Client::read_head()
     to_head_ = head->method == "HEAD";
     body_unread_ = head->framing != Framing::none;
     co_return std::move(*head);
+}
+
+Task<> Client::refuse_head(rules::Error error)
+{
+    keep_alive_ = false;
+    body_unread_ = true;
+    error.rule = "framing";
+    error.field = "request head";
+    error.value = error.message;  // of the head itself nothing is kept: it may hold credentials
+    refused_head_ = std::move(error);
+    const rules::Error answered = *refused_head_;
+    co_await refuse(answered);
 }
 
 Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std::size_t limit)

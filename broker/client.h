@@ -18,6 +18,8 @@ public:
 
     /// The next request; nullopt when the peer has closed or the head was refused (and answered).
     Task<std::optional<RequestHead>> read_head();
+    /// Why the last head was refused, as the rule `framing`.
+    const std::optional<rules::Error>& refused_head() const { return refused_head_; }
 
     /// The JSON body behind the head: `{}` when there is none. Answers `Expect: 100-continue`.
     Task<rules::Result<rules::Json>> read_json(const RequestHead& head, std::size_t limit);
@@ -56,8 +58,12 @@ public:
 private:
     std::string head_text(int status, std::string_view content_type, std::string_view framing, Extra extra) const;
 
+    /// Answers a head that is not taken; what follows it is not read.
+    Task<> refuse_head(rules::Error error);
+
     Wire wire_;
     const std::string& identity_;
+    std::optional<rules::Error> refused_head_;
     bool keep_alive_ = true;
     bool body_unread_ = false;
     bool to_head_ = false;

@@ -30,29 +30,31 @@ Task<> drop_body(Client& client, const RequestHead& head, rules::Op op)
 Task<> serve_request(Connection& connection, Job& job, Services& services, const RequestHead& head)
 {
     Client& client = *connection.client;
-    const rules::Endpoint* endpoint = nullptr;
+    Record record(job, services.store, head);
+    const rules::Endpoint* const& endpoint = record.endpoint;
     std::optional<Error> refusal;
     try {
         ++job.requests;
+        if (const auto rate = job.profile.job_requests_per_second; rate > 0)
+            if (const auto wait = job.pace.turn(Clock::now(), rate); wait > Clock::duration::zero()) co_await pause(wait);
         if (!job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
         if (!services.engine.known()) co_await services.engine.learn();
 
-        rules::Route route = want(rules::find_route(head.method, head.target, rules::versions_under(services.engine.versions(), job.profile)));
-        endpoint = route.endpoint;
-        judged(job, services, endpoint, [&](const rules::Profile& profile) { return rules::check_endpoint(route, profile); });
+        rules::Route route = want(rules::find_route(head.method, head.target, rules::versions_under(services.engine.versions(), job.profile), &record.endpoint));
+        judged(job, services, record, [&](const rules::Profile& profile) { return rules::check_endpoint(route, profile); });
         rules::Named target;
         const bool resolved_by_operation = endpoint->kind == rules::Kind::image || endpoint->kind == rules::Kind::network || endpoint->op == rules::Op::volume_remove;
         if (endpoint->kind != rules::Kind::none && !resolved_by_operation) target = want(job.objects.resolve(endpoint->kind, route.id));
 
         rules::Json body;
         if (endpoint->body == rules::Body::json) {
-            rules::Json given = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max)));
-            if (given.is_null()) given = rules::Json::object();  // Go clients write so what they leave out
-            body = want(rules::admit(std::move(given), *endpoint->schema));
+            record.body = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max)));
+            if (record.body.is_null()) record.body = rules::Json::object();  // Go clients write so what they leave out
+            body = want(rules::admit(record.body, *endpoint->schema));
         } else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
             co_await drop_body(client, head, endpoint->op);
 
-        Call call{services, job, connection, client, head, std::move(route), std::move(target), std::move(body)};
+        Call call{services, job, connection, client, head, record, std::move(route), std::move(target), std::move(body)};
         co_await operate(call);
         co_return;
     } catch (const Refused& refused) {
@@ -76,8 +78,24 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         refusal = Error{503, "berth: the ledger cannot be written, so nothing may be made", {}, {}, {}};
     }
     if (client.answered()) throw Gone("the answer broke off");
-    account(job, services, endpoint, *refusal, false);
+    account(job, services, record, *refusal, false);
     co_await client.refuse(*refusal);
+}
+
+/// A head that was refused has no request: what is known of it is that it came.
+void account_head(Job& job, Services& services, const Error& error)
+{
+    account(job, services, nullptr, error, false);
+    db::Request request;
+    request.job = job.facts.key;
+    request.at = std::time(nullptr);
+    request.endpoint = "unknown";
+    request.whole = false;
+    request.outcome = rules::Outcome::refused;
+    request.field = error.field;
+    request.rule = error.rule;
+    request.value = error.value;
+    services.store.enqueue([request](db::Ledger& ledger) { ledger.add(request); });
 }
 
 /// Puts the connection on the job's list for as long as it lasts.
@@ -100,8 +118,8 @@ void account(Job& job, Services& services, const rules::Endpoint* endpoint, cons
 {
     if (error.rule.empty()) return;
     ++(observed ? job.observed : job.refusals);
-    const std::string name = endpoint ? std::string(endpoint->name) : error.field;  // a closed row names itself
-    const std::string value = rules::redacted(name, error.field, error.value);
+    const std::string name = endpoint ? std::string(endpoint->name) : "unknown";
+    const std::string value = rules::redacted_value(name, error.field, error.value);
     db::Refusal refusal{job.facts.key, name, error.field, error.rule + (observed ? " (observed)" : ""), value, std::time(nullptr)};
     services.store.enqueue([refusal = std::move(refusal)](db::Ledger& ledger) { ledger.add(refusal); });
     if (job.refusals_logged >= refusals_logged_max) {
@@ -113,6 +131,12 @@ void account(Job& job, Services& services, const rules::Endpoint* endpoint, cons
               {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", value.substr(0, 256)}});
 }
 
+void account(Job& job, Services& services, Record& record, const Error& error, bool observed)
+{
+    record.note(error, observed);
+    account(job, services, record.endpoint, error, observed);
+}
+
 Task<> serve_job(Socket socket, Job& job, Services services)
 {
     Client client(std::move(socket), job.identity);
@@ -121,6 +145,7 @@ Task<> serve_job(Socket socket, Job& job, Services services)
         for (;;) {
             const auto head = co_await client.read_head();
             if (head) co_await serve_request(listed.connection(), job, services, *head);
+            if (const auto& bad = client.refused_head()) account_head(job, services, *bad);
             if (head && client.persistent()) continue;
             if (client.body_unread()) co_await client.linger();
             break;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <filesystem>
 #include <list>
 #include <map>
@@ -30,6 +31,22 @@ struct Connection {
         if (upstream) upstream->close();
         client->wire().close();
     }
+};
+
+/// Requests of a job, at most so many a second, with a second's worth at once.
+class Pace {
+public:
+    /// How long the request that comes now waits for its turn.
+    Clock::duration turn(Clock::time_point now, std::int64_t per_second)
+    {
+        constexpr Clock::duration longest = 5s;
+        next_ = std::max(next_, now - 1s) + Clock::duration(1s) / per_second;
+        next_ = std::min(next_, now + longest);
+        return std::max(next_ - now, Clock::duration::zero());
+    }
+
+private:
+    Clock::time_point next_{};
 };
 
 /// One open job: its facts, its objects, its door and who is at it.
@@ -78,6 +95,8 @@ struct Job {
     std::set<std::string> built = {};  ///< ids of results of builds, where the profile keeps them
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
+    std::bitset<static_cast<std::size_t>(rules::Op::count)> used;  ///< operations of which the ledger has a request
+    Pace pace;
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
     int refusals_logged = 0;           ///< in this second

@@ -12,6 +12,7 @@
 
 #include "db/failure.h"
 #include "rules/model.h"
+#include "rules/verdict.h"
 
 namespace db {
 
@@ -78,6 +79,32 @@ struct Refusal {
     Seconds at = 0;
 };
 
+/// A request that a job made, and what became of it.
+struct Request {
+    std::int64_t row = 0;  ///< grows with time; given by the ledger
+    std::string job;       ///< key
+    std::string job_id, job_profile;  ///< of the job; empty once it is forgotten. Only read
+    Seconds at = 0;
+    bool first = false;    ///< of its endpoint in its job: kept longer than the others
+    std::string endpoint;  ///< `container.create`
+    std::string method;
+    std::string target;    ///< redacted, as the client wrote it; one that is not printable ASCII is escaped and cut
+    std::string body;      ///< redacted JSON; empty: none
+    std::string facts;     ///< JSON, see rules::AskedRequest
+    bool whole = true;     ///< target and body are all there, so that they can be judged again
+    rules::Outcome outcome = rules::Outcome::allowed;
+    std::string field, rule, value;  ///< of what was refused, as in Refusal
+};
+
+/// Which requests are asked for.
+struct RequestFilter {
+    std::string job = {};      ///< id or key; empty: any
+    bool denied = false;       ///< only what a rule refused, or would have
+    Seconds since = 0;
+    std::int64_t after = 0;    ///< rows behind this one
+    std::size_t most = 1000;
+};
+
 struct Reap {
     std::string job;
     Seconds started = 0, finished = 0;
@@ -88,6 +115,13 @@ struct Reap {
 
 /// Of each job this many refusals are kept, the newest.
 inline constexpr std::int64_t refusals_kept = 10'000;
+
+/// Of each job this many requests are kept, the newest, and the first of each endpoint; of all jobs together so many.
+inline constexpr std::int64_t requests_kept = 2'000;
+inline constexpr std::int64_t requests_kept_of_all = 20'000;
+/// A longer body or target is left out.
+inline constexpr std::size_t request_body_max = 16 * 1024;
+inline constexpr std::size_t request_target_max = 4 * 1024;
 
 /// Which job made which object. The only code that speaks SQL.
 ///
@@ -131,6 +165,9 @@ public:
     void add(const Refusal& refusal);
     std::vector<Refusal> refusals(const std::optional<std::string>& job, std::size_t most) const;  ///< newest first
     std::int64_t refusal_count(const std::string& job) const;  ///< of all that there were, kept or not
+    /// The same; what is too long is left out of it.
+    void add(const Request& request);
+    std::vector<Request> requests(const RequestFilter& filter) const;  ///< oldest first
     void add(const Reap& reap);
     std::optional<Reap> last_reap() const;
 

@@ -9,8 +9,9 @@ namespace db {
 namespace {
 
 /// Of a table of things of jobs: those of jobs that are forgotten, before ?1. And of every table: the oldest of too many.
-constexpr std::array<std::string_view, 3> of_forgotten_jobs = {
+constexpr std::array<std::string_view, 4> of_forgotten_jobs = {
     "DELETE FROM refusals WHERE at < ? AND job NOT IN (SELECT key FROM jobs)",
+    "DELETE FROM requests WHERE at < ? AND job NOT IN (SELECT key FROM jobs)",
     "DELETE FROM reaps WHERE finished < ? AND job NOT IN (SELECT key FROM jobs) AND row < (SELECT max(row) FROM reaps)",
     // Objects go with their jobs. A name of a pull that is no longer under way:
     "DELETE FROM cached WHERE used < ? AND image = ''",

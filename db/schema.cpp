@@ -95,6 +95,28 @@ CREATE TABLE host_images (image TEXT NOT NULL PRIMARY KEY CHECK (length(CAST(ima
 ALTER TABLE program ADD COLUMN host_seen INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// What jobs asked for, as it may be shown (rules/redact.h). `first`: the first of its endpoint in its job, which stays.
+constexpr const char* version_requests = R"sql(
+CREATE TABLE requests (
+    row      INTEGER PRIMARY KEY,
+    job      TEXT NOT NULL CHECK (length(CAST(job AS BLOB)) <= 64),
+    nth      INTEGER NOT NULL,
+    first    INTEGER NOT NULL CHECK (first IN (0, 1)),
+    at       INTEGER NOT NULL,
+    endpoint TEXT NOT NULL CHECK (length(CAST(endpoint AS BLOB)) <= 256),
+    method   TEXT NOT NULL CHECK (length(CAST(method AS BLOB)) <= 256),
+    target   TEXT NOT NULL CHECK (length(CAST(target AS BLOB)) <= 4096),
+    body     TEXT NOT NULL CHECK (length(CAST(body AS BLOB)) <= 16384),
+    facts    TEXT NOT NULL CHECK (length(CAST(facts AS BLOB)) <= 16384),
+    whole    INTEGER NOT NULL CHECK (whole IN (0, 1)),
+    outcome  TEXT NOT NULL CHECK (outcome IN ('allowed', 'observed', 'refused', 'failed')),
+    field    TEXT NOT NULL CHECK (length(CAST(field AS BLOB)) <= 256),
+    rule     TEXT NOT NULL CHECK (length(CAST(rule AS BLOB)) <= 256),
+    value    TEXT NOT NULL CHECK (length(CAST(value AS BLOB)) <= 256),
+    UNIQUE (job, nth)
+) STRICT;
+)sql";
+
 std::int64_t version_of(Connection& connection)
 {
     Rows rows = connection.query("PRAGMA user_version");
@@ -115,7 +137,7 @@ std::int64_t version_of(Connection& connection)
 std::span<const Migration> migrations()
 {
     static const std::array steps{Migration{"0.1.0", version_1}, Migration{"0.1.0", version_2}, Migration{"0.1.0", version_3},
-                                  Migration{"0.1.0", version_cache}};
+                                  Migration{"0.1.0", version_cache}, Migration{"0.1.0", version_requests}};
     return steps;
 }
 

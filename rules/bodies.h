@@ -9,6 +9,7 @@
 #include "rules/json.h"
 #include "rules/lookup.h"
 #include "rules/profile.h"
+#include "rules/query.h"
 #include "rules/subnets.h"
 
 // The JSON bodies that a job may send: their schemas (every property has its disposition), the rules that judge them and the
@@ -63,8 +64,12 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
 /// The settings that a commit is sent with: berth's labels, which the container has, are left empty in the image.
 Json rewrite_commit(Json body);
 Result<Json> rewrite_container_update(Json body, const Profile& profile);
-/// `limits`: what a build's query asks for its containers, as a HostConfig (Ulimits, ShmSize, Memory ...). The same, admitted.
+/// What a build's query asks for its containers, as a HostConfig (Ulimits, ShmSize, Memory ...).
+Result<Json> asked_build_limits(const Query& query);
+/// `limits`: what `asked_build_limits` gave. The same, admitted.
 Result<Json> judge_build_limits(const Json& limits, const Profile& profile);
+/// What `judge_build_limits` gave, in the place of what was asked.
+void write_build_limits(Query& query, const Json& limits);
 /// `mode`: `networkmode` of a build. 403 when its steps may not be there.
 Result<void> judge_build_network(const std::string& mode, const Profile& profile);
 Result<Json> rewrite_exec_create(Json body, const Profile& profile);

@@ -1,9 +1,43 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include "rules/bodies_parts.h"
 
 // What the RUN containers of the classic builder may take of the host: the same as any container.
 namespace rules {
+
+namespace {
+
+constexpr std::pair<const char*, const char*> numbers[] = {{"shmsize", "ShmSize"},
+                                                           {"memory", "Memory"},
+                                                           {"memswap", "MemorySwap"},
+                                                           {"cpuperiod", "CpuPeriod"},
+                                                           {"cpuquota", "CpuQuota"}};
+
+}  // namespace
+
+Result<Json> asked_build_limits(const Query& query)
+{
+    Json limits = Json::object();
+    if (const std::string_view text = query.get("ulimits"); !text.empty()) {
+        Result<Json> ulimits = parse_json(text);
+        if (!ulimits) return ulimits;
+        if (!ulimits->is_null()) limits["Ulimits"] = std::move(*ulimits);
+    }
+    for (const auto& [parameter, field] : numbers)
+        if (const std::string number(query.get(parameter)); !number.empty())
+            limits[field] = std::strtoll(number.c_str(), nullptr, 10);
+    return limits;
+}
+
+void write_build_limits(Query& query, const Json& limits)
+{
+    if (!query.get("ulimits").empty()) query.set("ulimits", limits.value("Ulimits", Json::array()).dump());
+    for (const auto& [parameter, field] : numbers) {
+        query.erase(parameter);
+        if (limits.contains(field)) query.set(parameter, limits[field].dump());
+    }
+}
 
 Result<Json> judge_build_limits(const Json& limits, const Profile& profile)
 {

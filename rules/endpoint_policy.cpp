@@ -66,6 +66,14 @@ Versions versions_under(Versions engine, const Profile& profile)
     return engine;
 }
 
+Result<void> check_image_bytes(std::int64_t bytes, const Profile& profile)
+{
+    if (profile.job_image_bytes == 0 || bytes < profile.job_image_bytes) return {};
+    return denied("limits.job.image_bytes", "image", std::to_string(bytes),
+                  "remove images that are not needed any more; those of a job have at most " +
+                      std::to_string(profile.job_image_bytes) + " bytes");
+}
+
 Result<void> check_count(Kind kind, std::size_t count, const Profile& profile)
 {
     for (const Limit& each : limits) {

@@ -11,6 +11,9 @@ Result<void> check_endpoint(const Route& route, const Profile& profile);
 /// The API versions that a job under `profile` speaks, of those that the engine does.
 Versions versions_under(Versions engine, const Profile& profile);
 
+/// Whether a job whose images have `bytes` may have a further one. 403 otherwise.
+Result<void> check_image_bytes(std::int64_t bytes, const Profile& profile);
+
 /// Whether a job that has `count` objects of `kind` may have one more. 403 otherwise.
 Result<void> check_count(Kind kind, std::size_t count, const Profile& profile);
 

@@ -156,6 +156,7 @@ constexpr Param network_inspect_params[] = {{"verbose", boolean, drop}, {"scope"
 constexpr Param volume_remove_params[] = {{"force", boolean, pass}};
 constexpr Param plugin_list_params[] = {{"filters", json, drop}};
 
+// Of a row with a rule the message is the way out.
 constexpr Closed absent = {404, "page not found"};
 constexpr Closed hidden = {404, "page not found", "closed"};
 constexpr Closed no_build = {404, "no such build"};
@@ -163,27 +164,27 @@ constexpr Closed no_swarm = {503,
                              "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to "
                              "connect this node to swarm and try again."};
 constexpr Closed swarm_closed = {
-    403, "berth: swarm mode is closed to jobs; run the services as containers, for example with docker compose",
+    403, "swarm mode is closed to jobs; run the services as containers, for example with docker compose",
     "closed"};
 // A job has none: `docker inspect` looks for one last, and goes by the status.
 constexpr Closed no_plugin = {404, "plugin not found"};
 constexpr Closed plugins_closed = {
-    403, "berth: plugins are closed to jobs, since a plugin is root on the host; ask the host's operator to install it",
+    403, "plugins are closed to jobs, since a plugin is root on the host; ask the host's operator to install it",
     "closed"};
-constexpr Closed checkpoints_closed = {403, "berth: checkpoints are closed to jobs; start the container anew",
+constexpr Closed checkpoints_closed = {403, "checkpoints are closed to jobs; start the container anew",
                                        "closed"};
 constexpr Closed websocket_closed = {
-    403, "berth: attaching over WebSocket is not open; use POST /containers/{id}/attach", "closed"};
+    403, "attaching over WebSocket is not open; use POST /containers/{id}/attach", "closed"};
 constexpr Closed search_closed = {
-    403, "berth: searching a registry through the engine is closed; use the registry's own page or API", "closed"};
+    403, "searching a registry through the engine is closed; use the registry's own page or API", "closed"};
 constexpr Closed distribution_closed = {
-    403, "berth: asking a registry through the engine is closed; pull the image and inspect it", "closed"};
-constexpr Closed attestations_closed = {403, "berth: attestations are closed to jobs; read them from the registry",
+    403, "asking a registry through the engine is closed; pull the image and inspect it", "closed"};
+constexpr Closed attestations_closed = {403, "attestations are closed to jobs; read them from the registry",
                                         "closed"};
 constexpr Closed buildkit_closed = {
-    403, "berth: builds with BuildKit are not open yet; DOCKER_BUILDKIT=0 docker build works", "closed"};
+    403, "builds with BuildKit are not open yet; DOCKER_BUILDKIT=0 docker build works", "closed"};
 constexpr Closed volume_closed = {
-    403, "berth: updating a volume is closed to jobs, since it concerns cluster volumes only; create a new volume",
+    403, "updating a volume is closed to jobs, since it concerns cluster volumes only; create a new volume",
     "closed"};
 
 constexpr auto get = Method::get;

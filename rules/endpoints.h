@@ -30,8 +30,8 @@ struct Param {
 /// What a row that is not open answers.
 struct Closed {
     int status = 0;  ///< 0: the row is open
-    std::string_view message = {};
-    std::string_view rule = {};  ///< recorded as a refusal when set
+    std::string_view message = {};  ///< dockerd's words; of a 403 what the user can do instead
+    std::string_view rule = {};     ///< recorded as a refusal when set
 };
 
 /// Every operation of the Docker Engine API, one row each, in the table's order.

@@ -16,6 +16,26 @@ bool allows(const std::string& pattern, const std::string& repository)
 
 }  // namespace
 
+Result<Reference> pulled_reference(const Query& query)
+{
+    std::string text(query.get("fromImage"));
+    const std::string_view tag = query.get("tag");
+    if (!tag.empty()) text += (tag.find(':') == tag.npos ? ":" : "@") + std::string(tag);
+    Result<Reference> reference = parse_reference(text);
+    if (!reference) return reference;
+    if (reference->tag.empty() && reference->digest.empty()) reference->tag = "latest";
+    if (!reference->digest.empty()) reference->tag.clear();
+    return reference;
+}
+
+Result<void> check_import(const Query& query)
+{
+    const std::string source(query.get("fromSrc"));
+    if (source == "-") return {};
+    return denied("remote-context", "fromSrc", source,
+                  "the engine fetches nothing for a job: download the archive and send it, `docker import -`");
+}
+
 Result<void> check_pull(const Reference& reference, const Profile& profile)
 {
     const std::string field = "fromImage";

@@ -151,7 +151,9 @@ constexpr Knob table[] = {
     {"limits.job.volumes", &P::job_volumes, refuse, "Volumes that a job has at a time; 0: no limit", {}, 0, 1000000, {}, "0"},
     {"limits.job.execs", &P::job_execs, refuse, "Execs that the containers which a job has at a time have had; 0: no limit", {}, 0, 1000000, {}, "0"},
     {"limits.job.images", &P::job_images, refuse, "Names of images that a job has at a time when it pulls, builds or makes a further one; 0: no limit", {}, 0, 1000000, {}, "0"},
+    {"limits.job.image_bytes", &P::job_image_bytes, refuse, "Size of all images that a job has, each counted whole, when it pulls, builds or makes a further one; 0: no limit", Unit::bytes, 0, std::numeric_limits<std::int64_t>::max(), {}, "0"},
     {"limits.job.connections", &P::job_connections, refuse, "Connections to a job's door at a time; further ones are closed", {}, 1, 100000},
+    {"limits.job.requests_per_second", &P::job_requests_per_second, cap, "Requests of a job in a second, after a burst of as many: further ones wait for their turn, up to 5 seconds; 0: no limit", {}, 0, 1000000},
     {"limits.job.time", &P::job_time, force, "How long a job may be open; a shorter --ttl stands; 0: no limit", Unit::seconds, 0, 3650 * day},
     {"limits.body", &P::body_max, refuse, "Size of a request's JSON body", Unit::bytes, 1024, 256 << 20},
 
@@ -166,6 +168,7 @@ constexpr Knob table[] = {
     {"images.cache", &P::image_cache, choose, "What stays on the host for later jobs. `none`: what a job pulled goes with it, as in Docker-in-Docker, unless another job or the host has it too. `built`: also the results of builds, from which builds of later jobs of this profile take steps over: only where they trust each other; no job sees them as images", {}, 0, 0, caches},
     {"images.cache_max", &P::image_cache_max, choose, "Size of all images in the host's cache that jobs of this profile were the last to use; 0: no limit but the host's (`berth serve --cache-high`)", Unit::bytes, 0},
     {"build.allowed", &P::build_allowed, refuse, "Jobs may build images", {}, 0, 0, {}, "true"},
+    {"build.cache", &P::build_cache, force, "Builds take over steps of earlier builds of the same job; false: each step runs anew"},
     {"build.networks", &P::build_networks, refuse, "Networks of a build's steps: none, the job's default one, one that the job made, another container's", {}, 0, 0, build_networks, "none default own container"},
     {"build.remote_files", &P::build_remote_files, refuse, "The engine fetches what `ADD` names by a URL. It does so from the host's own network, with all services that are there", {}, 0, 0, {}, "true"},
     {"exec.allowed", &P::exec_allowed, refuse, "Jobs may run commands in their running containers", {}, 0, 0, {}, "true"},
@@ -298,14 +301,16 @@ std::string rules_reference()
     return text;
 }
 
-std::string profile_text(const Profile& profile, const Profile* base)
+std::string profile_text(const Profile& profile, const Profile* base,
+                         const std::function<std::string(std::string_view knob)>& notes)
 {
     std::string text = "[profile." + key_text(profile.name) + "]\n";
     if (base && base->name != profile.name) text += "extends = " + toml_text(base->name) + "\n";
     for (const Knob& knob : table) {
         const std::string value = text_of(profile, knob);
         if (base && value == text_of(*base, knob)) continue;
-        text += "# " + std::string(knob.what) + "\n" + std::string(knob.path) + " = " + value + "\n";
+        text += "# " + std::string(knob.what) + "\n" + (notes ? notes(knob.path) : std::string()) +
+                std::string(knob.path) + " = " + value + "\n";
     }
     return text;
 }

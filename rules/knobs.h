@@ -63,7 +63,9 @@ Result<void> set(Profile& profile, const Knob& knob, const Value& value);
 std::string text_of(const Profile& profile, const Knob& knob);
 
 /// `profile` as a table of a rules file, with a comment for each knob: those that differ from `base`, or all.
-std::string profile_text(const Profile& profile, const Profile* base);
+/// `notes`: further comments of a knob, whole lines.
+std::string profile_text(const Profile& profile, const Profile* base,
+                         const std::function<std::string(std::string_view knob)>& notes = {});
 
 /// The profile under which a job that only observes is served: what merely the operator's rules refuse is let through.
 Profile opened(Profile profile);

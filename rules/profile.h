@@ -79,7 +79,9 @@ struct Profile {
     Number job_volumes = 0;
     Number job_execs = 0;
     Number job_images = 0;
+    Number job_image_bytes = 0;
     Number job_connections = 1000;
+    Number job_requests_per_second = 0;
     Number job_time = 0;  ///< seconds
     Number body_max = Number{4} << 20;
 
@@ -94,6 +96,7 @@ struct Profile {
     std::string image_cache = "pulled";
     Number image_cache_max = 0;
     bool build_allowed = true;
+    bool build_cache = true;
     Texts build_networks = {"none", "default", "own", "container"};
     bool build_remote_files = false;
     bool exec_allowed = true;

@@ -179,18 +179,19 @@ public:
     {
     }
 
-    std::map<std::string, Profile> all()
+    void resolve_all(Rulebook& book)
     {
-        std::map<std::string, Profile> profiles;
+        std::map<std::string, Profile>& profiles = book.profiles;
         for (const Drafts* each : {&drafts_, &ready_})
             for (const auto& [name, draft] : *each) {
                 if (profiles.contains(name)) continue;
                 std::vector<std::string> path;
+                origins_.clear();
                 profiles[name] = resolved(name, each == &ready_, path);
+                book.origins[name] = origins_;
                 if (const std::string why = contradiction(profiles[name]); !why.empty())
                     mistakes_.push_back(draft.place + ": profile \"" + name + "\": " + why);
             }
-        return profiles;
     }
 
 private:
@@ -207,8 +208,10 @@ private:
         Profile profile = parent_of(name, draft, own, path);
         if (profile.name != name) profile.lineage.insert(profile.lineage.begin(), profile.name);
         profile.name = name;
-        for (const Draft::Setting& each : draft.settings)
+        for (const Draft::Setting& each : draft.settings) {
             (void)set(profile, *each.knob, each.value);  // checked when it was read
+            origins_[std::string(each.knob->path)] = {name, each.place};
+        }
         return profile;
     }
 
@@ -235,6 +238,7 @@ private:
     const Drafts& ready_;
     const Drafts& drafts_;
     std::vector<std::string>& mistakes_;
+    std::map<std::string, Origin, std::less<>> origins_;  ///< of the profile that is being resolved, its parents first
 };
 
 }  // namespace
@@ -243,6 +247,14 @@ const Profile* Rulebook::find(std::string_view name) const
 {
     const auto found = profiles.find(std::string(name));
     return found == profiles.end() ? nullptr : &found->second;
+}
+
+const Origin* Rulebook::origin(const std::string& profile, std::string_view knob) const
+{
+    const auto known = origins.find(profile);
+    if (known == origins.end()) return nullptr;
+    const auto found = known->second.find(knob);
+    return found == known->second.end() ? nullptr : &found->second;
 }
 
 const std::string& Rulebook::selected(const std::map<std::string, std::string>& labels) const
@@ -266,7 +278,7 @@ Result<Rulebook> read_rules(const std::vector<RulesText>& files)
     Rulebook book;
     Reader(ready_profiles().name, mistakes).read(ready_profiles().text, ready, book.selections, places);
     for (const RulesText& file : files) Reader(file.name, mistakes).read(file.text, drafts, book.selections, places);
-    if (mistakes.empty()) book.profiles = Resolver(ready, drafts, mistakes).all();
+    if (mistakes.empty()) Resolver(ready, drafts, mistakes).resolve_all(book);
     if (mistakes.empty())
         for (std::size_t at = 0; at < book.selections.size(); ++at)
             if (const std::string& name = book.selections[at].profile; !book.find(name)) {

@@ -22,12 +22,22 @@ struct Selection {
     std::string profile;
 };
 
+/// Who gave a knob its value.
+struct Origin {
+    std::string profile;
+    std::string place;  ///< `rules.toml:3:9`
+    bool operator==(const Origin&) const = default;
+};
+
 /// All profiles that a daemon has, and which job gets which.
 struct Rulebook {
     std::map<std::string, Profile> profiles;  ///< by name; the ready ones are always there
     std::vector<Selection> selections;        ///< the first that matches counts
+    std::map<std::string, std::map<std::string, Origin, std::less<>>> origins;  ///< by profile and knob, see `origin`
 
     const Profile* find(std::string_view name) const;
+    /// Which profile, the one of that name or one that it extends, set `knob`; nullptr: none did, it has berth's own value.
+    const Origin* origin(const std::string& profile, std::string_view knob) const;
     /// The profile of a job that names none.
     const std::string& selected(const std::map<std::string, std::string>& labels) const;
 };

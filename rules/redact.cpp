@@ -3,19 +3,22 @@
 #include <algorithm>
 #include <array>
 
+#include "rules/query.h"
+
 namespace rules {
 namespace {
 
-constexpr std::string_view stars = "***";
+constexpr const char* hidden = "***";
 
-bool names_secret(std::string_view name)
+bool names_secret(std::string_view key)
 {
-    constexpr std::array<std::string_view, 9> words = {"password", "passwd",  "passphrase", "secret", "token",
-                                                       "credential", "auth", "apikey", "private"};
-    std::string plain;
-    for (const char c : name)
-        if (c != '_' && c != '-') plain.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
-    return std::ranges::any_of(words, [&](std::string_view word) { return plain.find(word) != plain.npos; });
+    std::string folded;
+    for (const char c : key)
+        if (c != '-' && c != '_' && c != '.')
+            folded += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    constexpr std::array words = {"password", "passwd", "passphrase", "secret",     "token",
+                                  "apikey",   "auth",   "credential", "privatekey", "accesskey"};
+    return std::ranges::any_of(words, [&](std::string_view word) { return folded.find(word) != folded.npos; });
 }
 
 bool is_of_name(char c)
@@ -54,27 +57,124 @@ std::size_t end_of_user(std::string_view text, std::size_t at)
     return sign == authority.npos ? at : at + sign;
 }
 
-}  // namespace
-
-std::string redacted(std::string_view endpoint, std::string_view field, std::string_view value)
+/// `https://user:password@host/` and `password=x` in any text, without what they tell.
+std::string without_secrets(std::string_view text)
 {
-    if (endpoint == "system.auth" || names_secret(field.substr(field.rfind('.') + 1))) return std::string(stars);
     std::string out;
-    for (std::size_t at = 0; at < value.size();) {
-        const char c = value[at];
+    for (std::size_t at = 0; at < text.size();) {
+        const char c = text[at];
         std::size_t end = at + 1;
         out.push_back(c);
-        if (value.substr(at).starts_with("://")) {
+        if (text.substr(at).starts_with("://")) {
             out += "//";
-            end = end_of_user(value, at + 3);
-            if (end > at + 3) out += stars;
-        } else if ((c == '=' || c == ':') && names_secret(name_before(value, at))) {
-            end = end_of_value(value, at + 1);
-            out += stars;
+            end = end_of_user(text, at + 3);
+            if (end > at + 3) out += hidden;
+        } else if ((c == '=' || c == ':') && names_secret(name_before(text, at))) {
+            end = end_of_value(text, at + 1);
+            out += hidden;
         }
         at = end;
     }
     return out;
+}
+
+/// `KEY=value` as `KEY=***`.
+std::string without_value(const std::string& text)
+{
+    const std::size_t equals = text.find('=');
+    return equals == text.npos ? text : text.substr(0, equals + 1) + hidden;
+}
+
+/// The first word alone.
+void cut_command(Json& words)
+{
+    if (words.is_string()) words = hidden;
+    if (!words.is_array() || words.size() < 2) return;
+    words = Json::array({words[0], hidden});
+}
+
+void hide(Json& value, int depth = 0)
+{
+    if (value.is_string()) value = without_secrets(value.get<std::string>());
+    if (depth > 64 || !value.is_structured()) return;
+    if (value.is_array()) {
+        for (Json& each : value) hide(each, depth + 1);
+        return;
+    }
+    for (auto& [key, each] : value.items()) {
+        if (key == "Env" && each.is_array())
+            for (Json& variable : each)
+                if (variable.is_string()) variable = without_value(variable.get<std::string>());
+        if (key == "Cmd" || key == "Entrypoint" || key == "Test" || key == "Shell") cut_command(each);
+        if (names_secret(key) && (each.is_string() || each.is_array()) && !is_zero(each))
+            each = each.is_string() ? Json(hidden) : Json::array({hidden});
+        else
+            hide(each, depth + 1);
+    }
+}
+
+/// Options of log drivers hold the credentials of log services; the rules read two of them.
+void hide_log_options(Json& body)
+{
+    const Json::json_pointer at("/HostConfig/LogConfig/Config");
+    if (!body.contains(at) || !body.at(at).is_object()) return;
+    for (auto& [key, each] : body.at(at).items())
+        if (key != "max-size" && key != "max-file" && each.is_string()) each = hidden;
+}
+
+/// A JSON object of texts, each hidden.
+std::string without_values(const std::string& text)
+{
+    Json map = Json::parse(text, nullptr, false);
+    if (!map.is_object()) return hidden;
+    for (auto& [key, each] : map.items()) each = each.is_null() ? Json() : Json(hidden);
+    return map.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+Json redacted(Op op, Json body)
+{
+    if (!body.is_object()) return body.is_null() ? body : Json(hidden);
+    if (op == Op::system_auth)
+        for (auto& [key, each] : body.items())
+            if (key != "serveraddress" && !is_zero(each)) each = hidden;
+    if (op == Op::container_create) hide_log_options(body);
+    hide(body);
+    return body;
+}
+
+std::string redacted_target(std::string_view target)
+{
+    const std::size_t mark = std::min(target.find('?'), target.size());
+    std::string path(target.substr(0, mark));
+    if (mark == target.size()) return path;
+    const Result<Query> query = Query::parse(target.substr(mark + 1));
+    if (!query) return path + "?" + hidden;
+    Query kept;
+    for (const auto& [key, value] : query->items()) {
+        if (key == "buildargs")
+            kept.add(key, without_values(value));
+        else if (key == "changes" || (names_secret(key) && !value.empty()))
+            kept.add(key, hidden);
+        else
+            kept.add(key, without_secrets(value));
+    }
+    return path + "?" + kept.encode();
+}
+
+std::string redacted_value(std::string_view endpoint, std::string_view field, const std::string& value)
+{
+    const std::string_view last = field.substr(field.rfind('.') + 1);
+    if (value.empty()) return value;
+    if (endpoint == "system.auth" || names_secret(last)) return hidden;
+    if (last == "buildargs") return without_values(value);
+    Json json = Json::parse(value, nullptr, false);
+    // A long one was cut: it cannot be read any more.
+    if (json.is_discarded() && (value[0] == '{' || value[0] == '[') && names_secret(value)) return hidden;
+    if (!json.is_structured()) return without_secrets(value);
+    hide(json);
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace rules

@@ -19,7 +19,7 @@ tl::unexpected<Error> denied(std::string rule, std::string field, std::string va
 {
     std::string message = "berth: " + field + " is refused by rule \"" + rule + "\": " + way_out;
     return tl::unexpected(
-        Error{403, std::move(message), std::move(rule), std::move(field), beginning(std::move(value))});
+        Error{403, std::move(message), std::move(rule), std::move(field), beginning(std::move(value)), way_out});
 }
 
 }  // namespace rules

@@ -13,6 +13,7 @@ struct Error {
     std::string rule;     ///< the rule that said no; empty when the input was bad or the thing is absent
     std::string field;    ///< the field or parameter, dotted: `HostConfig.Privileged`
     std::string value;    ///< the refused value as text, for the ledger
+    std::string way_out = {};  ///< of a rule: what can be done instead
 };
 
 template <class T>

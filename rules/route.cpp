@@ -19,7 +19,7 @@ tl::unexpected<Error> no_page()
 
 tl::unexpected<Error> bad_target(std::string_view why)
 {
-    return bad_request("invalid request target: " + std::string(why));
+    return tl::unexpected(Error{400, "invalid request target: " + std::string(why), "target", "request target", {}});
 }
 
 // The rows, prepared for matching.
@@ -228,7 +228,8 @@ void append_id(std::string& target, std::string_view id, bool keep_slash)
 
 }  // namespace
 
-Result<Route> find_route(std::string_view method, std::string_view target, const Versions& versions)
+Result<Route> find_route(std::string_view method, std::string_view target, const Versions& versions,
+                         const Endpoint** matched)
 {
     if (!target.starts_with('/')) return bad_target("it must begin with /");
     if (!std::ranges::all_of(target, is_printable)) return bad_target("it must be printable ASCII without blanks");
@@ -249,10 +250,13 @@ Result<Route> find_route(std::string_view method, std::string_view target, const
     if (path.empty()) return no_page();
     const std::optional<Match> found = match(method, path);
     if (!found) return no_page();
+    if (matched) *matched = found->row;
     const Result<Version> version = served_version(*asked, found->row->op, versions);
     if (!version) return tl::unexpected(version.error());
 
     const Endpoint& row = *found->row;
+    if (row.closed.status == 403)
+        return denied(std::string(row.closed.rule), std::string(row.name), {}, std::string(row.closed.message));
     if (row.closed.status != 0)
         return tl::unexpected(Error{row.closed.status,
                                     std::string(row.closed.message),

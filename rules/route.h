@@ -28,7 +28,9 @@ struct Route {
 /// 404 `page not found` for what is not in the table (as dockerd), 400 for a target that dockerd and we might read differently
 /// (`//`, dot segments, `%2f`, control characters, `;`, non-ASCII, odd version spellings), for versions that are too old
 /// with dockerd's own sentence, and for bad, repeated or ill-typed parameters; 403 for denied ones; a closed row's own answer.
-Result<Route> find_route(std::string_view method, std::string_view target, const Versions& versions);
+/// `matched`: gets the row as soon as it is known, so that a refusal can name it.
+Result<Route> find_route(std::string_view method, std::string_view target, const Versions& versions,
+                         const Endpoint** matched = nullptr);
 
 /// The request target that we write: `/v1.47/containers/<id>/json?size=1`.
 std::string target_of(const Endpoint& endpoint, Version version, std::string_view id, const Query& query);

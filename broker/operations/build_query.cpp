@@ -31,33 +31,22 @@ Task<std::string> network_of(Call& call)
 /// What the RUN containers may take of the host is judged as for any container.
 void bound_containers(Call& call, rules::Query& query)
 {
-    constexpr std::pair<const char*, const char*> numbers[] = {
-        {"shmsize", "ShmSize"}, {"memory", "Memory"}, {"memswap", "MemorySwap"}, {"cpuperiod", "CpuPeriod"}, {"cpuquota", "CpuQuota"}};
-    Json limits = Json::object();
-    const auto ulimits = json_parameter(query, "ulimits");
-    if (ulimits) limits["Ulimits"] = *ulimits;
-    for (const auto& [parameter, field] : numbers)
-        if (const std::string number(query.get(parameter)); !number.empty()) limits[field] = std::strtoll(number.c_str(), nullptr, 10);
-    const Json bounded = judged(call, [&](const rules::Profile& profile) { return rules::judge_build_limits(limits, profile); });
-    if (ulimits) query.set("ulimits", bounded.value("Ulimits", Json::array()).dump());
-    for (const auto& [parameter, field] : numbers) {
-        query.erase(parameter);
-        if (bounded.contains(field)) query.set(parameter, bounded[field].dump());
-    }
+    const Json limits = want(rules::asked_build_limits(query));
+    rules::write_build_limits(query, judged(call, [&](const rules::Profile& profile) { return rules::judge_build_limits(limits, profile); }));
 }
 
 /// The builder takes steps over from images of the job only, and from `built`, what the profile keeps for it: what any other job ran, and
 /// with which network, is not known.
-void use_own_cache(rules::Query& query, const Objects& objects, const std::vector<std::string>& built)
+void use_own_cache(rules::Query& query, const Job& job, const std::vector<std::string>& built)
 {
     constexpr std::size_t most = 1000;  // they travel in the request's line
     Json sources = built;
     sources.erase(sources.begin(), sources.begin() + static_cast<std::ptrdiff_t>(built.size() - std::min(built.size(), most / 2)));
-    std::vector<db::Object> images = objects.all(Kind::image);
+    std::vector<db::Object> images = job.objects.all(Kind::image);
     if (images.size() > most) images.erase(images.begin(), images.end() - most);
     for (const db::Object& each : images)
         if (!each.id.empty()) sources.push_back(each.id);
-    if (sources.empty()) query.set("nocache", "1");
+    if (sources.empty() || !job.profile.build_cache) query.set("nocache", "1");
     query.set("cachefrom", sources.dump());
 }
 
@@ -127,7 +116,7 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
     }
     std::vector<std::string> built;
     if (call.job.profile.image_cache == "built") built = co_await call.services.cache.built(call.job.profile.name);
-    use_own_cache(query, call.job.objects, built);
+    use_own_cache(query, call.job, built);
     query.erase("cgroupparent");
     if (!call.job.cgroup.empty()) query.set("cgroupparent", call.job.cgroup);
     bound_containers(call, query);

@@ -201,6 +201,7 @@ Task<> create_container(Call& call)
     const std::string image = want(job.objects.image(call.body.value("Image", ""))).id;
     call.services.cache.used(image);
     const Json config = want(co_await call.services.images.config(image));
+    call.record.facts["image"] = rules::image_facts(config);
     call.body = judged(call, [&](const rules::Profile& profile) -> rules::Result<Json> {
         Json merged = call.body;
         if (const auto merging = rules::merge_image_config(merged, config, profile); !merging) return tl::unexpected(merging.error());

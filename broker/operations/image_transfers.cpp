@@ -6,6 +6,7 @@
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "broker/tar_filter.h"
+#include "rules/image_policy.h"
 #include "rules/reference.h"
 
 // Images that come from elsewhere than a build or a registry, and images that go to one.
@@ -238,10 +239,7 @@ Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
 
 Task<> import_image(Call& call)
 {
-    const std::string source(call.route.query.get("fromSrc"));
-    if (source != "-")
-        throw Refused{rules::denied("remote-context", "fromSrc", source,
-                                    "the engine fetches nothing for a job: download the archive and send it, `docker import -`").value()};
+    want(rules::check_import(call.route.query));
     const std::string name = asked_name(call.route.query);
     const Making making(call);
     const Place place = co_await Place::reserve(call, name);

@@ -16,18 +16,6 @@ using rules::Json;
 using rules::Kind;
 using rules::Op;
 
-/// The reference that a pull is for: a tag or a digest, `latest` when neither is given. (Without either, dockerd pulls every tag.)
-rules::Reference pulled_reference(const rules::Query& query)
-{
-    std::string text(query.get("fromImage"));
-    const std::string_view tag = query.get("tag");
-    if (!tag.empty()) text += (tag.find(':') == tag.npos ? ":" : "@") + std::string(tag);
-    rules::Reference reference = want(rules::parse_reference(text));
-    if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
-    if (!reference.digest.empty()) reference.tag.clear();
-    return reference;
-}
-
 /// A container of the job that uses the image; "" when none does.
 Task<std::string> user_of(Call& call, const std::string& image)
 {
@@ -266,6 +254,7 @@ static Task<bool> keep_pulled(Call& call, const std::string& name, ImageCache::P
 Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
 {
     constexpr int pulls_max = 3;
+    if (call.route.endpoint->op == Op::build) call.record.facts["pulls"].push_back(reference.familiar());
     judged(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
     const std::string name = reference.familiar();
     const auto among_others = co_await call.services.images.among_others_under(name);
@@ -296,7 +285,7 @@ Task<> pull_image(Call& call)
         co_return;
     }
     if (call.head.framing != Framing::none) throw Refused{{400, "a pull has no body", {}, {}, {}}};
-    const rules::Reference reference = pulled_reference(call.route.query);
+    const rules::Reference reference = want(rules::pulled_reference(call.route.query));
     const std::string platform(call.route.query.get("platform")), auth(call.head.header("x-registry-auth"));
     const auto begin = [&]() -> Task<> {
         if (!call.client.answered()) co_await call.client.begin(200, "application/json");

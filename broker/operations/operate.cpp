@@ -1,5 +1,7 @@
 #include <array>
+#include <set>
 
+#include "broker/images.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "rules/endpoint_policy.h"
@@ -76,6 +78,19 @@ void want_room(Call& call, rules::Kind kind)
     judged(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
 }
 
+/// What the job's images take together, as far as the profile bounds it.
+static Task<> want_room_for_bytes(Call& call)
+{
+    if (call.job.profile.job_image_bytes == 0) co_return;
+    std::set<std::string> ids;
+    for (const db::Object& each : call.job.objects.all(rules::Kind::image))
+        if (!each.id.empty()) ids.insert(each.id);
+    std::int64_t bytes = 0;
+    for (const std::string& id : ids)
+        if (const auto image = co_await call.services.images.inspect(id)) bytes += image->value("Size", std::int64_t{0});
+    judged(call, [&](const rules::Profile& profile) { return rules::check_image_bytes(bytes, profile); });
+}
+
 Task<> operate(Call& call)
 {
     switch (call.route.endpoint->op) {
@@ -85,6 +100,7 @@ Task<> operate(Call& call)
         case Op::image_load:
         case Op::build:
             want_room(call, rules::Kind::image);
+            co_await want_room_for_bytes(call);
             break;
         default:
             break;

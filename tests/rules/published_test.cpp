@@ -34,7 +34,7 @@ struct Published {
 const std::vector<Published>& published()
 {
     static const std::vector<Published> lines = [] {
-        std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "data/published.txt");
+        std::ifstream file(std::filesystem::path(BERTH_SOURCE_DIR) / "tests/rules/data/published.txt");
         if (!file) throw std::runtime_error("no data/published.txt");
         std::vector<Published> read;
         for (std::string line; std::getline(file, line);) {

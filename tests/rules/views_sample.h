@@ -27,7 +27,7 @@ struct Sample {
 
     explicit Sample(const std::string& engine)
     {
-        const auto folder = std::filesystem::path(__FILE__).parent_path() / "data";
+        const auto folder = std::filesystem::path(BERTH_SOURCE_DIR) / "tests/rules/data";
         std::ifstream file(folder / (engine + ".json"));
         if (!file) throw std::runtime_error("no sample " + engine);
         data = Json::parse(file);

@@ -1,0 +1,84 @@
+#include "broker/record.h"
+
+#include <ctime>
+
+#include "rules/redact.h"
+
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Op;
+using rules::Outcome;
+
+std::string text_of(const Json& json)
+{
+    return json.dump(-1, ' ', true, Json::error_handler_t::replace);  // ASCII: control characters are escaped, of C1 too
+}
+
+/// Rows that write nothing in spite of their method, and come often.
+bool only_waits(Op op)
+{
+    return op == Op::container_wait || op == Op::container_resize || op == Op::exec_resize;
+}
+
+bool only_reads(const rules::Endpoint& row)
+{
+    using rules::Method;
+    return row.method == Method::get || row.method == Method::head || row.method == Method::options || only_waits(row.op);
+}
+
+}  // namespace
+
+Record::Record(Job& job, db::Store& store, const RequestHead& head) : job_(job), store_(store), head_(head), at_(std::time(nullptr)) {}
+
+void Record::note(const rules::Error& error, bool observed)
+{
+    if (observed && outcome_ != Outcome::allowed) return;
+    outcome_ = observed ? Outcome::observed : error.rule.empty() ? Outcome::failed : Outcome::refused;
+    if (error.rule.empty()) return;
+    field_ = error.field;
+    rule_ = error.rule;
+    value_ = rules::redacted_value(endpoint ? endpoint->name : "", error.field, error.value);
+}
+
+bool Record::is_kept(bool first) const
+{
+    if (outcome_ == Outcome::refused || outcome_ == Outcome::observed) return true;
+    return endpoint && (first || !only_reads(*endpoint));
+}
+
+Record::~Record()
+{
+    bool first = false;
+    if (endpoint && outcome_ != Outcome::refused) {
+        auto used = job_.used[static_cast<std::size_t>(endpoint->op)];
+        first = !used;
+        used = true;
+    }
+    if (!is_kept(first)) return;
+    try {
+        db::Request request;
+        request.job = job_.facts.key;
+        request.at = at_;
+        request.first = first;
+        request.endpoint = endpoint ? std::string(endpoint->name) : "unknown";
+        request.method = head_.method;
+        request.target = head_.target;
+        request.outcome = outcome_;
+        request.field = std::move(field_);
+        request.rule = std::move(rule_);
+        request.value = std::move(value_);
+        const Op op = endpoint ? endpoint->op : Op::count;
+        store_.enqueue([request = std::move(request), op, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
+            request.target = rules::redacted_target(request.target);
+            if (!given.is_null()) request.body = text_of(rules::redacted(op, std::move(given)));
+            if (!known.is_null()) request.facts = text_of(known);
+            ledger.add(request);
+        });
+    } catch (const std::bad_alloc&) {
+        // Then this one is not kept.
+    }
+}
+
+}  // namespace broker

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "broker/http.h"
+#include "broker/job.h"
+#include "db/store.h"
+#include "rules/endpoints.h"
+
+namespace broker {
+
+/// What the ledger keeps of one request: filled in while it is served, and given to the database thread when it is over,
+/// however it ended. That thread redacts and serialises it.
+///
+/// Kept are the requests whose verdict depends on more than their row, and all others that write; of a row that only reads,
+/// the first in a job. What a rule refused, or would have, is kept always.
+class Record {
+public:
+    Record(Job& job, db::Store& store, const RequestHead& head);
+    ~Record();
+    Record(const Record&) = delete;
+    Record& operator=(const Record&) = delete;
+
+    const rules::Endpoint* endpoint = nullptr;  ///< once it is known
+    rules::Json body = {};                      ///< as the client wrote it
+    rules::Json facts = {};                     ///< null: none; rules::AskedRequest::facts
+
+    /// Of several refusals that were observed the first is kept; one that ended the request says more.
+    void note(const rules::Error& error, bool observed);
+
+private:
+    bool is_kept(bool first) const;
+
+    Job& job_;
+    db::Store& store_;
+    const RequestHead& head_;
+    std::int64_t at_;
+    rules::Outcome outcome_ = rules::Outcome::allowed;
+    std::string field_, rule_, value_;
+};
+
+}  // namespace broker
