@@ -15,6 +15,8 @@ namespace broker {
 namespace {
 
 constexpr std::size_t piece_size = 256 * 1024;
+constexpr std::uint64_t xz_memory_max = std::uint64_t{96} << 20;  ///< `xz -9` takes 65 MiB
+constexpr std::uint64_t header_max = std::uint64_t{2} << 20;    ///< of one entry: names, attributes, the map of a sparse file
 
 /// Threads for what blocks; they belong to the event loop, which waits for them before it is destroyed.
 class Threads : public asio::execution_context::service {
@@ -25,13 +27,14 @@ public:
     explicit Threads(asio::execution_context& owner) : service(owner) {}
     void shutdown() override
     {
-        pool_.stop();
-        pool_.join();
+        for (asio::thread_pool* each : {&host_, &archives_}) each->stop();
+        for (asio::thread_pool* each : {&host_, &archives_}) each->join();
     }
-    asio::thread_pool& pool() { return pool_; }
+    asio::thread_pool& pool(Aside kind) { return kind == Aside::host ? host_ : archives_; }
 
 private:
-    asio::thread_pool pool_{2};
+    asio::thread_pool host_{2};
+    asio::thread_pool archives_{4};  // a job reads one archive at a time (Job::unpacking)
 };
 
 [[noreturn]] void fail()
@@ -95,17 +98,111 @@ void Spool::append(std::string_view bytes)
     }
 }
 
-ArchiveReader::ArchiveReader(const Spool& spool)
-    : archive_(::archive_read_new()), file_(spool.file()), end_(spool.size())
+Unpacker::Unpacker(Source source, std::uint64_t most) : source_(std::move(source)), most_(most)
 {
+    first_ = take();
+    // As the engine tells them apart (moby's pkg/archive), and one only: what is packed twice is no tar to it.
+    const auto begins = [this](std::string_view magic) { return first_.starts_with(magic); };
+    const int code = begins("\x1f\x8b\x08") ? ARCHIVE_FILTER_GZIP : begins("BZh") ? ARCHIVE_FILTER_BZIP2 : begins("\x28\xb5\x2f\xfd") ? ARCHIVE_FILTER_ZSTD : 0;
+    if (begins({"\xfd" "7zXZ\0", 6})) {
+        xz_ = std::make_unique<lzma_stream>();
+        if (::lzma_stream_decoder(xz_.get(), xz_memory_max, LZMA_CONCATENATED) != LZMA_OK) throw BrokenArchive("xz cannot be unpacked");
+    } else if (code != 0) {
+        filter_ = ::archive_read_new();
+        archive_entry* entry = nullptr;
+        ::archive_read_support_format_raw(filter_);
+        ::archive_read_support_format_empty(filter_);
+        if (::archive_read_append_filter(filter_, code) != ARCHIVE_OK || ::archive_read_open(filter_, this, nullptr, &Unpacker::read, nullptr) != ARCHIVE_OK ||
+            ::archive_read_next_header(filter_, &entry) < ARCHIVE_WARN) {
+            const char* text = ::archive_error_string(filter_);
+            const std::string why = text ? text : "it cannot be unpacked";
+            ::archive_read_free(filter_);
+            throw BrokenArchive(why);
+        }
+    }
+}
+
+Unpacker::~Unpacker()
+{
+    if (filter_) ::archive_read_free(filter_);
+    if (xz_) ::lzma_end(xz_.get());
+}
+
+std::string_view Unpacker::take()
+{
+    if (!first_.empty()) return std::exchange(first_, {});
+    return {sent_.data(), source_(sent_)};
+}
+
+la_ssize_t Unpacker::read(archive* archive, void* self, const void** bytes)
+{
+    try {
+        const std::string_view piece = static_cast<Unpacker*>(self)->take();
+        *bytes = piece.data();
+        return static_cast<la_ssize_t>(piece.size());
+    } catch (const BrokenArchive& failure) {
+        ::archive_set_error(archive, EINVAL, "%s", failure.what());
+        return -1;
+    }
+}
+
+std::string_view Unpacker::unpacked_by_filter()
+{
+    const la_ssize_t size = ::archive_read_data(filter_, unpacked_.data(), unpacked_.size());
+    if (size < 0) {
+        const char* text = ::archive_error_string(filter_);
+        throw BrokenArchive(text ? text : "it cannot be unpacked");
+    }
+    return {unpacked_.data(), static_cast<std::size_t>(size)};
+}
+
+std::string_view Unpacker::unpacked_by_lzma()
+{
+    lzma_stream& xz = *xz_;
+    xz.next_out = reinterpret_cast<std::uint8_t*>(unpacked_.data());
+    xz.avail_out = unpacked_.size();
+    bool last = false;
+    while (!xz_ended_ && xz.avail_out > 0) {
+        if (xz.avail_in == 0 && !last) {
+            const std::string_view piece = take();
+            last = piece.empty();
+            xz.next_in = reinterpret_cast<const std::uint8_t*>(piece.data());
+            xz.avail_in = piece.size();
+        }
+        const lzma_ret result = ::lzma_code(&xz, last ? LZMA_FINISH : LZMA_RUN);
+        xz_ended_ = result == LZMA_STREAM_END;
+        if (result == LZMA_MEMLIMIT_ERROR) throw BrokenArchive("to unpack it takes more memory than what xz -9 packs");
+        if (result != LZMA_OK && !xz_ended_) throw BrokenArchive("the xz stream is broken, or cut short");
+    }
+    return {unpacked_.data(), unpacked_.size() - xz.avail_out};
+}
+
+std::string_view Unpacker::next()
+{
+    const std::string_view piece = xz_ ? unpacked_by_lzma() : filter_ ? unpacked_by_filter() : take();
+    size_ += piece.size();
+    if (size_ > most_) throw BrokenArchive("it is too large once unpacked");
+    return piece;
+}
+
+ArchiveReader::ArchiveReader(const Spool& spool)
+    : archive_(nullptr),
+      file_(spool.file()),
+      end_(spool.size()),
+      most_(spool.unpacked_max),
+      unpacker_(
+          [this](ArchiveBlock& into) {
+              const ssize_t size = ::pread(file_, into.data(), into.size(), static_cast<off_t>(offset_));
+              if (size < 0) throw BrokenArchive(std::strerror(errno));
+              offset_ += static_cast<std::uint64_t>(size);
+              return static_cast<std::size_t>(size);
+          },
+          most_)
+{
+    archive_ = ::archive_read_new();
     ::archive_read_support_format_tar(archive_);
-    // Those that the engine unpacks, and only where the library itself can: not with the help of a program.
-    ::archive_read_support_filter_gzip(archive_);
-    ::archive_read_support_filter_bzip2(archive_);
-    ::archive_read_support_filter_xz(archive_);
-    ::archive_read_support_filter_zstd(archive_);
     ::archive_read_set_read_callback(archive_, &ArchiveReader::read);
-    ::archive_read_set_skip_callback(archive_, &ArchiveReader::skip);
+    if (!unpacker_.packed()) ::archive_read_set_skip_callback(archive_, &ArchiveReader::skip);
     ::archive_read_set_callback_data(archive_, this);
     try {
         check(::archive_read_open1(archive_));
@@ -123,7 +220,11 @@ ArchiveReader::~ArchiveReader()
 archive_entry* ArchiveReader::next()
 {
     archive_entry* entry = nullptr;
+    // What is left of the entry before is no part of the next one's header.
+    if (std::exchange(begun_, true)) check(::archive_read_data_skip(archive_));
+    header_from_ = unpacker_.size();
     const int result = ::archive_read_next_header(archive_, &entry);
+    header_from_ = UINT64_MAX;
     if (result == ARCHIVE_EOF) return nullptr;
     check(result);
     const char* name = ::archive_entry_pathname(entry);
@@ -135,26 +236,24 @@ std::size_t ArchiveReader::data(ArchiveBlock& into)
 {
     const la_ssize_t size = ::archive_read_data(archive_, into.data(), into.size());
     if (size < 0) check(static_cast<int>(size));
+    given_ += static_cast<std::uint64_t>(size);
+    if (given_ > most_) throw BrokenArchive("it is too large once unpacked");
     return static_cast<std::size_t>(size);
-}
-
-std::uint64_t ArchiveReader::expanded() const
-{
-    return static_cast<std::uint64_t>(::archive_filter_bytes(archive_, 0));
 }
 
 la_ssize_t ArchiveReader::read(archive* archive, void* self, const void** bytes)
 {
     auto& reader = *static_cast<ArchiveReader*>(self);
-    const ssize_t size =
-        ::pread(reader.file_, reader.buffer_.data(), reader.buffer_.size(), static_cast<off_t>(reader.offset_));
-    if (size < 0) {
-        ::archive_set_error(archive, errno, "%s", std::strerror(errno));
+    try {
+        const std::string_view piece = reader.unpacker_.next();
+        if (reader.header_from_ < reader.unpacker_.size() && reader.unpacker_.size() - reader.header_from_ > header_max)
+            throw BrokenArchive("the header of an entry is too long");
+        *bytes = piece.data();
+        return static_cast<la_ssize_t>(piece.size());
+    } catch (const BrokenArchive& failure) {
+        ::archive_set_error(archive, EINVAL, "%s", failure.what());
         return -1;
     }
-    reader.offset_ += static_cast<std::uint64_t>(size);
-    *bytes = reader.buffer_.data();
-    return size;
 }
 
 /// Fewer than asked at the file's end: what is missing there must not go unnoticed.
@@ -251,10 +350,10 @@ std::string clean_path(std::string_view path)
     return clean;
 }
 
-Task<> aside(std::function<void()> work)
+Task<> aside(std::function<void()> work, Aside kind)
 {
     const Executor executor = co_await asio::this_coro::executor;
-    auto& pool = asio::use_service<Threads>(asio::query(executor, asio::execution::context)).pool();
+    auto& pool = asio::use_service<Threads>(asio::query(executor, asio::execution::context)).pool(kind);
     const auto start = [&pool, &work, executor](auto handler) {
         asio::post(pool, [work = std::move(work), guard = asio::make_work_guard(executor),
                           handler = std::move(handler)]() mutable {

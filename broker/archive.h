@@ -1,6 +1,7 @@
 #pragma once
 
 #include <archive.h>
+#include <lzma.h>
 
 #include <array>
 #include <cstdint>
@@ -19,7 +20,6 @@
 namespace broker {
 
 inline constexpr std::uint64_t spool_max = std::uint64_t{16} << 30;     ///< bytes as sent, of all archives of a job at once
-inline constexpr std::uint64_t expanded_max = std::uint64_t{64} << 30;  ///< bytes of the archive once expanded
 
 /// The host cannot keep what a client sends, as when its disk is full.
 struct SpoolFailure : std::system_error {
@@ -42,6 +42,8 @@ public:
     void append(std::string_view bytes);
     std::uint64_t size() const { return size_; }
     int file() const { return file_; }
+
+    std::uint64_t unpacked_max = std::uint64_t{64} << 30;  ///< bytes that it may become
 
 private:
     std::uint64_t& together_;
@@ -70,6 +72,39 @@ private:
 
 using ArchiveBlock = std::array<char, 64 * 1024>;
 
+/// What a client packed by gzip, bzip2, xz or zstd, or not at all, piece by piece as it is unpacked: never more at a time, so that whoever
+/// reads it knows at each piece how much it has become.
+class Unpacker {
+public:
+    /// The next bytes as they were sent; 0 at their end.
+    using Source = std::function<std::size_t(ArchiveBlock&)>;
+
+    /// Throws BrokenArchive, as do the members.
+    Unpacker(Source source, std::uint64_t most);
+    Unpacker(const Unpacker&) = delete;
+    Unpacker& operator=(const Unpacker&) = delete;
+    ~Unpacker();
+
+    bool packed() const { return filter_ || xz_; }
+    /// Empty at the end. Throws when it has become more than `most` bytes.
+    std::string_view next();
+    std::uint64_t size() const { return size_; }
+
+private:
+    std::string_view take();  ///< as sent
+    std::string_view unpacked_by_filter();
+    std::string_view unpacked_by_lzma();
+    static la_ssize_t read(archive* archive, void* self, const void** bytes);
+
+    Source source_;
+    std::uint64_t most_, size_ = 0;
+    archive* filter_ = nullptr;
+    std::unique_ptr<lzma_stream> xz_;  ///< libarchive sets no limit to what it takes: the packed file says that, up to 4 GiB
+    bool xz_ended_ = false;
+    ArchiveBlock sent_{}, unpacked_{};
+    std::string_view first_;  ///< read to see how it is packed
+};
+
 /// Reads the entries of a tar from its beginning; plain, or packed by gzip, bzip2, xz or zstd. Members throw
 /// BrokenArchive.
 class ArchiveReader {
@@ -83,8 +118,6 @@ public:
     archive_entry* next();
     /// Data of the entry, holes filled; 0 at its end.
     std::size_t data(ArchiveBlock& into);
-    /// Bytes so far, unpacked.
-    std::uint64_t expanded() const;
 
 private:
     static la_ssize_t read(archive* archive, void* self, const void** bytes);
@@ -93,8 +126,11 @@ private:
 
     archive* archive_;
     int file_;
-    std::uint64_t offset_ = 0, end_;
-    ArchiveBlock buffer_{};
+    std::uint64_t offset_ = 0, end_, most_;
+    std::uint64_t given_ = 0;                 ///< data with its holes, which take no byte of the archive
+    bool begun_ = false;
+    std::uint64_t header_from_ = UINT64_MAX;  ///< where the header began that is being read; none: the end
+    Unpacker unpacker_;
 };
 
 /// A plain tar, made piece by piece from a spooled one.
@@ -128,9 +164,13 @@ private:
 /// A file, not a link to one.
 bool is_file(archive_entry* entry);
 
+/// What a work aside is: a short one of the host's (rules, mounts, the packet filter), or one whose length the client chose. They have
+/// threads of their own, so that no archive keeps another job's network waiting.
+enum class Aside : std::uint8_t { host, archive };
+
 /// Runs `work`, which may block, on a thread of its own; the I/O thread goes on meanwhile. To cancel the coroutine
 /// neither stops the work nor shortens the wait. Throws what `work` throws.
-Task<> aside(std::function<void()> work);
+Task<> aside(std::function<void()> work, Aside kind = Aside::host);
 
 /// `a/../b` as `b`, `./a` and `/a` as `a`; `..` does not lead out.
 std::string clean_path(std::string_view path);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -12,6 +13,8 @@
 
 #include <cstring>
 #include <system_error>
+
+#include "broker/own_files.h"
 
 namespace broker {
 namespace {
@@ -49,10 +52,27 @@ struct stat status_of(int file)
     return status;
 }
 
+/// The thread's own umask for as long as this lives: that of the process lets others see nothing.
+class Umask {
+public:
+    explicit Umask(mode_t mask)
+    {
+        if (::unshare(CLONE_FS) != 0) fail("unshare");
+        before_ = ::umask(mask);
+    }
+    Umask(const Umask&) = delete;
+    Umask& operator=(const Umask&) = delete;
+    ~Umask() { ::umask(before_); }
+
+private:
+    mode_t before_;
+};
+
 /// A new directory of `owner`'s: made with his rights, so that no name has to be looked up again to give it to him.
 /// Where he may not, it is root's, as Docker's own are.
 int make_directory(int parent, const std::string& name, const struct stat& owner)
 {
+    const Umask shown(0022);
     const int group = ::setfsgid(owner.st_gid);
     const int user = ::setfsuid(owner.st_uid);  // of this thread alone
     int result = ::mkdirat(parent, name.c_str(), 0755);
@@ -111,7 +131,7 @@ File make_beneath(const File& root, const std::string& subpath)
 
 std::filesystem::path pin(const File& file, const fs::path& directory, const std::string& name)
 {
-    fs::create_directories(directory);
+    own_directory(directory);
     const fs::path entry = directory / name;
     const int made = file.is_directory() ? ::mkdir(entry.c_str(), 0700) : ::mknod(entry.c_str(), S_IFREG | 0600, 0);
     if (made != 0) fail("make " + entry.string());
@@ -153,6 +173,12 @@ void unpin(const fs::path& entry) noexcept
 
 void unpin_all(const fs::path& directory) noexcept
 {
+    struct stat status{};
+    if (::lstat(directory.c_str(), &status) != 0) return;
+    if (!S_ISDIR(status.st_mode)) {  // nothing that we made: what a link leads to stays as it is
+        ::unlink(directory.c_str());
+        return;
+    }
     std::error_code ignored;
     for (fs::directory_iterator each(directory, ignored), end; !ignored && each != end; each.increment(ignored))
         unpin(each->path());

@@ -45,8 +45,6 @@ rules::Result<Dockerfile> find_dockerfile(const Spool& context, const std::strin
                 take(main, reader, entry);
             else if (wanted == "Dockerfile" && path == "dockerfile")
                 take(lower, reader, entry);
-            if (reader.expanded() > expanded_max)
-                return tl::unexpected(rules::Error{413, "the build context is too large", {}, {}, {}});
         }
     } catch (const BrokenArchive& broken) {
         return rules::bad_request(std::string("the build context is not a tar archive that can be read: ") +

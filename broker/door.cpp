@@ -6,6 +6,8 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "broker/own_files.h"
+
 namespace broker {
 
 namespace fs = std::filesystem;
@@ -43,7 +45,7 @@ void as_parent(const fs::path& path)
 
 OpenedDoor open_door(Executor executor, const fs::path& path, const std::string& key, Supervisor& supervisor)
 {
-    fs::create_directories(path.parent_path());
+    own_directory(path.parent_path());
     as_parent(path.parent_path());
     fs::permissions(path.parent_path(), fs::status(path.parent_path().parent_path()).permissions());
     const std::string name = kept_name(key);

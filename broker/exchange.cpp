@@ -19,10 +19,11 @@ constexpr int refusals_logged_max = 20;
 
 /// Some clients (docker-modem) repeat a request's options as a body where dockerd reads none: it is read and goes no further.
 /// A body of start held a HostConfig once, and is refused as dockerd does.
-Task<> drop_body(Client& client, const RequestHead& head, rules::Op op)
+Task<> drop_body(Client& client, const RequestHead& head, rules::Op op, Lock& large)
 {
     constexpr std::size_t ignored_max = 64 * 1024;
-    const rules::Json body = want(co_await client.read_json(head, ignored_max));
+    std::optional<Lock::Held> turn;
+    const rules::Json body = want(co_await client.read_json(head, ignored_max, large, turn));
     if (op == rules::Op::container_start && !rules::is_zero(body))
         throw Refused{{400, "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24", {}, {}, {}}};
 }
@@ -33,6 +34,7 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
     Record record(job, services.store, head);
     const rules::Endpoint* const& endpoint = record.endpoint;
     std::optional<Error> refusal;
+    std::optional<Lock::Held> large;
     try {
         ++job.requests;
         if (const auto rate = job.profile.job_requests_per_second; rate > 0)
@@ -48,11 +50,11 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
 
         rules::Json body;
         if (endpoint->body == rules::Body::json) {
-            record.body = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max)));
+            record.body = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max), job.large_body, large));
             if (record.body.is_null()) record.body = rules::Json::object();  // Go clients write so what they leave out
             body = want(rules::admit(record.body, *endpoint->schema));
         } else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
-            co_await drop_body(client, head, endpoint->op);
+            co_await drop_body(client, head, endpoint->op, job.large_body);
 
         Call call{services, job, connection, client, head, record, std::move(route), std::move(target), std::move(body)};
         co_await operate(call);

@@ -1,12 +1,11 @@
 #include "broker/firewall.h"
 
 #include <fmt/format.h>
-#include <linux/capability.h>
+#include <cap-ng.h>
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -53,9 +52,8 @@ std::string table_of(const std::filesystem::path& state_dir)
 std::string firewall_problem()
 {
     // Asked first: libnftables writes to stderr where it may do nothing.
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
-    if (::syscall(SYS_capget, &header, data) != 0 || (data[0].effective & (1U << CAP_NET_ADMIN)) == 0) return "berth may not change the packet filter (CAP_NET_ADMIN)";
+    if (::capng_get_caps_process() != 0 || !::capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+        return "berth may not change the packet filter (CAP_NET_ADMIN)";
     const rules::GuardedNetwork sample{"sample", "bt-sample", "10.213.0.0/26", false, false};
     return run_nftables(rules::ruleset("berth-doctor", {sample}), true);
 }

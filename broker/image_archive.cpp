@@ -49,66 +49,16 @@ private:
     ::sha256_ctx state_{};
 };
 
-struct FreeArchive {
-    void operator()(archive* each) const { ::archive_read_free(each); }
-};
-
-/// The digest of a layer as it is unpacked: the data of the entry that `reader` is at, through the engine's filters.
-class Layer {
-public:
-    explicit Layer(ArchiveReader& reader) : reader_(reader), unpacked_(::archive_read_new())
-    {
-        archive* const in = unpacked_.get();
-        ::archive_read_support_format_raw(in);
-        ::archive_read_support_format_empty(in);
-        ::archive_read_support_filter_gzip(in);
-        ::archive_read_support_filter_bzip2(in);
-        ::archive_read_support_filter_xz(in);
-        ::archive_read_support_filter_zstd(in);
-        check(::archive_read_open2(in, this, nullptr, &Layer::read, nullptr, nullptr));
-    }
-
-    std::string digest(std::uint64_t& expanded)
-    {
-        Digest digest;
-        archive_entry* entry = nullptr;
-        const int result = ::archive_read_next_header(unpacked_.get(), &entry);
-        if (result == ARCHIVE_EOF) return digest.text();
-        check(result);
-        for (;;) {
-            const la_ssize_t size = ::archive_read_data(unpacked_.get(), out_.data(), out_.size());
-            if (size < 0) check(static_cast<int>(size));
-            if (size <= 0) return digest.text();
-            expanded += static_cast<std::uint64_t>(size);
-            if (expanded > expanded_max) throw BrokenArchive("its layers are too large");
-            digest.add({out_.data(), static_cast<std::size_t>(size)});
-        }
-    }
-
-private:
-    static la_ssize_t read(archive* archive, void* self, const void** bytes)
-    {
-        auto& layer = *static_cast<Layer*>(self);
-        *bytes = layer.in_.data();
-        try {
-            return static_cast<la_ssize_t>(layer.reader_.data(layer.in_));
-        } catch (const BrokenArchive& failure) {
-            ::archive_set_error(archive, EIO, "%s", failure.what());
-            return -1;
-        }
-    }
-
-    void check(int result)
-    {
-        if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return;
-        const char* text = ::archive_error_string(unpacked_.get());
-        throw BrokenArchive(text ? text : "a layer cannot be read");
-    }
-
-    ArchiveReader& reader_;
-    std::unique_ptr<archive, FreeArchive> unpacked_;
-    ArchiveBlock in_{}, out_{};
-};
+/// The digest of a layer as it is unpacked: the data of the entry that `reader` is at, through the engine's filters. `unpacked`: bytes of
+/// all layers so far.
+std::string digest_of_layer(ArchiveReader& reader, std::uint64_t most, std::uint64_t& unpacked)
+{
+    Unpacker layer([&reader](ArchiveBlock& into) { return reader.data(into); }, most - unpacked);
+    Digest digest;
+    for (std::string_view piece = layer.next(); !piece.empty(); piece = layer.next()) digest.add(piece);
+    unpacked += layer.size();
+    return digest.text();
+}
 
 /// The data of the entry that `reader` is at; nullopt when it is longer than `most`.
 std::optional<std::string> text_of(ArchiveReader& reader, std::size_t most)
@@ -162,7 +112,6 @@ Contents contents_of(const Spool& spool)
             if (!contents.manifest) throw BrokenArchive("manifest.json is too long");
         }
         if (contents.links.size() > links_max) throw BrokenArchive("it has too many links");
-        if (reader.expanded() > expanded_max) throw BrokenArchive("it is too large");
     }
     return contents;
 }
@@ -177,7 +126,7 @@ Carried carried_of(const Spool& spool, const std::set<std::string>& configs, con
 {
     Carried carried;
     ArchiveReader reader(spool);
-    std::uint64_t expanded = 0;
+    std::uint64_t unpacked = 0;
     std::size_t all_configs = 0;
     for (std::size_t number = 0; archive_entry* entry = reader.next(); ++number) {
         const std::string path = clean_path(::archive_entry_pathname(entry));
@@ -190,7 +139,7 @@ Carried carried_of(const Spool& spool, const std::set<std::string>& configs, con
                 throw BrokenArchive("the config " + path + " is too long");
             carried.configs[path] = *std::move(text);
         } else if (layers.contains(path)) {
-            carried.layers[path] = {number, Layer(reader).digest(expanded)};
+            carried.layers[path] = {number, digest_of_layer(reader, spool.unpacked_max, unpacked)};
         }
     }
     return carried;

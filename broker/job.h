@@ -86,6 +86,8 @@ struct Job {
     std::list<Connection> connections;
     Lock making;          ///< held while the default network or named volumes are made on behalf of a container
     Lock naming;          ///< held while an image gets or loses a name
+    Lock large_body;      ///< held by the request whose JSON body is a large one, to its end
+    Lock unpacking;       ///< held while an archive is read: to unpack takes memory, and that of one job is bounded
     Lock removal;         ///< one close at a time
     int closers = 0;      ///< who hold on to this job in order to close it
     Clock::time_point seen = Clock::now();  ///< the last sign of whoever opened it

@@ -16,6 +16,8 @@
 #include "broker/leases.h"
 #include "broker/log.h"
 #include "broker/notify.h"
+#include "broker/own_files.h"
+#include "broker/privileges.h"
 #include "broker/version.h"
 
 namespace broker {
@@ -240,9 +242,8 @@ static Config prepared(const Config& given)
     if (!config.rules.empty()) config.rules = fs::absolute(config.rules);
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    fs::create_directories(config.state_dir);
-    fs::permissions(config.state_dir, fs::perms::owner_all);
-    fs::create_directories(config.runtime_dir / "jobs");
+    give_up_privileges();
+    for (const fs::path& each : {config.state_dir, config.runtime_dir, config.runtime_dir / "jobs", config.runtime_dir / "pins"}) own_directory(each);
     for (const fs::path& each : {config.runtime_dir, config.runtime_dir / "jobs"}) share(each, config.group);
     return config;
 }

@@ -56,6 +56,13 @@ void Wire::consume(std::size_t bytes)
     if (begin_ == end_) begin_ = end_ = 0;
 }
 
+void Wire::wipe()
+{
+    if (!data_) return;
+    ::explicit_bzero(data_.get(), begin_);
+    ::explicit_bzero(data_.get() + end_, capacity_ - end_);
+}
+
 void Wire::widen()
 {
     if (capacity_ >= large_block) return;

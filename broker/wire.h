@@ -24,6 +24,8 @@ public:
     void consume(std::size_t bytes);
     /// The place of what `buffered()` shows at `byte`.
     char* at(const char* byte) { return data_.get() + (byte - data_.get()); }
+    /// Overwrites what has been consumed.
+    void wipe();
 
     /// Reads some more; false at the end of the stream. Throws Gone.
     Task<bool> fill();

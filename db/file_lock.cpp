@@ -17,9 +17,17 @@ namespace {
 
 int open_private(const std::filesystem::path& file)
 {
-    const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor >= 0 && ::fchmod(descriptor, 0600) == 0) return descriptor;
-    const std::string reason = std::generic_category().message(errno);
+    const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat status{};
+    std::string reason;
+    if (descriptor < 0 || ::fstat(descriptor, &status) != 0)
+        reason = std::generic_category().message(errno);
+    else if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
+        reason = "it is no file of its own";
+    else if (::fchmod(descriptor, 0600) != 0)
+        reason = std::generic_category().message(errno);
+    else
+        return descriptor;
     if (descriptor >= 0) ::close(descriptor);
     throw Failure("cannot open " + file.string() + ": " + reason);
 }

@@ -156,6 +156,7 @@ constexpr Knob table[] = {
     {"limits.job.requests_per_second", &P::job_requests_per_second, cap, "Requests of a job in a second, after a burst of as many: further ones wait for their turn, up to 5 seconds; 0: no limit", {}, 0, 1000000},
     {"limits.job.time", &P::job_time, force, "How long a job may be open; a shorter --ttl stands; 0: no limit", Unit::seconds, 0, 3650 * day},
     {"limits.body", &P::body_max, refuse, "Size of a request's JSON body", Unit::bytes, 1024, 256 << 20},
+    {"limits.archive", &P::archive_max, refuse, "What a build's context, or an archive of images with its layers, may become once it is unpacked", Unit::bytes, 1 << 20},
 
     {"images.registries", &P::registries, refuse, "What may be pulled, and taken as a build's base: patterns of registry and repository, `*` within one part and `**` across parts (`docker.io/library/*`, `ghcr.io/us/**`); a registry alone stands for all that it has", {}, 0, 0, {}, "**", check_registry},
     {"images.tags", &P::image_tags, refuse, "`no-latest`: a pull names a tag other than latest, or a digest; `digest`: a pull names a digest", {}, 0, 0, tags, "any"},

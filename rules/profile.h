@@ -84,6 +84,7 @@ struct Profile {
     Number job_requests_per_second = 0;
     Number job_time = 0;  ///< seconds
     Number body_max = Number{4} << 20;
+    Number archive_max = Number{64} << 30;
 
     Texts registries = {"**"};
     std::string image_tags = "any";

@@ -232,9 +232,11 @@ void view_mount_point(Json& mount, const Lookup& job, const ViewFacts& facts)
         return;
     }
     const std::string source = text_or_empty(mount, "Source");
-    if (text_or_empty(mount, "Type") == "bind")  // of the host there is nothing else
+    if (text_or_empty(mount, "Type") != "volume") {  // of the host there is nothing but the door, whatever the type is
         replace(mount, "Source", !facts.door.empty() && source == facts.door ? "/var/run/docker.sock" : "");
-    if (text_or_empty(mount, "Type") != "volume") return;
+        remove(mount, "Name");
+        return;
+    }
     const std::string real = text_or_empty(mount, "Name");
     const std::string name = volume_name(real, job).value_or(real);
     replace(mount, "Name", name);
@@ -249,6 +251,7 @@ void view_mount_points(Json& holder, const Json& asked, const Lookup& job, const
     if (!mounts) return;
     const Json* shown = at(asked, "Shown");
     std::erase_if(*mounts, [&](Json& mount) {
+        if (!mount.is_object()) return true;
         const Json* path = shown ? at(*shown, text_or_empty(mount, "Destination")) : nullptr;
         if (path) return !view_path_mount(mount, *path);
         view_mount_point(mount, job, facts);

@@ -10,6 +10,7 @@ Task<> receive_archive(Call& call, Spool& spool)
     constexpr auto idle_limit = 60s;
     constexpr std::size_t portion = 256 * 1024;
     Client& client = call.client;
+    spool.unpacked_max = static_cast<std::uint64_t>(call.job.profile.archive_max);
     BodyReader body = co_await client.open_body(call.head);
     client.wire().widen();
     std::string pending;
@@ -26,7 +27,7 @@ Task<> receive_archive(Call& call, Spool& spool)
         if (!spool.reserve(piece.size()))
             throw Refused{{413, fmt::format("berth: the archives that this job sends at once are larger than {} GiB together", spool_max >> 30), {}, {}, {}}};
         if (pending.size() >= portion || piece.empty()) {
-            co_await aside([&] { spool.append(pending); });
+            co_await aside([&] { spool.append(pending); }, Aside::archive);
             pending.clear();
         }
         if (piece.empty()) break;
@@ -40,7 +41,7 @@ Task<> send_archive(Upstream& upstream, ArchiveWriter& archive)
     for (;;) {
         const std::string* piece = nullptr;
         try {
-            co_await aside([&] { piece = &archive.next(); });
+            co_await aside([&] { piece = &archive.next(); }, Aside::archive);
         } catch (const std::runtime_error& failure) {
             broken = failure.what();
         }

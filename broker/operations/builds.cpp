@@ -38,7 +38,10 @@ public:
         build_args_ = json_parameter(call_.route.query, "buildargs").value_or(Json());
         co_await receive_archive(call_, context_);
         rules::Result<Dockerfile> found;
-        co_await aside([&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); });
+        {
+            const auto turn = co_await call_.job.unpacking.hold();
+            co_await aside([&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); }, Aside::archive);
+        }
         dockerfile_ = want(std::move(found));
         dockerfile_.text = judged(call_, [&](const rules::Profile& profile) {
             return rules::with_local_sources(dockerfile_.text, profile);
@@ -147,8 +150,11 @@ private:
         const auto exchange = [&]() -> Task<> {
             Upstream upstream = co_await call_.services.engine.send_head(request, std::nullopt, "application/x-tar");
             const auto send_all = [&]() -> Task<> {
-                ContextWriter context(context_, dockerfile_);
-                co_await send_archive(upstream, context);
+                {
+                    const auto turn = co_await call_.job.unpacking.hold();
+                    ContextWriter context(context_, dockerfile_);
+                    co_await send_archive(upstream, context);
+                }
                 co_await pause(std::chrono::hours(24 * 365));
             };
             co_await race(answer(upstream), send_all());

@@ -281,7 +281,10 @@ Task<> load_images(Call& call)
     Spool spool(call.job.spooled);
     co_await receive_archive(call, spool);
     rules::Result<CarriedImages> read;
-    co_await aside([&] { read = read_images(spool); });
+    {
+        const auto turn = co_await call.job.unpacking.hold();
+        co_await aside([&] { read = read_images(spool); }, Aside::archive);
+    }
     const CarriedImages carried = want(std::move(read));
 
     const Making making(call);
@@ -304,6 +307,7 @@ Task<> load_images(Call& call)
         for (const Place& place : places) co_await place.settle(call);
     };
     const auto body = [&](Upstream& upstream) -> Task<> {
+        const auto turn = co_await call.job.unpacking.hold();
         ImagesWriter archive(spool, carried, tags);
         co_await send_archive(upstream, archive);
     };

@@ -16,7 +16,7 @@ from corpus import chunked, request
 from fake_engine import FakeEngine
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("BERTH_BIN") or ROOT / "build/dev/berth")
+BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -164,19 +164,20 @@ class Client:
 
 
 class Berth:
-    """The binary, serving a fake engine, with one open job."""
+    """The binary, serving a fake engine, with one open job. `rules`: a rules file's text."""
 
-    def __init__(self):
+    def __init__(self, rules=""):
         if not BINARY.exists():
-            raise unittest.SkipTest(f"{BINARY} is not built; BERTH_BIN names another one")
+            raise unittest.SkipTest(f"{BINARY} is not built; BERTH_BINARY names another one")
         self.folder = Path(tempfile.mkdtemp(prefix="berth-fake-"))
         self.engine = FakeEngine(self.folder / "engine.sock")
         self.log = self.folder / "log"
         self.admin = self.folder / "run/admin.sock"
         self.jobs = 0
+        (self.folder / "rules.toml").write_text(rules)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([BINARY, "serve", "--engine", f"unix://{self.engine.path}", "--state-dir", self.folder / "state",
-                                             "--runtime-dir", self.folder / "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                             "--runtime-dir", self.folder / "run", "--rules", self.folder / "rules.toml"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(lambda: self.process.poll() is not None or self.admin.exists(), 20, "berth's admin socket")
         assert self.process.poll() is None, f"berth serve exited {self.process.returncode}:\n{self.log_tail()}"
 
@@ -226,9 +227,11 @@ class Berth:
 class FakeCase(unittest.TestCase):
     """One berth, engine and job a class. After each test berth must live, hold no more than before, and have sent only its own bytes."""
 
+    rules = ""
+
     @classmethod
     def setUpClass(cls):
-        cls.berth = Berth()
+        cls.berth = Berth(cls.rules)
         cls.addClassCleanup(cls.end)
         cls.engine = cls.berth.engine
         cls.job = cls.berth.open_job()

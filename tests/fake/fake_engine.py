@@ -17,7 +17,7 @@ REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|DELETE) (/v1\.[0-9]+/[A-Za-z0-9_
 ALLOWED_HEADERS = {"host", "content-type", "content-length", "transfer-encoding", "x-registry-auth", "x-registry-config",
                    "connection", "upgrade"}
 RAW_STREAM = "application/vnd.docker.raw-stream"
-KEPT_BODY = 1 << 20  # of longer bodies only length and checksum are kept
+KEPT_BODY = 8 << 20  # of longer bodies only length and checksum are kept
 
 
 class Cut(Exception):
@@ -52,7 +52,7 @@ class Channel:
         self.engine = engine
         self.sock = sock
         self.buffer = bytearray()
-        self.received = bytearray()  # the first megabyte that came
+        self.received = bytearray()  # the first megabytes that came
         self.to_head = False
         self.fault = None
         self.sent = 0

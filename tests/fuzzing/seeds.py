@@ -1,0 +1,179 @@
+"""Writes the seeds of one fuzz target into a folder, and its dictionary: `seeds.py TARGET FOLDER DICTIONARY`.
+
+Seeds are inputs on each side of the rules; words are the names that a random change would not find. The names of a body's fields and of the
+rules' keys are read from the tables in rules/, so that new ones are known here too.
+"""
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import re
+import sys
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ID = "ab" * 32
+
+
+def tar_of(entries, form=tarfile.PAX_FORMAT):
+    """A tar of (name, content); content None: a directory, "-> x": a symbolic link, "=> x": a hard link."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+        for name, content in entries:
+            member = tarfile.TarInfo(name)
+            if content is None:
+                member.type = tarfile.DIRTYPE
+            elif isinstance(content, str) and content[:3] in ("-> ", "=> "):
+                member.type = tarfile.SYMTYPE if content[0] == "-" else tarfile.LNKTYPE
+                member.linkname = content[3:]
+            else:
+                content = content.encode() if isinstance(content, str) else content
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+                continue
+            archive.addfile(member)
+    return buffer.getvalue()
+
+
+def request(line, *headers):
+    return "\r\n".join([line, "Host: x", *headers]) + "\r\n\r\n"
+
+
+def head():
+    return [request("GET /_ping HTTP/1.1"), request("HEAD /_ping HTTP/1.0", "Connection: keep-alive"),
+            request("POST /v1.41/containers/create?name=a HTTP/1.1", "Content-Type: application/json", "Content-Length: 19"),
+            request("POST /build HTTP/1.1", "Transfer-Encoding: chunked", "Expect: 100-continue", "Content-Type: application/x-tar"),
+            request("POST /exec/a/start HTTP/1.1", "Connection: Upgrade", "Upgrade: tcp", "Content-Length: 0"),
+            request("POST /images/create?fromImage=a HTTP/1.1", "X-Registry-Auth: e30=", "Content-Length: 0"),
+            request("GET / HTTP/1.1", "Content-Length: 1", "Transfer-Encoding: chunked"), request("GET / HTTP/1.1", "A: b\r\n c"),
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+            "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"]
+
+
+def chunks():
+    return [piece + text for piece in "\0\3\x7f" for text in
+            ("0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "1;name=value\r\na\r\n000\r\nTrailer: x\r\n\r\n", "ffffffffffffffff\r\n", "5\r\nhel", "5\nhello\n0\n\n", "2 \r\nab\r\n0\r\n\r\n")]
+
+
+def target():
+    return ["GET /_ping", "GET /v1.47/containers/json?all=1&limit=3&filters=%7B%22label%22%3A%7B%22a%22%3Atrue%7D%7D", "POST /v1.41/containers/create?name=web&platform=linux",
+            "DELETE /containers/db?force=true&v=1", f"GET /containers/{ID}/logs?stdout=1&follow=true&tail=all&since=12", "POST /images/create?fromImage=ghcr.io%2Fa%2Fb&tag=1",
+            "GET /images/registry:5000/a/b:c/json", "DELETE /images/app@sha256:" + ID, "PUT /containers/a/archive?path=%2Ftmp&noOverwriteDirNonDir=1",
+            "POST /build?t=app&dockerfile=d&buildargs=%7B%7D&nocache=1&t=b", "GET /events?since=1&until=2", "GET /containers/../info", "GET //info", "GET /containers/a%2fb/json",
+            "POST /v1.23/containers/a/start", "POST /v1.999/containers/a/start", "GET /networks/back?verbose=false&scope=local", "POST /swarm/init", "a=b&c=%20+d&a=e"]
+
+
+def filters():
+    return ['{"label":["a=b","c"]}', '{"label":{"a=b":true}}', '{"name":["^we.b$|[a-c]+"]}', '{"name":{"(a*)*b":true,"x":false}}', '{"dangling":["true"]}', '{"until":["24h"]}',
+            '{"unknown":["a"]}', '{"label":"a"}', '{"id":[1]}', '{"id":[],"name":{"a":true}}', "{}", "null", '{"label!":["a"],"label":null}', '{"id":["\\u0061","a"]}']
+
+
+def json_texts():
+    return ["{}", "[]", "null", '"a"', '{"a":1,"b":[true,false,null],"c":{"d":"e"}}', '{"a":1,"a":2}', '{"a":1,"A":2}', '{"Ho\u017ftConfig":{}}', '{"\\u0061":1,"a":2}', "[" * 70 + "]" * 70,
+            "1e999", "18446744073709551616", "-9223372036854775808", "1.0", '"\\ud800"', '"\\u0000"', "\ufeff{}", "{} {}", '{"a":"\U0001f980\\ud83e\\udd80"}', "1E2", "-0", "0.1e-3", "[1,2", '{"a":}']
+
+
+def bodies():
+    containers = ['{"Image":"alpine","Cmd":"ls","Env":["A=b"],"HostConfig":{"Binds":["data:/data:ro","/var/run/docker.sock:/var/run/docker.sock"],"NetworkMode":"back","Memory":1048576}}',
+                  '{"Image":"alpine","HostConfig":{"Privileged":true}}', '{"Image":"alpine","HostConfig":{"PidMode":"host"}}', '{"Image":"alpine","HostConfig":{"IpcMode":"container:db"}}',
+                  '{"Image":"alpine","Labels":{"berth.key":"x","a":"b"},"HostConfig":{"PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]},"PublishAllPorts":true}}',
+                  '{"Image":"alpine","HostConfig":{"Mounts":[{"Type":"volume","Source":"data","Target":"/d","VolumeOptions":{"Subpath":"a"}},{"Type":"tmpfs","Target":"/t","TmpfsOptions":{"SizeBytes":1}}]}}',
+                  '{"Image":"alpine","HostConfig":{"Mounts":[{"Type":"bind","Source":"/","Target":"/host"}]}}', '{"Image":"alpine","HostConfig":{"SecurityOpt":["no-new-privileges","seccomp=unconfined"],"CapAdd":["SYS_ADMIN"]}}',
+                  '{"Image":"alpine","HostConfig":{"Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/sda","CgroupPermissions":"rwm"}],"MaskedPaths":[]}}',
+                  '{"Image":"alpine","NetworkingConfig":{"EndpointsConfig":{"back":{"Aliases":["a"],"IPAMConfig":{"IPv4Address":"10.0.0.2"},"Links":["db:d"]}}},"Healthcheck":{"Test":["CMD","true"],"Interval":1}}',
+                  '{"Image":"alpine","HostConfig":{"VolumesFrom":["db:ro"],"LogConfig":{"Type":"json-file","Config":{"max-size":"1g"}},"RestartPolicy":{"Name":"always"},"Ulimits":[{"Name":"nofile","Soft":1,"Hard":2}]}}',
+                  '{"Image":"alpine","HostConfig":{"Tmpfs":{"/t":"size=1m,exec"},"Sysctls":{"net.ipv4.ip_forward":"1"},"ExtraHosts":["h:host-gateway"],"GroupAdd":["0"],"UsernsMode":"host","CgroupnsMode":"host"}}']
+    return ([f"0{profile}{body}" for profile in "01" for body in containers] +
+            ['10{"Memory":1048576,"RestartPolicy":{"Name":"always"},"CpuShares":5}', '20{"Env":["A=b"],"Labels":{"berth.key":"x"},"Cmd":["a"]}', '30{"Cmd":["ls"],"User":"root","Privileged":false,"Env":["A=b"],"Tty":true}', '30{"Cmd":["ls"],"Privileged":true}',
+             '40{"Name":"front","Driver":"bridge","IPAM":{"Config":[{"Subnet":"10.1.0.0/24","Gateway":"10.1.0.1"}]},"Options":{"com.docker.network.bridge.name":"x"},"Labels":{"a":"b"},"Internal":true}',
+             '50{"Container":"db","EndpointConfig":{"Aliases":["x"]}}', '60{"Container":"db","Force":true}', '70{"Name":"v","Driver":"local","DriverOpts":{"type":"tmpfs","device":"tmpfs","o":"size=1m"},"Labels":{"a":"b"}}', '70{"DriverOpts":{"type":"none","o":"bind","device":"/"}}',
+             '80{"Detach":true,"Tty":false,"ConsoleSize":[1,2]}', '90{"username":"a","password":"b","serveraddress":"c"}'])
+
+
+def views():
+    return [bytes((engine, view)) + change for engine in (0, 1) for view in range(13) for change in (b"", b"\0\5\0\0\x20\7", b"\1\0\1\0\x33\6\0\x11\3")]
+
+
+def reference():
+    return ["busybox", "busybox:1.36", "docker.io/library/busybox:latest", "ghcr.io/a/b/c:v1@sha256:" + ID, "localhost/a", "registry:5000/a:b", "[::1]:5000/a", ID, "sha256:" + ID, "a@sha256:" + ID,
+            "UPPER/case", "a//b", "web", "/web", "my_web-1.2", "a~b", "berth.abcdefghijklmnopqrstuvwxyz.web", "berth.zzzzzzzzzzzzzzzzzzzzzzzz77/docker.io/library/app:1", "abcdef012345", ".a", "-a"]
+
+
+def dockerfile():
+    return ["FROM busybox\nRUN echo hi\n", "# syntax=docker/dockerfile:1\nFROM a AS b\nFROM b\nCOPY --from=c:1 /x /y\n", "ARG BASE=alpine\nFROM ${BASE}:3 as x\nCOPY --from=0 a b\nCOPY --chown=1:1 --from=$BASE a b\n",
+            "# escape=`\nFROM a `\n  AS b\n", "FROM --platform=linux/amd64 a\\\n:1\n", "FROM scratch\nADD rootfs.tar /\n", "FROM a\nRUN <<EOF\nFROM b\nEOF\n", "from A\ncopy --from=B x y", "FROM ${UNSET:-x}\n", "ARG A\nFROM $A\n", "\ufeffFROM a\n",
+            "FROM a\nONBUILD COPY --from=b x y\n", "FROM a # not a comment\n", "COPY --from=b x y", "FROM \"a\"\n", "FROM a\n\\\n\n# c\nCOPY --from=b \\\n# c\n x y\n"]
+
+
+def rules():
+    return ['[profile.ci]\nextends = "strict"\nlimits.container.memory_max = "2GiB"\nlimits.job = { memory = "4GiB", cpus = 1.5, pids = 2000 }\nimages.registries = ["docker.io/library/*"]\n',
+            '[profile.a]\nmode = "observe"\ncapabilities.allowed = ["NET_ADMIN"]\nenv.forced = { A = "b" }\n[[select]]\nlabels = { project = "a/*", fork = "true" }\nprofile = "a"\n', "[profile.default]\nstop.timeout_max = \"30s\"\nhealthcheck.interval_min = \"500ms\"\n",
+            "[profile.a]\nextends = \"b\"\n[profile.b]\nextends = \"a\"\n", "[profile.a]\nprivilegd = true\n", "[profile.\"a b\"]\nports.range = \"1-2\"\n", "x = 1\n", "[profile.a", '[profile.a]\nendpoints.closed = ["image.push", "container.archive_*"]\napi.version_max = "1.41"\n', "# only a comment\n", "[[select]]\nprofile = \"none\"\n"]
+
+
+def packed(data):
+    return [data, gzip.compress(data, mtime=0), bz2.compress(data), lzma.compress(data)]
+
+
+def context():
+    plain = tar_of([("Dockerfile", "FROM busybox\n"), ("src/", None), ("src/a.c", "int main;\n")])
+    return [*packed(plain), tar_of([("./Dockerfile", "FROM a\n"), ("Dockerfile", "FROM b\n"), ("x", "-> Dockerfile"), ("y", "=> Dockerfile")]), tar_of([("Dockerfile", "-> /etc/passwd")]),
+            tar_of([("a/../Dockerfile", "FROM c\n"), ("dockerfile", "FROM d\n"), ("n" * 200, "long"), ("ü", "name")], tarfile.GNU_FORMAT), tar_of([]), tar_of([("Dockerfile/", None), ("Dockerfile", "FROM a")]), plain[:700]]
+
+
+def images(tags=("app:1",)):
+    layer = tar_of([("etc/a", "b")])
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
+    name = hashlib.sha256(config).hexdigest() + ".json"
+    manifest = json.dumps([{"Config": name, "RepoTags": list(tags), "Layers": ["l/layer.tar"]}])
+    return [(name, config), ("l/", None), ("l/layer.tar", layer), ("manifest.json", manifest)]
+
+
+def image_archive():
+    whole = images()
+    return [*packed(tar_of(whole)), tar_of(images(())), tar_of(whole[:2] + whole[3:]), tar_of([*whole[:3], ("m", whole[3][1]), ("manifest.json", "-> m")]), tar_of([*whole[:2], ("x/layer.tar", whole[2][1]), ("l/layer.tar", "-> ../x/layer.tar"), whole[3]]),
+            tar_of([*whole[:2], ("l/layer.tar", gzip.compress(whole[2][1], mtime=0)), whole[3]]), tar_of([("manifest.json", "[]")]), tar_of([("manifest.json", "{")])]
+
+
+def tar_filter():
+    return [piece + each for piece in (b"\0", b"\x49") for each in (tar_of(images()), tar_of([*images(), ("repositories", "{}"), ("n" * 180, "x" * 600)]), tar_of([("manifest.json", "[]" * 300)], tarfile.GNU_FORMAT), tar_of([])[:700])]
+
+
+SEEDS = {"head": head, "chunks": chunks, "target": target, "filters": filters, "json": json_texts, "bodies": bodies, "views": views, "reference": reference, "dockerfile": dockerfile, "rules": rules,
+         "context": context, "image_archive": image_archive, "tar_filter": tar_filter}
+
+
+def in_tables(pattern, expression):
+    return sorted({word for file in (ROOT / "rules").glob(pattern) for word in re.findall(expression, file.read_text())})
+
+
+def words(target):
+    """The dictionary of a target."""
+    fields = [f'"{word}"' for word in in_tables("bodies_*.cpp", r'\b(?:pass|check|rewrite|force|drop|deny|forbid)\("(\w+)"')]
+    return {"head": ["Content-Length: ", "Transfer-Encoding: chunked", "Connection: Upgrade", "Upgrade: tcp", "Expect: 100-continue", "HTTP/1.1", "HTTP/1.0", "\r\n", "\r\n\r\n", "Host: ", "close", "keep-alive", "identity"],
+            "chunks": ["\r\n", "0\r\n\r\n", "1\r\n", ";", "ffffffffffffffff"],
+            "target": in_tables("endpoints.cpp", r'"(/[\w/{}]+)"') + in_tables("endpoints.cpp", r'\{"(\w+)", (?:text|boolean|integer|json)') + ["GET ", "POST ", "PUT ", "DELETE ", "HEAD ", "/v1.24/", "/v1.47/", "%2f", "%00", "..", "?", "&", "="],
+            "filters": ['"label"', '"label!"', '"name"', '"id"', '"dangling"', '"until"', ":true", ":[", "\\\\", "(", ")*", "[^a-z]", "|", "^", "$"],
+            "json": ['"', "\\u0000", "\\ud800", "\\udc00", "\\u017f", "\\u212a", "null", "true", "false", "1e308", "9223372036854775807", "{", "}", "[", "]", ":", ",", "\xc5\xbf"],
+            "bodies": [*fields, '"host"', '"container:db"', '"/var/run/docker.sock"', '"no-new-privileges"', "true", "null", '"berth.key"', '"volume"', '"bind"', '"tmpfs"'],
+            "reference": ["docker.io/", "library/", ":latest", "@sha256:", "localhost", ":5000/", "berth.", ID, "abcdefghijklmnopqrstuvwxyz"],
+            "dockerfile": ["FROM ", "COPY --from=", "ARG ", " AS ", "ONBUILD ", "RUN ", "\\\n", "# escape=`\n", "${", "}", ":-", "<<EOF", "scratch", "--platform=", "# syntax=", "BASE", "UNSET"],
+            "rules": [*in_tables("knobs.cpp", r'\{"([a-z_.]+)", &P::'), "[profile.", "]\n", " = ", '"', "extends", "[[select]]", "labels", "profile", "true", "[]", "GiB", "2h"],
+            "tar_filter": ["ustar\0", "manifest.json", "repositories", "PaxHeaders", "9 size=5\n", "path="]}.get(target, ["ustar\0", "Dockerfile", "manifest.json", "path=", "size=", "GNU.sparse.major=1"])
+
+
+def main():
+    target, folder, dictionary = sys.argv[1:]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(SEEDS[target]()):
+        (Path(folder) / f"{number:03}").write_bytes(seed if isinstance(seed, bytes) else seed.encode("utf-8", "surrogatepass"))
+    quoted = ("".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in word.encode()) for word in words(target))
+    Path(dictionary).write_text("".join(f'"{word}"\n' for word in quoted if word))
+
+
+if __name__ == "__main__":
+    main()
