@@ -55,6 +55,7 @@ public:
     const Named* by_id(Kind, std::string_view) const override { return nullptr; }
     std::vector<std::string> references_of(std::string_view) const override { return {}; }
     bool is_pulled(std::string_view) const override { return true; }
+    bool is_pushed(std::string_view, std::int64_t) const override { return false; }
     const JobPaths& paths() const override;
 };
 

@@ -91,22 +91,28 @@ static Task<> want_room_for_bytes(Call& call)
     judged(call, [&](const rules::Profile& profile) { return rules::check_image_bytes(bytes, profile); });
 }
 
+/// An operation that makes an image, when the job may have one more.
+static Task<> operate_in_room(Call& call, Operation operation)
+{
+    want_room(call, rules::Kind::image);
+    co_await want_room_for_bytes(call);
+    co_await operation(call);
+}
+
 Task<> operate(Call& call)
 {
+    const Operation own = operations[static_cast<std::size_t>(call.route.endpoint->op)];
+    const Operation operation = own ? own : forward;
     switch (call.route.endpoint->op) {
         case Op::image_create:
         case Op::image_commit:
         case Op::image_tag:
         case Op::image_load:
         case Op::build:
-            want_room(call, rules::Kind::image);
-            co_await want_room_for_bytes(call);
-            break;
+            return operate_in_room(call, operation);
         default:
-            break;
+            return operation(call);
     }
-    const Operation operation = operations[static_cast<std::size_t>(call.route.endpoint->op)];
-    return (operation ? operation : forward)(call);
 }
 
 }  // namespace broker
