@@ -132,7 +132,7 @@ private:
 
     void make_jobs()
     {
-        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, identity(), config_.rules, std::move(rulebook_));
+        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, config_.rules, std::move(rulebook_));
     }
 
     Task<> reload_on(asio::signal_set& hangups)
@@ -175,12 +175,6 @@ private:
         const mode_t before = ::umask(0177);
         admin_ = Acceptor(io_.get_executor(), Unix::endpoint(admin_path().string()));
         ::umask(before);
-    }
-
-    std::string identity() const
-    {
-        return "Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" +
-               engine_.server_version() + " (linux)\r\n";
     }
 
     Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, supervisor_}; }
