@@ -1,6 +1,8 @@
 #include "broker/admin_client.h"
 
+#include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <array>
 #include <thread>
@@ -9,6 +11,26 @@
 #include "broker/io.h"
 
 namespace broker {
+
+namespace {
+
+/// The answer comes in one piece, once it is there. Who waits for it at a terminal sees that it takes its time. False
+/// when the limit is over.
+bool await_answer(int socket, std::optional<std::chrono::seconds> limit)
+{
+    const bool shown = ::isatty(STDERR_FILENO) != 0;
+    const auto begun = std::chrono::steady_clock::now();
+    pollfd answered{socket, POLLIN, 0};
+    for (std::chrono::seconds waited{0}; ::poll(&answered, 1, 1000) == 0;) {
+        waited = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begun);
+        if (limit && waited >= *limit) return false;
+        if (shown) fmt::print(stderr, "\rberth: waiting, {} s", waited.count());
+    }
+    if (shown && std::chrono::steady_clock::now() - begun > std::chrono::seconds(1)) fmt::print(stderr, "\r\033[K");
+    return true;
+}
+
+}  // namespace
 
 rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body, std::optional<std::chrono::seconds> limit)
 {
@@ -26,9 +48,7 @@ rules::Json ask_daemon(const std::string& admin_socket, const std::string& metho
     asio::write(socket, asio::buffer(std::move(head).finish() + text), error);
     if (error) throw std::runtime_error("the daemon at " + admin_socket + " does not answer: " + error.message());
 
-    // The answer comes in one piece, once it is there.
-    pollfd answered{socket.native_handle(), POLLIN, 0};
-    if (limit && ::poll(&answered, 1, static_cast<int>(std::chrono::milliseconds(*limit).count())) == 0)
+    if (!await_answer(socket.native_handle(), limit))
         throw std::runtime_error("the daemon at " + admin_socket + " does not answer: it waits for the engine, or hangs; see its log");
     std::string answer;
     asio::read(socket, asio::dynamic_buffer(answer), error);

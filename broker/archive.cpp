@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <system_error>
 #include <vector>
 
 namespace broker {
@@ -35,9 +34,9 @@ private:
     asio::thread_pool pool_{2};
 };
 
-[[noreturn]] void fail(const char* what)
+[[noreturn]] void fail()
 {
-    throw std::system_error(errno, std::generic_category(), what);
+    throw SpoolFailure(errno, std::generic_category(), "cannot keep an archive");
 }
 
 std::filesystem::path spool_directory()
@@ -61,19 +60,28 @@ Utf8Names::~Utf8Names()
     ::uselocale(before_);
 }
 
-Spool::Spool() : Spool(spool_directory()) {}
+Spool::Spool(std::uint64_t& together) : Spool(together, spool_directory()) {}
 
-Spool::Spool(const std::filesystem::path& directory)
+Spool::Spool(std::uint64_t& together, const std::filesystem::path& directory) : together_(together)
 {
     std::string name = directory / "berth-spool-XXXXXX";
     file_ = ::mkostemp(name.data(), O_CLOEXEC);
-    if (file_ < 0) fail("cannot keep an archive");
+    if (file_ < 0) fail();
     ::unlink(name.c_str());
 }
 
 Spool::~Spool()
 {
     ::close(file_);
+    together_ -= reserved_;
+}
+
+bool Spool::reserve(std::uint64_t bytes)
+{
+    if (together_ + bytes > spool_max) return false;
+    together_ += bytes;
+    reserved_ += bytes;
+    return true;
 }
 
 void Spool::append(std::string_view bytes)
@@ -81,7 +89,7 @@ void Spool::append(std::string_view bytes)
     while (!bytes.empty()) {
         const ssize_t written = ::write(file_, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) fail("cannot keep an archive");
+        if (written < 0) fail();
         size_ += static_cast<std::uint64_t>(written);
         bytes.remove_prefix(static_cast<std::size_t>(written));
     }

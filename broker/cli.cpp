@@ -11,9 +11,11 @@
 
 #include "broker/admin_client.h"
 #include "broker/doctor.h"
+#include "broker/log.h"
+#include "broker/manual.h"
 #include "broker/rulebook.h"
 #include "broker/run.h"
-#include "broker/serve.h"
+#include "broker/settings.h"
 #include "broker/version.h"
 #include "rules/knobs.h"
 #include "rules/query.h"
@@ -74,7 +76,7 @@ void print_job(const Json& job)
 void print_status(const Json& status)
 {
     const Json& engine = status.at("engine");
-    fmt::print("berth     {} up {}s\nengine    {} {} (API {})\njobs      {}\nsiblings  {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""), status.value("uptime", 0),
+    fmt::print("berth     {} up {}\nengine    {} {} (API {})\njobs      {}\nsiblings  {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""), age_of(std::time(nullptr) - status.value("uptime", std::int64_t{0})),
                engine.value("address", ""), engine.value("version", ""), engine.value("api", ""), status.value("jobs", 0), status.value("siblings", 0),
                status.value("requests", 0), status.value("refusals", 0));
     print_isolation(status.at("isolation"));
@@ -122,14 +124,16 @@ struct Flags {
     std::string admin = "/run/berth/admin.sock";
     bool json = false;
     bool dry_run = false, orphans = false;
-    Config config;
+    std::string config;
     RunRequest run;
-    DoctorRequest doctor;
     std::string id, profile, anchor, workspace, ttl, lease, timeout = "60s";
     std::vector<std::string> labels;
     std::string rules;
+    bool all = false;
+    std::string page, shell;
 
-    std::string path_of_job() const { return "/jobs/" + rules::percent_encode(id); }
+    std::string path_of_job() const { return path_of(id); }
+    static std::string path_of(const std::string& job) { return "/jobs/" + rules::percent_encode(job); }
 };
 
 Json open_body(const Flags& flags)
@@ -149,31 +153,28 @@ Json open_body(const Flags& flags)
     return body;
 }
 
-void add_cache_options(CLI::App& command, CacheConfig& cache)
+void add_config(CLI::App& command, Flags& flags, Users user)
 {
-    command.add_option("--cache-high", cache.high, "Images that jobs pulled and nobody uses are collected, least recently used first, when the engine's file system is fuller than this "
-                                                   "(bytes or inodes, as 85%), or when all images of the cache together are larger (as 50GiB; what they share counts in each)")
-        ->capture_default_str();
-    command.add_option("--cache-low", cache.low, "Down to this, of the same kind")->capture_default_str();
-    command.add_option("--cache-keep", cache.keep, "Images that are never collected, by pattern: alpine, ghcr.io/us/**, *:stable (repeatable)");
-    command.add_option("--build-cache", cache.builds, "Size to which the engine's own build cache (BuildKit's, of whoever uses it) is trimmed by the engine; without it, it is left alone");
+    command.add_option("--config", flags.config, "The settings file; flags override it")->default_str(std::string(config_path) + ", if it is there");
+    add_settings(command, user);
 }
 
-void add_places(CLI::App& command, Flags& flags)
+/// The settings of the file, and over them those of the command line.
+Config config_of(const CLI::App& command, const Flags& flags)
 {
-    command.add_option("--engine", flags.config.engine, "The engine, as unix:///path")->capture_default_str();
-    command.add_option("--state-dir", flags.config.state_dir, "Where the ledger is")->capture_default_str();
-    command.add_option("--runtime-dir", flags.config.runtime_dir, "Where the sockets are")->capture_default_str();
+    Config config = with_flags(load_config(flags.config), command);
+    log::set_level(config.log_level);
+    return config;
 }
 
 /// By the daemon; where none runs, by this process.
-Json clean_up(const Flags& flags)
+Json clean_up(const CLI::App& command, const Flags& flags)
 {
     const std::string target = fmt::format("/cleanup?dry_run={:d}&orphans={:d}", flags.dry_run, flags.orphans);
     try {
         return ask_daemon(flags.admin, "POST", target);
     } catch (const NoDaemon&) {
-        return cleanup_alone(flags.config, flags.dry_run, flags.orphans);
+        return cleanup_alone(config_of(command, flags), flags.dry_run, flags.orphans);
     }
 }
 
@@ -216,10 +217,10 @@ void add_cleanup(CLI::App& app, Flags& flags, int& status)
     cleanup->add_flag("--dry-run", flags.dry_run, "Only say what would go, and why");
     cleanup->add_flag("--orphans", flags.orphans, "Also what bears berth's names but belongs to no job of this ledger: only when no other daemon uses this engine");
     cleanup->add_flag("--json", flags.json, "The report as JSON");
-    add_places(*cleanup, flags);
-    add_cache_options(*cleanup, flags.config.cache);
-    cleanup->callback([&flags, &status] {
-        const Json report = clean_up(flags);
+    add_config(*cleanup, flags, Users::cleanup);
+    cleanup->footer("Examples:\n  berth cleanup --dry-run          what would go, and why\n  berth cleanup --json | jq .clean\nExit status: 0 nothing is left, 1 something is, or the engine or the ledger could not be asked");
+    cleanup->callback([cleanup, &flags, &status] {
+        const Json report = clean_up(*cleanup, flags);
         if (flags.json) print_json(report);
         status = flags.json ? (report.value("clean", false) ? 0 : 1) : print_cleanup(report);
     });
@@ -238,6 +239,8 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     open->add_option("--workspace", flags.workspace, "The directory of the host whose paths the job may bind into its containers");
     open->add_option("--anchor", flags.anchor, "The job's own container: the job ends with it, and may bind what it has mounted into its containers");
     open->add_flag("--json", flags.json, "All about the job instead of its door alone");
+    open->footer("Examples:\n  export DOCKER_HOST=$(berth job open build-17)\n  berth job open build-17 --ttl 2h --label project=shop/web --json\n  berth job open --anchor runner-x1-build --lease 5m\n"
+                 "Exit status: 0 opened, 1 the daemon refused or does not answer");
     open->callback([&flags] {
         const Json made = ask_daemon(flags.admin, "POST", "/jobs", open_body(flags));
         if (flags.json)
@@ -247,21 +250,34 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     });
 
     CLI::App* close = job->add_subcommand("close", "End a job and remove all that it made");
-    close->add_option("ID", flags.id, "The job")->required();
+    close->add_option("ID", flags.id, "The job");
+    close->add_flag("--all", flags.all, "Every open job, one after another");
     close->add_option("--timeout", flags.timeout, "How long what it is just making may still take")->capture_default_str();
     close->add_flag("--json", flags.json, "The report as JSON");
+    close->footer("Examples:\n  berth job close build-17\n  berth job close --all --timeout 10s\nExit status: 0 nothing is left, 1 something is (run it again), or there is no such job");
     close->callback([&flags, &status] {
-        const Json report = ask_daemon(flags.admin, "POST", flags.path_of_job() + "/close?timeout=" + std::to_string(seconds_of(flags.timeout)));
-        if (flags.json) print_json(report);
-        status = flags.json ? (report.value("clean", false) ? 0 : 1) : print_report(report);
+        if (flags.all != flags.id.empty()) throw CLI::RequiredError("either ID or --all");
+        std::vector<std::string> jobs;
+        if (!flags.all) jobs.push_back(flags.id);
+        if (flags.all)
+            for (const Json& each : ask_daemon(flags.admin, "GET", "/jobs")) jobs.push_back(each.value("id", ""));
+        for (const std::string& each : jobs) {
+            const Json report = ask_daemon(flags.admin, "POST", Flags::path_of(each) + "/close?timeout=" + std::to_string(seconds_of(flags.timeout)));
+            if (flags.all && !flags.json) fmt::print("{}:\n", each);
+            if (flags.json) print_json(report);
+            const int left = flags.json ? (report.value("clean", false) ? 0 : 1) : print_report(report);
+            status = std::max(status, left);
+        }
     });
 
     CLI::App* renew = job->add_subcommand("renew", "Begin a job's lease anew");
     renew->add_option("ID", flags.id, "The job")->required();
+    renew->footer("Examples:\n  while sleep 60; do berth job renew build-17 || break; done &\nExit status: 0 renewed, 1 there is no such open job");
     renew->callback([&flags] { ask_daemon(flags.admin, "POST", flags.path_of_job() + "/renew"); });
 
     CLI::App* list = job->add_subcommand("list", "The open jobs");
     list->add_flag("--json", flags.json, "As JSON");
+    list->footer("Examples:\n  berth job list\n  berth job list --json | jq -r '.[].id'\nExit status: 0 shown, 1 no daemon answers");
     list->callback([&flags] {
         const Json jobs = ask_daemon(flags.admin, "GET", "/jobs");
         flags.json ? print_json(jobs) : print_jobs(jobs);
@@ -270,6 +286,7 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     CLI::App* show = job->add_subcommand("show", "One open job");
     show->add_option("ID", flags.id, "The job")->required();
     show->add_flag("--json", flags.json, "As JSON");
+    show->footer("Examples:\n  berth job show build-17\n  berth job show build-17 --json | jq -r .address\nExit status: 0 shown, 1 there is no such open job");
     show->callback([&flags] {
         const Json one = ask_daemon(flags.admin, "GET", flags.path_of_job());
         flags.json ? print_json(one) : print_job(one);
@@ -293,6 +310,7 @@ void add_rules_commands(CLI::App& app, Flags& flags)
 
     CLI::App* check = group->add_subcommand("check", "Whether a rules file can be used; each mistake with file, line and column");
     check->add_option("PATH", flags.rules, which);
+    check->footer("Examples:\n  berth rules check /etc/berth/rules.toml && berth rules reload\nExit status: 0 they can be used, 1 they cannot");
     check->callback([&flags] {
         const rules::Rulebook book = rulebook_of(flags);
         fmt::print("{} profiles, {} selection{}\n", book.profiles.size(), book.selections.size(), book.selections.size() == 1 ? "" : "s");
@@ -301,6 +319,7 @@ void add_rules_commands(CLI::App& app, Flags& flags)
     CLI::App* show = group->add_subcommand("show", "A profile with all its values, as TOML");
     show->add_option("PROFILE", flags.profile, "Its name")->required();
     show->add_option("--rules", flags.rules, which);
+    show->footer("Examples:\n  berth rules show strict\n  berth rules show ci --rules rules.toml\nExit status: 0 shown, 1 there is no such profile, or the rules cannot be used");
     show->callback([&flags] {
         const rules::Rulebook book = rulebook_of(flags);
         const rules::Profile* profile = book.find(flags.profile);
@@ -310,13 +329,48 @@ void add_rules_commands(CLI::App& app, Flags& flags)
     });
 
     CLI::App* reload = group->add_subcommand("reload", "Have the daemon read its rules again: new jobs get them, open jobs keep theirs");
+    reload->footer("Examples:\n  berth rules reload\nExit status: 0 the new rules hold, 1 they have mistakes, and the old ones hold on");
     reload->callback([&flags] {
         const Json answer = ask_daemon(flags.admin, "POST", "/rules/reload");
         fmt::print("{} profiles from {}\n", answer.at("profiles").size(), answer.value("path", "").empty() ? "berth itself" : answer.value("path", ""));
     });
 
     CLI::App* reference = group->add_subcommand("reference", "Every key of a rules file, as markdown");
+    reference->footer("Examples:\n  berth rules reference | less\nExit status: 0");
     reference->callback([] { fmt::print("{}", rules::rules_reference()); });
+}
+
+void add_config_commands(CLI::App& app, Flags& flags)
+{
+    CLI::App* group = app.add_subcommand("config", "The settings file of the daemon: check and show it")->require_subcommand(1);
+    const auto add_path = [&flags](CLI::App* command) { command->add_option("PATH", flags.config, "The settings file")->default_str(std::string(config_path) + ", if it is there"); };
+
+    CLI::App* check = group->add_subcommand("check", "Whether a settings file can be used; each mistake with file, line and column");
+    add_path(check);
+    check->footer("Examples:\n  berth config check && systemctl restart berth\nExit status: 0 it can be used, 1 it cannot");
+    check->callback([&flags] { load_config(flags.config); });
+
+    CLI::App* show = group->add_subcommand("show", "Every setting with its value and what it does, as TOML");
+    add_path(show);
+    show->footer("Examples:\n  berth config show | grep -v '^#'\nExit status: 0 shown, 1 the file cannot be used");
+    show->callback([&flags] { fmt::print("{}", config_text(load_config(flags.config), false)); });
+
+    CLI::App* example = group->add_subcommand("example", "A settings file to begin with: every setting, commented out, with its default");
+    example->footer("Examples:\n  berth config example > /etc/berth/berth.toml\nExit status: 0");
+    example->callback([] { fmt::print("{}", config_text({}, true)); });
+}
+
+/// What is made of these very definitions: completion for shells, and manual pages.
+void add_texts(CLI::App& app, Flags& flags)
+{
+    CLI::App* complete = app.add_subcommand("completion", "A script that completes berth's commands and options in a shell");
+    complete->add_option("SHELL", flags.shell, "The shell")->required()->check(CLI::IsMember({"bash", "fish"}));
+    complete->footer("Examples:\n  . <(berth completion bash)\n  berth completion fish > ~/.config/fish/completions/berth.fish\nExit status: 0, 2 for an unknown shell");
+    complete->callback([&app, &flags] { fmt::print("{}", completion_script(app, flags.shell)); });
+
+    CLI::App* manual = app.add_subcommand("manual", "A manual page, for man(1)")->group("");
+    manual->add_option("PAGE", flags.page, "Which")->required()->check(CLI::IsMember({"berth.1", "berth.toml.5", "berth-rules.5"}));
+    manual->callback([&app, &flags] { fmt::print("{}", manual_page(app, flags.page)); });
 }
 
 void add_commands(CLI::App& app, Flags& flags, int& status)
@@ -327,21 +381,18 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     app.footer(examples);
 
     CLI::App* daemon = app.add_subcommand("serve", "The daemon: doors for jobs on one side, the engine on the other");
-    add_places(*daemon, flags);
-    daemon->add_option("--network-pool", flags.config.network_pool,
-                       "Private IPv4 range from which every network of a job gets its subnet; subnets that the host routes or the engine uses are left out. "
-                       "The default is one that Docker, Kubernetes and most sites do not use")
-        ->capture_default_str();
-    daemon->add_option("--network-size", flags.config.network_size, "Prefix length of one subnet: /26 is 61 containers in a network, and 1024 networks from a /16")->capture_default_str();
-    add_cache_options(*daemon, flags.config.cache);
-    daemon->add_option("--rules", flags.config.rules, "What jobs may do: a rules file, or a directory of *.toml; without it, berth's own profiles. SIGHUP reads it again");
-    daemon->callback([&flags, &status] { status = serve(flags.config); });
+    add_config(*daemon, flags, Users::daemon);
+    daemon->footer("Examples:\n  berth serve                                        with berth's own profiles\n  berth serve --rules /etc/berth/rules.toml --engine unix:///run/user/1000/docker.sock\n"
+                   "  systemctl enable --now berth.socket berth.service  as a service\nExit status: 0 stopped by SIGTERM or SIGINT, 1 could not serve");
+    daemon->callback([daemon, &flags, &status] { status = serve(config_of(*daemon, flags)); });
 
     CLI::App* run = app.add_subcommand("run", "Run a command with a Docker of its own: DOCKER_HOST is the job's door, BERTH_HOST the address of its published ports");
     run->add_option("--id", flags.run.id, "The job's id");
     run->add_option("--profile", flags.run.profile, "The rules that it runs under");
     run->add_option("--workspace", flags.run.workspace, "The directory whose paths may be bound into containers")->default_str("the current directory");
     run->add_option("CMD", flags.run.command, "The command and its arguments, behind --")->required();
+    run->footer("Examples:\n  berth run -- docker compose up --abort-on-container-exit\n  berth run --profile strict --workspace /srv/build -- make test\n"
+                "Exit status: the command's; 128 and the signal's number when it was killed, 127 when there is no such command, 1 when no job could be opened");
     run->callback([&flags, &status] {
         flags.run.admin = flags.admin;
         status = run_in_job(flags.run);
@@ -352,24 +403,29 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     add_rules_commands(app, flags);
 
     CLI::App* doctor = app.add_subcommand("doctor", "What of this host, its engine and berth is as it should be, and what to do about the rest; exit status 1 when a check fails, warnings do not count");
-    doctor->add_option("--engine", flags.doctor.engine, "The engine, as unix:///path")->default_str("the daemon's, else as in serve; so the others");
-    doctor->add_option("--state-dir", flags.doctor.state_dir, "Where the ledger is");
-    doctor->add_option("--runtime-dir", flags.doctor.runtime_dir, "Where the sockets are");
-    doctor->add_option("--network-pool", flags.doctor.network_pool, "As in serve");
-    doctor->add_option("--network-size", flags.doctor.network_size, "As in serve");
+    add_config(*doctor, flags, Users::doctor);
     doctor->add_flag("--json", flags.json, "As JSON");
-    doctor->callback([&flags, &status] {
-        const std::vector<Finding> findings = examine(flags.admin, flags.doctor);
+    doctor->footer("What neither the command line gives nor the daemon tells is as in the settings file.\nExamples:\n  berth doctor\n  berth doctor --json | jq '.findings[] | select(.status != \"ok\")'\n"
+                   "Exit status: 0 nothing fails, 1 a check fails");
+    doctor->callback([doctor, &flags, &status] {
+        DoctorRequest request{config_of(*doctor, flags), {}};
+        for (const Setting& each : settings())
+            if (is_given(*doctor, each.key)) request.given.emplace(each.key);
+        const std::vector<Finding> findings = examine(flags.admin, request);
         flags.json ? print_json(json_of(findings)) : print_findings(findings);
         status = std::ranges::count(findings, Health::fail, &Finding::health) > 0 ? 1 : 0;
     });
 
     CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap");
     overview->add_flag("--json", flags.json, "As JSON");
+    overview->footer("Examples:\n  berth status\n  berth status --json | jq .jobs\nExit status: 0 shown, 1 no daemon answers");
     overview->callback([&flags] {
         const Json shown = ask_daemon(flags.admin, "GET", "/status");
         flags.json ? print_json(shown) : print_status(shown);
     });
+
+    add_config_commands(app, flags);
+    add_texts(app, flags);
 }
 
 }  // namespace

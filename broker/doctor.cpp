@@ -155,28 +155,27 @@ void look_at_daemon(HostFacts& facts, const std::string& admin_socket)
     }
 }
 
-/// The daemon's `key`, unless the command line has it.
+/// The daemon's setting `key`, unless the command line has it.
 template <class T>
-T chosen(const std::optional<T>& given, const Json& status, const char* key, const T& otherwise)
+T chosen(const DoctorRequest& request, const Json& status, const char* key, const T& otherwise)
 {
-    return given ? *given : status.value(key, otherwise);
+    return request.given.contains(key) ? otherwise : status.value(key, otherwise);
 }
 
 }  // namespace
 
 std::vector<Finding> examine(const std::string& admin_socket, const DoctorRequest& request)
 {
-    const Config otherwise;
+    const Config& otherwise = request.config;
     HostFacts facts;
     facts.program = program_version;
     facts.root = ::geteuid() == 0;
     look_at_daemon(facts, admin_socket);
     const Json& status = facts.status;
-    facts.engine = chosen(request.engine, status.value("engine", Json::object()), "address", otherwise.engine);
-    const fs::path state_dir =
-        fs::absolute(chosen(request.state_dir, status, "state_dir", otherwise.state_dir.string()));
-    const fs::path runtime_dir =
-        fs::absolute(chosen(request.runtime_dir, status, "runtime_dir", otherwise.runtime_dir.string()));
+    const Json engine = {{"engine", status.value("engine", Json::object()).value("address", otherwise.engine)}};
+    facts.engine = chosen(request, engine, "engine", otherwise.engine);
+    const fs::path state_dir = fs::absolute(chosen(request, status, "state_dir", otherwise.state_dir.string()));
+    const fs::path runtime_dir = fs::absolute(chosen(request, status, "runtime_dir", otherwise.runtime_dir.string()));
     look_at_engine(facts);
 
     facts.security_modules = security_modules();
@@ -186,8 +185,8 @@ std::vector<Finding> examine(const std::string& admin_socket, const DoctorReques
         facts.paths_problem = paths_problem(socket_of(facts.engine), runtime_dir);
         facts.engine_data = space_at(facts.info.value("DockerRootDir", "/var/lib/docker"), false);
     }
-    const auto pool = rules::parse_pool(chosen(request.network_pool, status, "network_pool", otherwise.network_pool),
-                                        chosen(request.network_size, status, "network_size", otherwise.network_size));
+    const auto pool = rules::parse_pool(chosen(request, status, "network_pool", otherwise.network_pool),
+                                        chosen(request, status, "network_size", otherwise.network_size));
     if (pool)
         facts.pool = *pool;
     else

@@ -1,17 +1,18 @@
 #pragma once
 
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "broker/diagnosis.h"
+#include "broker/serve.h"
 
 namespace broker {
 
-/// Where to look: what is not given is as the daemon has it, or else as it would have it by default.
+/// Where to look: what is not given is as the daemon has it, or else as it would have it.
 struct DoctorRequest {
-    std::optional<std::string> engine, state_dir, runtime_dir, network_pool;
-    std::optional<int> network_size;
+    Config config;
+    std::set<std::string> given;  ///< settings that hold whatever the daemon has
 };
 
 /// Looks at this host, its engine, and berth, whether or not the daemon runs. Changes nothing that stays. Blocks, no

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 namespace broker {
 
@@ -33,10 +34,18 @@ bool listens_at(int descriptor, const fs::path& path)
            (::fstat(file.get(), &ours) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino);
 }
 
+void as_parent(const fs::path& path)
+{
+    struct stat parent{};
+    if (::stat(path.parent_path().c_str(), &parent) != 0 || ::chown(path.c_str(), static_cast<uid_t>(-1), parent.st_gid) != 0)
+        throw std::system_error(errno, std::generic_category(), path.string());
+}
+
 OpenedDoor open_door(Executor executor, const fs::path& path, const std::string& key, Supervisor& supervisor)
 {
     fs::create_directories(path.parent_path());
-    fs::permissions(path.parent_path(), fs::perms::owner_all);
+    as_parent(path.parent_path());
+    fs::permissions(path.parent_path(), fs::status(path.parent_path().parent_path()).permissions());
     const std::string name = kept_name(key);
     if (File passed = supervisor.take(name); passed.get() >= 0) {
         if (listens_at(passed.get(), path)) return {Acceptor(executor, Unix(), passed.release()), true};

@@ -15,6 +15,9 @@ std::string kept_name(const std::string& key);
 /// True when `descriptor` is the listening socket whose file is still at `path`.
 bool listens_at(int descriptor, const std::filesystem::path& path);
 
+/// Gives `path` the group of the directory that it is in. Throws std::system_error.
+void as_parent(const std::filesystem::path& path);
+
 struct OpenedDoor {
     Acceptor acceptor;
     bool kept = false;  ///< the supervisor has it too: the file is to stay when we end

@@ -2,9 +2,11 @@
 
 #include <ctime>
 
+#include "broker/archive.h"
 #include "broker/log.h"
 #include "broker/operations.h"
 #include "rules/endpoint_policy.h"
+#include "rules/redact.h"
 
 // The life of a request, top to bottom: head → job → route → whose → body → operation → answer.
 namespace broker {
@@ -66,6 +68,9 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         // The engine broke off, unless the client is gone: then telling it fails too.
         log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", gone.what()}});
         refusal = Error{502, "berth: the engine broke off", {}, {}, {}};
+    } catch (const SpoolFailure& failure) {
+        log::error("spool", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
+        refusal = Error{507, "berth: the host cannot keep what is sent: " + failure.code().message(), {}, {}, {}};
     } catch (const db::Failure& failure) {
         log::error("ledger", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
         refusal = Error{503, "berth: the ledger cannot be written, so nothing may be made", {}, {}, {}};
@@ -96,7 +101,8 @@ void account(Job& job, Services& services, const rules::Endpoint* endpoint, cons
     if (error.rule.empty()) return;
     ++(observed ? job.observed : job.refusals);
     const std::string name = endpoint ? std::string(endpoint->name) : error.field;  // a closed row names itself
-    db::Refusal refusal{job.facts.key, name, error.field, error.rule + (observed ? " (observed)" : ""), error.value, std::time(nullptr)};
+    const std::string value = rules::redacted(name, error.field, error.value);
+    db::Refusal refusal{job.facts.key, name, error.field, error.rule + (observed ? " (observed)" : ""), value, std::time(nullptr)};
     services.store.enqueue([refusal = std::move(refusal)](db::Ledger& ledger) { ledger.add(refusal); });
     if (job.refusals_logged >= refusals_logged_max) {
         ++job.refusals_unlogged;
@@ -104,7 +110,7 @@ void account(Job& job, Services& services, const rules::Endpoint* endpoint, cons
     }
     ++job.refusals_logged;
     log::warn(observed ? "would be refused" : "refused",
-              {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", error.value.substr(0, 256)}});
+              {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", value.substr(0, 256)}});
 }
 
 Task<> serve_job(Socket socket, Job& job, Services services)

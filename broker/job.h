@@ -41,6 +41,8 @@ struct Job {
     }
 
     std::filesystem::path door() const { return directory / "docker.sock"; }
+    /// Where those outside reach its published ports; empty while it has no address.
+    std::string address() const { return acting.ports_address == "loopback" ? "127.0.0.1" : gateway; }
     bool open() const { return facts.state == db::JobState::open; }
 
     /// Who writes into a body that is sent in `version`.
@@ -75,6 +77,7 @@ struct Job {
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
     std::set<std::string> built = {};  ///< ids of results of builds, where the profile keeps them
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
+    std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
     int refusals_logged = 0;           ///< in this second

@@ -599,7 +599,7 @@ Json json_of(const Job& job, const Firewall& firewall)
                  {"observed", job.observed},
                  {"door", job.door().string()},
                  {"dir", job.directory.string()},
-                 {"address", job.gateway},
+                 {"address", job.address()},
                  {"isolation", json_of(firewall)},
                  {"anchor", job.facts.anchor},
                  {"workspace", job.facts.workspace},

@@ -8,6 +8,13 @@
 namespace broker::log {
 namespace {
 
+int most = 2;  ///< of `importance`
+
+int importance(std::string_view level)
+{
+    return level == "error" ? 0 : level == "warn" ? 1 : 2;
+}
+
 std::string escaped(std::string_view text)
 {
     const bool plain = !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@+,") == text.npos;
@@ -28,6 +35,7 @@ std::string escaped(std::string_view text)
 
 void line(std::string_view level, std::string_view message, std::initializer_list<Item> items)
 {
+    if (importance(level) > most) return;
     std::string text = fmt::format("ts={:%Y-%m-%dT%H:%M:%SZ} level={} msg={}", fmt::gmtime(std::time(nullptr)), level, escaped(message));
     for (const Item& item : items) text += fmt::format(" {}={}", item.key, escaped(item.value));
     text += '\n';
@@ -36,6 +44,11 @@ void line(std::string_view level, std::string_view message, std::initializer_lis
 }
 
 }  // namespace
+
+void set_level(std::string_view level)
+{
+    most = importance(level);
+}
 
 void info(std::string_view message, std::initializer_list<Item> items)
 {

@@ -22,6 +22,9 @@ struct Item {
     }
 };
 
+/// Lines below it (`error`, `warn`, `info`) are not written from here on.
+void set_level(std::string_view level);
+
 void info(std::string_view message, std::initializer_list<Item> items = {});
 void warn(std::string_view message, std::initializer_list<Item> items = {});
 void error(std::string_view message, std::initializer_list<Item> items = {});

@@ -1,7 +1,9 @@
 #include "broker/objects.h"
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
+#include <limits>
 
 #include "rules/names.h"
 #include "rules/reference.h"
@@ -13,6 +15,13 @@ using db::ObjectState;
 using rules::Kind;
 using rules::Named;
 using rules::Result;
+
+constexpr std::size_t pushes_max = 1000;
+
+std::int64_t nanoseconds_now()
+{
+    return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 bool is_hex(std::string_view text)
 {
@@ -242,6 +251,24 @@ bool Objects::is_pulled(std::string_view reference) const
 {
     const db::Object* object = named(Kind::image, reference);
     return object && object->origin == db::Origin::pulled;
+}
+
+void Objects::begin_push(std::string reference)
+{
+    if (pushes_.size() >= pushes_max) pushes_.pop_front();
+    pushes_.push_back({std::move(reference), nanoseconds_now(), std::numeric_limits<std::int64_t>::max()});
+}
+
+void Objects::end_push(std::string_view reference)
+{
+    // From the last on: before, the name may have been pushed and be over.
+    const auto push = std::ranges::find(pushes_.rbegin(), pushes_.rend(), reference, &Push::reference);
+    if (push != pushes_.rend()) push->end = nanoseconds_now();
+}
+
+bool Objects::is_pushed(std::string_view reference, std::int64_t moment) const
+{
+    return std::ranges::any_of(pushes_, [&](const Push& each) { return each.reference == reference && each.begin <= moment && moment <= each.end; });
 }
 
 Result<Named> Objects::resolve(Kind kind, std::string_view reference) const

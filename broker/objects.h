@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -49,7 +50,11 @@ public:
     const rules::Named* by_id(rules::Kind kind, std::string_view id) const override;
     std::vector<std::string> references_of(std::string_view image_id) const override;
     bool is_pulled(std::string_view reference) const override;
+    bool is_pushed(std::string_view reference, std::int64_t moment) const override;
     const rules::JobPaths& paths() const override { return paths_; }
+    /// A push has the public name `reference` for itself, until it has ended. The last ones are remembered, as long as the program runs.
+    void begin_push(std::string reference);
+    void end_push(std::string_view reference);
     void set_paths(rules::JobPaths paths)
     {
         paths.door = std::move(paths_.door);
@@ -78,6 +83,11 @@ private:
     /// (kind, id or name) in order, so that prefixes of ids are neighbours.
     using Index = std::multimap<std::pair<rules::Kind, std::string>, std::int64_t>;
 
+    struct Push {
+        std::string reference;
+        std::int64_t begin, end;  ///< nanoseconds since 1970
+    };
+
     void put(db::Object object);
     void erase(std::int64_t row);
     static void unindex(Index& index, rules::Kind kind, const std::string& text, std::int64_t row);
@@ -93,6 +103,7 @@ private:
     Index by_id_;
     Index by_name_;
     std::array<std::size_t, 6> asked_{};  ///< by kind
+    std::deque<Push> pushes_;
     rules::JobPaths paths_;
 };
 

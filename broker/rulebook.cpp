@@ -12,7 +12,9 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t file_max = 1024 * 1024;
 
-rules::Result<rules::RulesText> read_file(const fs::path& path)
+}  // namespace
+
+rules::Result<rules::RulesText> read_text(const fs::path& path)
 {
     std::error_code error;
     if (const auto size = fs::file_size(path, error); error || size > file_max)
@@ -22,8 +24,6 @@ rules::Result<rules::RulesText> read_file(const fs::path& path)
     if (!file.is_open() || file.bad()) return rules::bad_request(path.string() + ": " + std::strerror(errno));
     return text;
 }
-
-}  // namespace
 
 rules::Result<rules::Rulebook> read_rulebook(const fs::path& path)
 {
@@ -39,7 +39,7 @@ rules::Result<rules::Rulebook> read_rulebook(const fs::path& path)
     }
     std::vector<rules::RulesText> texts;
     for (const fs::path& each : files) {
-        rules::Result<rules::RulesText> text = read_file(each);
+        rules::Result<rules::RulesText> text = read_text(each);
         if (!text) return tl::unexpected(text.error());
         texts.push_back(*std::move(text));
     }

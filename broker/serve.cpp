@@ -1,12 +1,15 @@
 #include "broker/serve.h"
 
+#include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <csignal>
 
 #include "broker/admin.h"
+#include "broker/door.h"
 #include "broker/firewall.h"
 #include "broker/image_cache.h"
 #include "broker/images.h"
@@ -175,6 +178,9 @@ private:
         const mode_t before = ::umask(0177);
         admin_ = Acceptor(io_.get_executor(), Unix::endpoint(admin_path().string()));
         ::umask(before);
+        if (config_.group.empty()) return;
+        as_parent(admin_path());
+        fs::permissions(admin_path(), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::group_write);
     }
 
     Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, supervisor_}; }
@@ -199,6 +205,26 @@ private:
 
 }  // namespace
 
+/// The group `name`, of which this process is one from here on: so it may give what it owns to it without CAP_CHOWN.
+static gid_t join(const std::string& name)
+{
+    const auto* entry = ::getgrnam(name.c_str());
+    if (!entry) throw std::runtime_error("there is no group \"" + name + "\" on this host (group)");
+    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+    groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(static_cast<int>(groups.size()), groups.data()))));
+    groups.push_back(entry->gr_gid);
+    ::setgroups(groups.size(), groups.data());  // where it may not, it has to be one already
+    return entry->gr_gid;
+}
+
+/// Root's, and with a `group` also its members' to go through. Doors are as the directory that they are made in.
+static void share(const fs::path& directory, const std::string& group)
+{
+    if (::chown(directory.c_str(), static_cast<uid_t>(-1), group.empty() ? ::getegid() : join(group)) != 0)
+        throw std::system_error(errno, std::generic_category(), directory.string());
+    fs::permissions(directory, !group.empty() ? fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec : fs::perms::owner_all);
+}
+
 /// `given` as this process uses it, its directories made.
 static Config prepared(const Config& given)
 {
@@ -211,7 +237,7 @@ static Config prepared(const Config& given)
     fs::create_directories(config.state_dir);
     fs::permissions(config.state_dir, fs::perms::owner_all);
     fs::create_directories(config.runtime_dir / "jobs");
-    fs::permissions(config.runtime_dir, fs::perms::owner_all);
+    for (const fs::path& each : {config.runtime_dir, config.runtime_dir / "jobs"}) share(each, config.group);
     return config;
 }
 

@@ -8,7 +8,10 @@
 
 namespace broker {
 
+/// What an operator sets: each member is a row of broker/settings.cpp.
 struct Config {
+    std::string log_level = "info";
+    std::string group = {};            ///< its members may open jobs and use their doors; empty: root alone
     std::filesystem::path rules = {};  ///< a rules file or a directory of such; empty: berth's own profiles alone
     std::string engine = "unix:///var/run/docker.sock";
     std::filesystem::path state_dir = "/var/lib/berth";   ///< ledger: berth.db

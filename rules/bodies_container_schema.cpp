@@ -3,8 +3,8 @@
 
 #include "rules/bodies_parts.h"
 
-// Every property that the published API 1.24 to 1.51 has for a new container, and those that Docker's clients send
-// besides.
+// Every property that the published API has for a new container, those that engines read besides, and those that
+// Docker's clients send besides.
 namespace rules {
 namespace {
 
@@ -12,6 +12,8 @@ constexpr std::string_view no_device = "devices of the host are given one by one
 constexpr std::string_view no_device_limit = "limits on single host devices are the operator's; leave it out";
 constexpr std::string_view no_realtime = "realtime CPU time starves the host; use CpuShares, CpuQuota or NanoCpus";
 constexpr std::string_view no_mask = "the paths that Docker masks stay masked; leave it out, or send null";
+
+constexpr std::string_view inside_host = "give it inside HostConfig";
 
 constexpr Schema empty_schema{"{}", {}};
 
@@ -205,7 +207,7 @@ constexpr Schema host_schema{"HostConfig", host_fields};
 constexpr Field networking_fields[] = {rewrite("EndpointsConfig", Type::object_map, &endpoint_schema)};
 constexpr Schema networking_schema{"NetworkingConfig", networking_fields};
 
-constexpr Field create_fields[] = {
+constexpr Field create_only_fields[] = {
     pass("Hostname", Type::text),
     pass("Domainname", Type::text),
     check("User", Type::text),
@@ -238,7 +240,18 @@ constexpr Field create_fields[] = {
     drop("platform", Type::text),
     drop("aliases", Type::text_list),
     drop("authConfig", Type::any),
+    deny("Cpuset", Type::text, "misplaced", inside_host),
 };
+
+/// Engines before 28 take the fields of HostConfig at the top level as well, and all of them there when it is absent.
+constexpr auto create_fields = [] {
+    std::array<Field, std::size(create_only_fields) + host_fields.size()> fields{};
+    const auto rest = std::ranges::copy(create_only_fields, fields.begin()).out;
+    std::ranges::transform(host_fields, rest, [](const Field& field) {
+        return deny(field.name, field.type, "misplaced", inside_host);
+    });
+    return fields;
+}();
 
 /// The settings of an image: what a container that is made of it asks for by them is judged then.
 constexpr Field commit_fields[] = {

@@ -3,18 +3,31 @@
 #include <charconv>
 
 #include "rules/bodies_parts.h"
+#include "rules/names.h"
 
 // Where a container's output goes: into bounded files of the host, or nowhere.
 namespace rules {
 namespace {
 
-constexpr std::array kept_options = {"max-size",     "max-file", "compress",  "labels",
-                                     "labels-regex", "env",      "env-regex", "tag"};
+constexpr std::array kept_options = {"max-size", "max-file", "compress", "labels", "env", "env-regex", "tag"};
 
-/// dockerd would hold up to max-buffer-size in its own memory.
-bool is_dropped(std::string_view option)
+/// dockerd would hold up to max-buffer-size in its own memory. And `docker logs --details` would show our labels by a
+/// pattern, and by a template all that the engine knows of the container: its name there, the path of its log.
+bool is_dropped(std::string_view option, std::string_view value)
 {
-    return option == "mode" || option == "max-buffer-size" || option.starts_with("cache-");
+    return option == "mode" || option == "max-buffer-size" || option.starts_with("cache-") ||
+           option == "labels-regex" || (option == "tag" && value.find("{{") != value.npos);
+}
+
+/// A list of labels without ours.
+std::string clients_labels(const std::string& list)
+{
+    std::vector<std::string> kept;
+    for (const std::string& label : split(list, ','))
+        if (!is_own_label(label)) kept.push_back(label);
+    std::string out;
+    for (const std::string& label : kept) out += (out.empty() ? "" : ",") + label;
+    return out;
 }
 
 bool writes_files(std::string_view driver)
@@ -41,7 +54,7 @@ Result<void> judge_log_config(const Json& host, const Profile& profile)
                       "use one of " + joined(profile.log_drivers) + ", or leave it out");
     const Json& options = section(log, "Config");
     for (const auto& [key, value] : options.items())
-        if (!is_dropped(key) && std::ranges::find(kept_options, key) == kept_options.end())
+        if (!is_dropped(key, value.get<std::string>()) && std::ranges::find(kept_options, key) == kept_options.end())
             return denied("log-options", "HostConfig.LogConfig.Config." + key, value.get<std::string>(),
                           "leave it out");
     if (const std::string size = text(options, "max-size"); !size.empty() && !parse_size(size))
@@ -61,7 +74,8 @@ void rewrite_log_config(Json& host, const Profile& profile)
     Json options = Json::object();
     if (driver != "none")
         for (const auto& [key, value] : section(log, "Config").items())
-            if (!is_dropped(key)) options[key] = value;
+            if (const auto given = value.get<std::string>(); !is_dropped(key, given))
+                options[key] = key == "labels" ? clients_labels(given) : given;
     if (writes_files(driver)) {
         const std::int64_t size = parse_size(text(options, "max-size")).value_or(0);
         if (size <= 0 || size > profile.log_size_max) options["max-size"] = std::to_string(profile.log_size_max);

@@ -47,6 +47,8 @@ Result<std::string> tmpfs_options(const std::string& options, const std::string&
             sized = true;
         } else if (key == "mode" || key == "uid" || key == "gid" || key == "nr_inodes") {
             if (!is_number(value)) return bad_request("invalid tmpfs option \"" + word + "\"");
+            // Without a number of its own the kernel gives half as many as it has pages; to it 0 means without a limit.
+            if (key == "nr_inodes" && (value.size() > 6 || std::stoul(value) == 0)) continue;
         } else if (std::ranges::find(flags, word) == flags.end()) {
             return denied("tmpfs", where, word, "give size, mode, uid, gid, nr_inodes or plain mount flags only");
         }

@@ -6,146 +6,15 @@
 #include <optional>
 #include <set>
 
+#include "rules/dockerfile_lines.h"
+
 namespace rules {
 namespace {
 
-constexpr std::string_view blanks = "\t\v\f\r ";  // what the parser splits words at
 constexpr std::string_view way_of_source =
     "write the image plainly, without quotes, escapes or variables, or name it as a stage: FROM <image> AS <name>";
 
 using Bases = Result<std::vector<Base>>;
-
-tl::unexpected<Error> odd(std::string_view field, std::string_view value, std::string_view way_out)
-{
-    return denied("dockerfile", std::string(field), std::string(value.substr(0, 200)), std::string(way_out));
-}
-
-bool is_space(char c)
-{
-    return blanks.find(c) != blanks.npos || c == '\n';
-}
-
-/// The bytes of the space, as Go's unicode.IsSpace has it, at the front of `text`; 0 when there is none.
-std::size_t space_length(std::string_view text)
-{
-    if (text.empty()) return 0;
-    if (is_space(text[0])) return 1;
-    constexpr std::array<std::string_view, 8> wide = {"\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\xA8",
-                                                      "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
-    for (const std::string_view each : wide)
-        if (text.starts_with(each)) return each.size();
-    const bool narrow = text.size() >= 3 && text.starts_with("\xE2\x80") && text[2] >= '\x80' && text[2] <= '\x8A';
-    return narrow ? 3 : 0;
-}
-
-std::string_view trim_left(std::string_view text)
-{
-    while (const std::size_t length = space_length(text)) text.remove_prefix(length);
-    return text;
-}
-
-std::string_view trim_right(std::string_view text)
-{
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
-
-bool is_plain(std::string_view text)
-{
-    return std::ranges::all_of(text, [](char c) {
-        return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '\\' && c != '`' && c != '<';
-    });
-}
-
-std::string lower(std::string_view text)
-{
-    std::string out(text);
-    std::ranges::transform(out, out.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
-std::string_view take_word(std::string_view& text)
-{
-    const std::size_t begin = std::min(text.find_first_not_of(blanks), text.size());
-    const std::size_t end = std::min(text.find_first_of(blanks, begin), text.size());
-    const std::string_view word = text.substr(begin, end - begin);
-    text.remove_prefix(end);
-    return word;
-}
-
-/// The escape character that the head of the file chooses. Engines differ in which directives they know and which
-/// spaces they skip: a line that could be this directive must be one beyond doubt, and stand where all of them look.
-Result<char> escape_of(std::string_view text)
-{
-    char escape = '\\';
-    bool seen = false, first_of_others = true;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = trim_right(trim_left(text.substr(0, end)));
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (!line.starts_with('#')) break;
-        std::string squeezed = lower(line.substr(1));
-        std::erase_if(squeezed, [](char c) { return is_space(c) || static_cast<unsigned char>(c) >= 0x80; });
-        if (!squeezed.starts_with("escape=")) {
-            if (!squeezed.starts_with("syntax=")) first_of_others = false;
-            continue;
-        }
-        const bool plain = std::ranges::all_of(line, [](char c) { return (c >= ' ' && c < '\x7f') || c == '\t'; });
-        const bool known = squeezed == "escape=\\" || squeezed == "escape=`";
-        if (!plain || !known || seen || !first_of_others)
-            return odd("# escape", line,
-                       "write the directive once, `# escape=\\` or `# escape=` and a backtick, as the first line");
-        seen = true;
-        escape = squeezed.back();
-    }
-    return escape;
-}
-
-/// A physical line without the escape character that continues it; whether it is continued.
-Result<std::pair<std::string_view, bool>> split_continuation(std::string_view line, char escape)
-{
-    const std::size_t last = line.find_last_not_of(" \t");
-    if (last == line.npos || line[last] != escape) return std::pair(line, false);
-    if (last > 0 && line[last - 1] == escape)
-        return odd(
-            "Dockerfile", line,
-            "engines read two escape characters at the end of a line differently: write the line in another way");
-    return std::pair(line.substr(0, last), true);
-}
-
-struct Line {
-    std::string text;
-    std::size_t begin = 0, end = 0;  ///< in the whole text, without the end of its last line
-};
-
-/// The logical lines: comments and empty lines left out, continued lines joined.
-Result<std::vector<Line>> lines_of(std::string_view text)
-{
-    const char* const start = text.data();
-    const auto place = [start](const char* at) { return static_cast<std::size_t>(at - start); };
-    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-    const Result<char> escape = escape_of(text);
-    if (!escape) return tl::unexpected(escape.error());
-    std::vector<Line> lines;
-    bool continued = false;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        if (line.ends_with('\r')) return odd("Dockerfile", line, "end lines with LF or CR LF");
-        const std::string_view trimmed = trim_left(line);
-        if (trimmed.empty() || trimmed.starts_with('#')) continue;
-        const auto split = split_continuation(continued ? line : trimmed, *escape);
-        if (!split) return tl::unexpected(split.error());
-        if (!continued) lines.push_back({{}, place(line.data()), 0});
-        lines.back().text += split->first;
-        lines.back().end = place(line.data() + line.size());
-        continued = split->second;
-    }
-    return lines;
-}
 
 /// A line may begin a here-document: then an engine that knows them takes the lines that follow as its text, and others
 /// as instructions.
@@ -165,7 +34,7 @@ bool may_be_heredoc(std::string_view line)
 
 class Scanner {
 public:
-    explicit Scanner(const Json& build_args) : build_args_(build_args) {}
+    Scanner(const Json& build_args, std::string_view target) : build_args_(build_args), target_(lower(target)) {}
 
     Result<void> line(const Line& line)
     {
@@ -173,7 +42,11 @@ public:
         return instruction(line.text, false);
     }
 
-    std::vector<Base> take() && { return std::move(bases_); }
+    std::vector<Base> take() &&
+    {
+        if (ends_at_target_ && !in_target()) bases_.resize(bases_at_target_);
+        return std::move(bases_);
+    }
 
 private:
     Result<void> instruction(std::string_view text, bool in_onbuild)
@@ -195,6 +68,8 @@ private:
         if (verb == "arg" && !in_onbuild && !in_stage_) return global_arg(text);
         return {};
     }
+
+    bool in_target() const { return !target_.empty() && current_ == target_; }
 
     /// `word`, in the line's own text, names the image `name`.
     void base(std::string name, std::string_view word)
@@ -249,6 +124,11 @@ private:
         }
         if (words.size() != 1 && (words.size() != 3 || lower(words[1]) != "as"))
             return bad_request("FROM requires either one or three arguments");
+        if (in_target()) {
+            // Of several stages with that name the last: all that an engine might build is looked at.
+            ends_at_target_ = true;
+            bases_at_target_ = bases_.size();
+        }
         // Only now is the stage before this one something that can be copied from.
         if (!current_.empty()) complete_.insert(std::exchange(current_, {}));
         in_stage_ = true;
@@ -352,6 +232,9 @@ private:
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
     const Json& build_args_;
+    std::string target_;                       ///< name of the stage that the build ends with
+    bool ends_at_target_ = false;
+    std::size_t bases_at_target_ = 0;
     std::map<std::string, std::string> args_;  ///< global, with a value
     std::set<std::string> complete_;           ///< names of the stages before the current one
     std::string current_;                      ///< name of the current one; empty when it has none
@@ -360,11 +243,11 @@ private:
     std::vector<Base> bases_;
 };
 
-Bases scan(std::string_view text, const Json& build_args)
+Bases scan(std::string_view text, const Json& build_args, std::string_view target)
 {
     const auto lines = lines_of(text);
     if (!lines) return tl::unexpected(lines.error());
-    Scanner scanner(build_args);
+    Scanner scanner(build_args, target);
     for (const Line& line : *lines)
         if (const Result<void> read = scanner.line(line); !read) return tl::unexpected(read.error());
     return std::move(scanner).take();
@@ -372,13 +255,13 @@ Bases scan(std::string_view text, const Json& build_args)
 
 }  // namespace
 
-Bases bases_of(std::string_view text, const Json& build_args)
+Bases bases_of(std::string_view text, const Json& build_args, std::string_view target)
 {
     if (!build_args.is_null() && !build_args.is_object()) return bad_request("buildargs must be a JSON object");
     for (const auto& [key, value] : build_args.items())
         if (!value.is_string() && !value.is_null())
             return bad_request("the build argument " + key + " must be a string");
-    return scan(text, build_args);
+    return scan(text, build_args, target);
 }
 
 std::string rebased(std::string_view text, const std::vector<Base>& bases, const std::vector<std::string>& names)
@@ -395,7 +278,7 @@ std::string rebased(std::string_view text, const std::vector<Base>& bases, const
 
 Result<void> check_trigger(std::string_view trigger)
 {
-    const Bases bases = scan(trigger, Json());
+    const Bases bases = scan(trigger, Json(), {});
     if (!bases) return tl::unexpected(bases.error());
     if (bases->empty()) return {};
     return odd("ONBUILD COPY --from", bases->front().name,

@@ -2,8 +2,8 @@
 
 #include "rules/bodies.h"
 
-// The API up to 1.51 as dockerd's routers register it, and `copy`, which was removed. A parameter that an engine reads
-// is here even when its published schema does not have it; what only clients know of is dropped.
+// The API as dockerd's routers register it, and `copy`, which was removed. A parameter that an engine reads is here even
+// when its published schema does not have it; what only clients know of is dropped.
 namespace rules {
 namespace {
 
@@ -33,6 +33,7 @@ constexpr Param container_top_params[] = {{"ps_args", text, check}};
 constexpr Param container_logs_params[] = {
     {"follow", boolean, pass}, {"stdout", boolean, pass},     {"stderr", boolean, pass}, {"since", text, pass},
     {"until", text, pass},     {"timestamps", boolean, pass}, {"tail", text, pass},      {"details", boolean, pass},
+    {"format", text, deny, "leave it out: an engine writes logs as JSON only to clients of API 1.54 and newer"},
 };
 constexpr Param container_stats_params[] = {{"stream", boolean, pass}, {"one-shot", boolean, pass}};
 constexpr Param resize_params[] = {{"h", integer, pass}, {"w", integer, pass}};
@@ -87,7 +88,10 @@ constexpr Param image_create_params[] = {
 };
 constexpr Param image_inspect_params[] = {{"manifests", boolean, drop}, {"platform", json, pass}};
 constexpr Param image_history_params[] = {{"platform", json, pass}};
-constexpr Param image_get_params[] = {{"platform", json, pass}};
+constexpr Param image_get_params[] = {
+    {"platform", json, pass},
+    {"names", text_list, deny, "ask for several images with GET /images/get"},
+};
 constexpr Param image_get_many_params[] = {{"names", text_list, rewrite}, {"platform", json, pass}};
 constexpr Param image_load_params[] = {{"quiet", boolean, pass}, {"platform", json, pass}};
 constexpr Param image_push_params[] = {{"tag", text, rewrite}, {"platform", json, pass}};

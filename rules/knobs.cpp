@@ -167,6 +167,7 @@ constexpr Knob table[] = {
     {"images.cache_max", &P::image_cache_max, choose, "Size of all images in the host's cache that jobs of this profile were the last to use; 0: no limit but the host's (`berth serve --cache-high`)", Unit::bytes, 0},
     {"build.allowed", &P::build_allowed, refuse, "Jobs may build images", {}, 0, 0, {}, "true"},
     {"build.networks", &P::build_networks, refuse, "Networks of a build's steps: none, the job's default one, one that the job made, another container's", {}, 0, 0, build_networks, "none default own container"},
+    {"build.remote_files", &P::build_remote_files, refuse, "The engine fetches what `ADD` names by a URL. It does so from the host's own network, with all services that are there", {}, 0, 0, {}, "true"},
     {"exec.allowed", &P::exec_allowed, refuse, "Jobs may run commands in their running containers", {}, 0, 0, {}, "true"},
     {"exec.users", &P::exec_users, refuse, "Users that an exec may name (`docker exec -u`), by pattern; the container's own is always one", {}, 0, 0, {}, "*"},
 
@@ -249,8 +250,6 @@ std::string_view nearest(std::string_view text, std::span<const std::string_view
     return best;
 }
 
-namespace {
-
 std::string_view name_of(Act act)
 {
     constexpr std::string_view names[] = {"refuse", "cap", "force", "drop", "choose"};
@@ -277,8 +276,6 @@ std::string kind_of(const Knob& knob)
         kind += (at == 0 ? ": " : ", ") + std::string(knob.choices[at]);
     return kind;
 }
-
-}  // namespace
 
 std::string rules_reference()
 {

@@ -71,6 +71,11 @@ Profile opened(Profile profile);
 /// The candidate that is nearest to `text` by edits; empty when none is near.
 std::string_view nearest(std::string_view text, std::span<const std::string_view> candidates);
 
+/// What a value of `knob` is, in words.
+std::string kind_of(const Knob& knob);
+/// `refuse`, `cap`, ...
+std::string_view name_of(Act act);
+
 /// `berth rules reference`: markdown.
 std::string rules_reference();
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ public:
 
     /// True when the image that the job calls `reference` (familiar) was pulled, or is being pulled.
     virtual bool is_pulled(std::string_view reference) const = 0;
+
+    /// True when at `moment` (nanoseconds since 1970) a push of this job's had `reference` (familiar) for itself.
+    virtual bool is_pushed(std::string_view reference, std::int64_t moment) const = 0;
 
     /// What of the job's own file system can be bound into its containers; nothing, unless the job has an anchor or a workspace.
     virtual const JobPaths& paths() const

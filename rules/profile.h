@@ -95,6 +95,7 @@ struct Profile {
     Number image_cache_max = 0;
     bool build_allowed = true;
     Texts build_networks = {"none", "default", "own", "container"};
+    bool build_remote_files = false;
     bool exec_allowed = true;
     Texts exec_users = {"*"};
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "rules/spaces.h"
+
 namespace rules {
 namespace {
 
@@ -65,9 +67,8 @@ bool is_control(char c)
 
 bool is_true(std::string_view value)
 {
-    constexpr std::string_view blanks = " \t\r\n\v\f";
-    value.remove_prefix(std::min(value.find_first_not_of(blanks), value.size()));
-    value = value.substr(0, value.find_last_not_of(blanks) + 1);
+    while (const std::size_t length = space_at_front(value)) value.remove_prefix(length);
+    while (const std::size_t length = space_at_back(value)) value.remove_suffix(length);
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
     constexpr std::array<std::string_view, 5> falsehoods = {"", "0", "no", "false", "none"};
     return std::ranges::none_of(falsehoods,

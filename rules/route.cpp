@@ -180,9 +180,17 @@ Result<std::optional<Version>> take_version(std::string_view& path)
     return version;
 }
 
-Result<Version> served_version(std::optional<Version> asked, const Versions& versions)
+/// Archives of images are asked for and sent in the same way in every version; skopeo before 1.15 does it in 1.22, whatever
+/// the engine speaks.
+bool is_served_to(Version asked, Op op)
+{
+    return asked >= Version{1, 22} && (op == Op::image_get || op == Op::image_get_many || op == Op::image_load);
+}
+
+Result<Version> served_version(std::optional<Version> asked, Op op, const Versions& versions)
 {
     if (!asked || *asked > versions.newest) return versions.newest;
+    if (*asked < versions.oldest && is_served_to(*asked, op)) return versions.oldest;
     if (*asked < versions.oldest)
         return bad_request("client version " + to_string(*asked) + " is too old. Minimum supported API version is " +
                            to_string(versions.oldest) + ", please upgrade your client to a newer version");
@@ -241,7 +249,7 @@ Result<Route> find_route(std::string_view method, std::string_view target, const
     if (path.empty()) return no_page();
     const std::optional<Match> found = match(method, path);
     if (!found) return no_page();
-    const Result<Version> version = served_version(*asked, versions);
+    const Result<Version> version = served_version(*asked, found->row->op, versions);
     if (!version) return tl::unexpected(version.error());
 
     const Endpoint& row = *found->row;

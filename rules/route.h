@@ -26,8 +26,8 @@ struct Route {
 /// The row that serves `method target`. Only origin-form targets in canonical spelling match.
 ///
 /// 404 `page not found` for what is not in the table (as dockerd), 400 for a target that dockerd and we might read differently
-/// (`//`, dot segments, `%2f`, control characters, `;`, non-ASCII, odd version spellings), for versions out of range with
-/// dockerd's own sentence, and for bad, repeated or ill-typed parameters; 403 for denied ones; a closed row's own answer.
+/// (`//`, dot segments, `%2f`, control characters, `;`, non-ASCII, odd version spellings), for versions that are too old
+/// with dockerd's own sentence, and for bad, repeated or ill-typed parameters; 403 for denied ones; a closed row's own answer.
 Result<Route> find_route(std::string_view method, std::string_view target, const Versions& versions);
 
 /// The request target that we write: `/v1.47/containers/<id>/json?size=1`.

@@ -18,6 +18,9 @@ struct ViewFacts {
     Version version;          ///< of the request
     std::string gateway;      ///< of the job's default network, to which its ports are bound: shown as 0.0.0.0; may be empty
     std::string door;         ///< host path of the job's socket: a bind of it is shown as /var/run/docker.sock
+
+    /// Where berth binds the job's ports: to the job, that is every address. (The host's loopback: by profile, and without a gateway.)
+    bool binds_ports_to(std::string_view address) const { return !address.empty() && (address == gateway || address == "127.0.0.1"); }
 };
 
 std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFacts& facts);

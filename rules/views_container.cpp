@@ -77,15 +77,15 @@ void view_asked_mount(Json& mount, const Lookup& job, const ViewFacts& facts)
     if (Json* options = at(mount, "VolumeOptions")) hide_own_labels(*options, "Labels");
 }
 
-/// `{"80/tcp":[{"HostIp":..,"HostPort":..}]}`: the job's own address is, to the job, every address.
-void view_ports(Json& value, std::string_view key, const std::string& gateway, std::string_view shown)
+/// `{"80/tcp":[{"HostIp":..,"HostPort":..}]}`.
+void view_ports(Json& value, std::string_view key, const ViewFacts& facts, std::string_view shown)
 {
     auto* ports = object_at(value, key);
-    if (!ports || gateway.empty()) return;
+    if (!ports) return;
     for (auto& [port, bindings] : *ports)
         if (auto* items = bindings.get_ptr<Json::array_t*>())
             for (Json& item : *items)
-                if (text_or_empty(item, "HostIp") == gateway) replace(item, "HostIp", shown);
+                if (facts.binds_ports_to(text_or_empty(item, "HostIp"))) replace(item, "HostIp", shown);
 }
 
 /// The job's own address among the extra hosts, as it was asked for.
@@ -117,7 +117,7 @@ void view_host_config(Json& inspect, const Json& asked, const Lookup& job, const
         if (const Json* mounts = at(asked, "Mounts")) (*host)["Mounts"] = *mounts;
     }
     name_leading_containers(*host, "VolumesFrom", job);
-    view_ports(*host, "PortBindings", facts.gateway, "");
+    view_ports(*host, "PortBindings", facts, "");
     view_host_gateway(*host, facts.gateway);
 }
 
@@ -275,7 +275,7 @@ std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFa
     view_mount_points(inspect, asked, job, facts);
     if (Json* settings = at(inspect, "NetworkSettings")) {
         view_endpoints(*settings, name, job);
-        view_ports(*settings, "Ports", facts.gateway, "0.0.0.0");
+        view_ports(*settings, "Ports", facts, "0.0.0.0");
         move_path(*settings, "SandboxKey", "/var/run/docker/netns");
         fill_flat_address(*settings);
     }

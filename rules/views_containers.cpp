@@ -34,7 +34,7 @@ std::optional<Json> view_summary(Json entry, const Lookup& job, const ViewFacts&
     view_mount_points(entry, asked, job, facts);
     if (auto* ports = list_at(entry, "Ports"))
         for (Json& port : *ports)
-            if (!facts.gateway.empty() && text_or_empty(port, "IP") == facts.gateway) replace(port, "IP", "0.0.0.0");
+            if (facts.binds_ports_to(text_or_empty(port, "IP"))) replace(port, "IP", "0.0.0.0");
     scrub_all(entry, job.key());
     return entry;
 }

@@ -103,11 +103,15 @@ bool view_volume_event(Json& actor, Json&, const Lookup& job)
 }
 
 /// The engine tells of its own names: those of the job's are shown under the job's, all others are other people's. (The
-/// pull itself is among these: what this job pulled, it then was given by a tag.)
+/// pull itself is among these: what this job pulled, it then was given by a tag. A push has its name for itself.)
 bool view_image_event(Json& event, Json& actor, Json& attributes, const Lookup& job)
 {
     const std::string id = text_or_empty(actor, "ID");
     const std::string name = text_or_empty(attributes, "name");
+    if (text_or_empty(event, "Action") == "push") {
+        const Json* moment = at(event, "timeNano");
+        return moment && moment->is_number_integer() && job.is_pushed(id, moment->get<std::int64_t>());
+    }
     const bool by_id = name.empty() || name == id;
     if (by_id) return owns_image(id, job) && text_or_empty(event, "Action") != "pull";
     const auto reference = virtual_reference(job.key(), name);

@@ -23,7 +23,8 @@ Task<> receive_archive(Call& call, Spool& spool)
         }
         client.deadline = Clock::time_point::max();
         pending.append(piece);
-        if (spool.size() + pending.size() > spool_max) throw Refused{{413, "the archive is too large", {}, {}, {}}};
+        if (!spool.reserve(piece.size()))
+            throw Refused{{413, fmt::format("berth: the archives that this job sends at once are larger than {} GiB together", spool_max >> 30), {}, {}, {}}};
         if (pending.size() >= portion || piece.empty()) {
             co_await aside([&] { spool.append(pending); });
             pending.clear();

@@ -40,7 +40,10 @@ public:
         rules::Result<Dockerfile> found;
         co_await aside([&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); });
         dockerfile_ = want(std::move(found));
-        const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_));
+        dockerfile_.text = judged(call_, [&](const rules::Profile& profile) {
+            return rules::with_local_sources(dockerfile_.text, profile);
+        });
+        const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_, call_.route.query.get("target")));
 
         bool admitted = false;
         const auto admit = [&]() -> Task<> { admitted = co_await admit_all(bases); };
@@ -80,12 +83,19 @@ private:
                 const Json config = want(co_await images_.config(image->id));
                 if (const auto triggers = config.find("OnBuild"); triggers != config.end() && triggers->is_array())
                     for (const Json& trigger : *triggers)
-                        want(rules::check_trigger(trigger.is_string() ? trigger.get<std::string>() : std::string()));
+                        check(trigger.is_string() ? trigger.get<std::string>() : std::string());
             }
             names.push_back(real);
         }
         dockerfile_.text = rules::rebased(dockerfile_.text, bases, names);
         co_return true;
+    }
+
+    /// What a base image has the builder do without showing it.
+    void check(const std::string& trigger)
+    {
+        want(rules::check_trigger(trigger));
+        judged(call_, [&](const rules::Profile& profile) { return rules::check_trigger_sources(trigger, profile); });
     }
 
     /// The job's image `base`, pulled when there is none; nullopt when the pull failed.
@@ -130,6 +140,9 @@ private:
         request.registry_config = std::string(call_.head.header("x-registry-config"));
         network_ = std::string(request.query.get("networkmode"));
         began_ = std::time(nullptr) - 2;
+        const auto grown = co_await parents();
+        for (const auto& [image, parent] : grown)
+            if (call_.job.objects.by_id(Kind::image, image)) parents_before_.insert(parent);
 
         const auto exchange = [&]() -> Task<> {
             Upstream upstream = co_await call_.services.engine.send_head(request, std::nullopt, "application/x-tar");
@@ -324,7 +337,35 @@ private:
         }
         for (const std::string& id : made)
             if (!parents.contains(id)) co_await hold_nameless(call_, id);
+        co_await hold_orphans();
         for (const std::int64_t row : steps_) co_await call_.job.objects.gone(row);
+    }
+
+    /// The images that grew from another one, with that one.
+    Task<std::map<std::string, std::string>> parents()
+    {
+        EngineRequest request{.op = Op::image_list};
+        request.query.set("all", "1");
+        const Answer answer = co_await call_.services.engine.call(request);
+        std::map<std::string, std::string> found;
+        if (!answer.ok()) co_return found;
+        const Json images = answer.json();
+        for (const Json& each : images)
+            if (const std::string parent = each.value("ParentId", ""); !parent.empty()) found[each.value("Id", "")] = parent;
+        co_return found;
+    }
+
+    /// A builder that takes steps over makes their images anew where another job's step is like ours, and lets our
+    /// image grow from those: what it grew from before has lost its only hold, and is the job's image without a name.
+    Task<> hold_orphans()
+    {
+        if (parents_before_.empty()) co_return;
+        const auto grown = co_await parents();
+        for (const auto& [image, parent] : grown) parents_before_.erase(parent);
+        for (const std::string& id : parents_before_) {
+            const auto image = co_await images_.inspect(id);
+            if (image && is_nameless(*image)) co_await hold_nameless(call_, id);
+        }
     }
 
     /// The last of the answer.
@@ -342,12 +383,13 @@ private:
 
     Call& call_;
     Images& images_;
-    Spool context_;
+    Spool context_{call_.job.spooled};
     Dockerfile dockerfile_;
     Json build_args_;
     std::vector<Tag> tags_;
     std::list<Pending> pending_;
     std::vector<std::int64_t> steps_;  ///< rows of output_.made()
+    std::set<std::string> parents_before_;  ///< of the job's images, when the build began
     rules::BuildOutput output_;
     std::string network_;     ///< of the RUN steps, as sent
     std::string last_words_;  ///< of a refusal after the answer's beginning

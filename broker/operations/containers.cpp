@@ -174,14 +174,14 @@ Task<Json> containers_of(Call& call, bool with_size)
 Task<> list_containers(Call& call)
 {
     const rules::Query& query = call.route.query;
-    rules::Filters filters = want(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "label!",
+    rules::Filters filters = want(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
                                                                                "name", "network", "publish", "since", "status", "volume"}));
     const long limit = query.get("limit").empty() ? 0 : std::strtol(std::string(query.get("limit")).c_str(), nullptr, 10);
     const bool up_only = !query.flag("all") && limit <= 0 && !filters.has("status");
 
     // What concerns no name goes on to the engine, together with the label of this job; the rest is judged on the virtual view.
     rules::Filters sent = filters;
-    for (const char* ours : {"id", "name", "network", "volume", "before", "since", "ancestor", "label", "label!", "status"}) sent.erase(ours);
+    for (const char* ours : {"id", "name", "network", "volume", "before", "since", "ancestor", "label", "status"}) sent.erase(ours);
     sent.add("label", std::string(rules::label_key) + "=" + call.job.facts.key);
     EngineRequest request = call.request();
     request.query = rules::Query();

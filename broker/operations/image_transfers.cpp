@@ -109,12 +109,14 @@ public:
         row_ = co_await call_.job.objects.intend(std::move(object));
         const Answer tagged = co_await images.tag(real, name_);
         if (!tagged.ok()) throw Refused{error_of(call_, tagged)};
+        call_.job.objects.begin_push(name_);
     }
 
     /// The engine's own tag as it was. (Untagged first: the digest that the push left goes with the last tag.)
     Task<> end()
     {
         Images& images = call_.services.images;
+        call_.job.objects.end_push(name_);
         co_await images.untag(name_);
         if (!before_.empty()) co_await images.tag(before_, name_);
         co_await call_.job.objects.gone(row_);
@@ -278,7 +280,7 @@ Task<> commit_container(Call& call)
 
 Task<> load_images(Call& call)
 {
-    Spool spool;
+    Spool spool(call.job.spooled);
     co_await receive_archive(call, spool);
     rules::Result<CarriedImages> read;
     co_await aside([&] { read = read_images(spool); });

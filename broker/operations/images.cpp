@@ -102,6 +102,18 @@ Task<> drop_image(Call& call, const db::Object& image, bool force, bool in_use, 
     if (last && image.origin == db::Origin::pulled && report.size() == before + (image.name.empty() ? 0 : 1)) report.push_back({{"Deleted", image.id}});
 }
 
+/// The images that `id` grew from stay when it is removed: the nearest, which keeps the others, becomes the job's without a name. Where
+/// somebody else has the image too, its parents may be theirs.
+Task<> keep_parent(Call& call, const std::string& id)
+{
+    const auto image = co_await call.services.images.inspect(id);
+    if (!image) co_return;
+    for (const Json& tag : image->value("RepoTags", Json::array()))
+        if (!rules::is_real_reference(call.job.facts.key, tag.get<std::string>())) co_return;
+    const std::string parent = image->value("Parent", "");
+    if (!parent.empty() && !call.job.objects.by_id(Kind::image, parent)) co_await hold_nameless(call, parent);
+}
+
 }  // namespace
 
 Task<> hold_nameless(Call& call, const std::string& id)
@@ -271,7 +283,10 @@ Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::st
         if (!co_await pull_once(call, request, sink)) co_return false;
         if (co_await keep_pulled(call, name, pull)) co_return true;
     }
-    throw Refused{{503, "berth: " + name + " was removed from the engine each time that it had been pulled", {}, {}, {}}};
+    const std::string words = "berth: " + name + " was removed from the engine each time that it had been pulled";
+    const std::string last = Json({{"errorDetail", {{"message", words}}}, {"error", words}}).dump() + "\r\n";
+    co_await sink(last);
+    co_return false;
 }
 
 Task<> pull_image(Call& call)
@@ -357,6 +372,9 @@ Task<> remove_image(Call& call)
     const Making making(call);
     Json report = Json::array();
     const auto turn = co_await job.naming.hold();
+    const bool removed = names.size() == all.size() && user.empty();
+    const bool made = std::ranges::all_of(all, [](const db::Object& each) { return each.origin == db::Origin::made; });
+    if (call.route.query.flag("noprune") && removed && made) co_await keep_parent(call, call.target.id);
     for (const db::Object& each : names)
         if (job.objects.at(each.row)) co_await drop_image(call, each, force, !user.empty(), report);
     co_await call.client.reply_json(200, report);

@@ -82,7 +82,7 @@ Task<std::string> ensure_root_volume(Call& call, std::string directory)
 
 Task<> list_volumes(Call& call)
 {
-    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "label", "label!", "name"}));
+    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "label", "name"}));
     std::vector<std::string> used;
     if (filters.has("dangling")) used = co_await used_volumes(call);
     EngineRequest request{.op = Op::volume_list};

@@ -98,7 +98,8 @@ protected:
         }
     }
 
-    Spool context_{testing::TempDir()};
+    std::uint64_t together_ = 0;
+    Spool context_{together_, testing::TempDir()};
     std::size_t largest_ = 0;
 };
 
@@ -176,6 +177,25 @@ TEST_F(ContextTest, ACutOffArchiveIsABadRequest)
 {
     append(tar_of({{"Dockerfile", "FROM x"}, {"large", std::string(100'000, 'x')}}).substr(0, 50'000));
     EXPECT_EQ(find().error().status, 400);
+}
+
+TEST_F(ContextTest, TheArchivesOfAJobAreBoundedTogether)
+{
+    EXPECT_TRUE(context_.reserve(spool_max - 10));
+    {
+        Spool second(together_, testing::TempDir());
+        EXPECT_FALSE(second.reserve(11));
+        EXPECT_TRUE(second.reserve(10));
+        EXPECT_FALSE(context_.reserve(1));
+    }
+    EXPECT_TRUE(context_.reserve(10));
+    std::uint64_t of_another_job = 0;
+    EXPECT_TRUE(Spool(of_another_job, testing::TempDir()).reserve(spool_max));
+}
+
+TEST_F(ContextTest, ADirectoryThatIsNotThereKeepsNothing)
+{
+    EXPECT_THROW(Spool(together_, "/proc/none"), SpoolFailure);
 }
 
 TEST_F(ContextTest, ALongDockerfileIsABadRequest)

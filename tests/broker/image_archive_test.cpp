@@ -69,7 +69,7 @@ class ImageArchive : public testing::Test {
 protected:
     rules::Result<CarriedImages> read(const std::string& bytes)
     {
-        spool_.emplace(testing::TempDir());
+        spool_.emplace(together_, testing::TempDir());
         spool_->append(bytes);
         return read_images(*spool_);
     }
@@ -103,6 +103,7 @@ protected:
     }
 
     const std::string low_ = packed({{"etc/a", "one"}}), high_ = packed({{"etc/b", "two"}});
+    std::uint64_t together_ = 0;
     std::optional<Spool> spool_;
 };
 

@@ -1,10 +1,11 @@
-// What a Node.js client does with a container, through the door in DOCKER_HOST: node dockerode.js IMAGE. Prints `done` at the end.
+// What a Node.js client does with a container, through the door in DOCKER_HOST, else the socket that is everybody's default:
+// node dockerode.js IMAGE. Prints `done` at the end.
 'use strict';
 const assert = require('assert');
 const {PassThrough} = require('stream');
 const Docker = require('dockerode');
 
-const docker = new Docker({socketPath: process.env.DOCKER_HOST.replace('unix://', '')});
+const docker = process.env.DOCKER_HOST ? new Docker({socketPath: process.env.DOCKER_HOST.replace('unix://', '')}) : new Docker();
 const image = process.argv[2];
 
 // All that a stream gives until it ends.

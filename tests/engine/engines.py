@@ -19,29 +19,28 @@ from tools import Api, Docker, SYSTEM_PATH, Unavailable, busybox_rootfs, clean_e
 
 CACHE = Path(os.environ.get("BERTH_TEST_CACHE")
              or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth-tests")
-KINDS = ("distribution", "newest")
+KINDS = ("distribution", "trixie", "newest")
 PLACE = Path(os.environ.get("TMPDIR", "/var/tmp"))
 
 
 class Toolchain:
-    """Where the programs of an engine of `kind` are: `distribution` (the machine's own) or `newest` (Debian unstable's)."""
+    """Where the programs of an engine of `kind` are: `distribution` (the machine's own), `trixie` (Debian 13's), `newest` (unstable's)."""
 
     def __init__(self, kind):
         self.kind = kind
-        newest = CACHE / "newest"
-        if kind == "newest":
-            if not (newest / "recipe").exists():
-                raise Unavailable("no newest engine: " + reason_of("newest"))
-            self.path = f"{newest}/bin:{SYSTEM_PATH}"
-        else:
-            self.path = SYSTEM_PATH
+        self.path = SYSTEM_PATH
+        self.plugins = CACHE / "newest/cli-plugins"
+        if kind != "distribution":
+            if not (CACHE / kind / "recipe").exists():
+                raise Unavailable(f"no {kind} engine: {reason_of(kind)}")
+            self.path = f"{CACHE}/{kind}/bin:{SYSTEM_PATH}"
+            self.plugins = CACHE / kind / "cli-plugins"
         self.dockerd = shutil.which("dockerd", path=self.path)
         # A docker CLI under /usr/local may be of any version: the distribution's is preferred.
         self.docker = shutil.which("docker", path="/usr/bin" if kind == "distribution" else self.path) or \
             shutil.which("docker", path=self.path)
         if not self.dockerd or not self.docker:
             raise Unavailable("the machine has no dockerd or no docker CLI")
-        self.plugins = newest / "cli-plugins"
 
 
 def reason_of(part):
@@ -56,6 +55,8 @@ class Engine:
     """A dockerd of its own. `docker` and `api` speak to it directly, as the host's administrator does."""
 
     counter = 0
+    within = ()  # a command that starts it in further namespaces
+    preparation = "true"  # shell commands in its mount namespace, before it starts
 
     def __init__(self, kind):
         self.toolchain = Toolchain(kind)
@@ -70,7 +71,7 @@ class Engine:
         self.log = self.folder / "engine.log"
         self.data, self.exec = self.folder / "data", self.folder / "exec"
         self.process = None
-        self.mounts = None  # holds the mount namespace
+        self.mounts, self.mounts_pid = None, None  # the process that holds the mount namespace
         self.docker = Docker(self.toolchain.docker, self.socket, self.config)
         self.api = Api(self.socket)
         # On a host with systemd every mount is shared, and the engine gets those that berth makes: so here.
@@ -97,11 +98,14 @@ class Engine:
         """The engine's mounts are its own, but mounts made outside reach it, as on a real host. A containerd of the machine's is hidden.
 
         A process holds the namespace, so that an engine that is started again finds the shims of its containers at /run/containerd."""
-        script = "mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && touch \"$1\" && exec tail -f \"$1\""
+        script = f"mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && {self.preparation} && touch \"$1\" && exec tail -f \"$1\""
         ready = self.folder / "mounts-made"
-        self.mounts = subprocess.Popen(["unshare", "-m", "--propagation", "slave", "sh", "-c", script, "sh", str(ready)], stdin=subprocess.DEVNULL,
+        self.mounts = subprocess.Popen([str(word) for word in (*self.within, "unshare", "-m", "--propagation", "slave", "sh", "-c", script, "sh", ready)], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         wait_for(ready.exists, 20, "the engine's mount namespace")
+        # A command that enters a namespace of processes forks.
+        children = Path(f"/proc/{self.mounts.pid}/task/{self.mounts.pid}/children").read_text().split()
+        self.mounts_pid = int(children[0]) if children else self.mounts.pid
 
     def inside(self, *argv, **options):
         """Runs a command in the engine's network namespace, where its published ports are."""
@@ -112,7 +116,7 @@ class Engine:
             self.make_namespace()
         if not self.mounts:
             self.make_mount_namespace()
-        argv = ["nsenter", f"--net=/run/netns/{self.namespace}", f"--mount=/proc/{self.mounts.pid}/ns/mnt",
+        argv = [*self.within, "nsenter", f"--net=/run/netns/{self.namespace}", f"--mount=/proc/{self.mounts_pid}/ns/mnt",
                 self.toolchain.dockerd, "--config-file", self.folder / "daemon.json", "--data-root", self.data,
                 "--exec-root", self.exec, "--pidfile", self.folder / "pid", "-H", f"unix://{self.socket}"]
         with open(self.log, "ab") as log:
@@ -212,24 +216,29 @@ def is_running(pid):
 
 
 def remove_rest_of(folder):
-    """Removes what the Engine in `folder` left: processes whose command line names the folder, mounts, namespace, files."""
+    """Removes what the Engine in `folder` left: processes whose command line names the folder, mounts, namespace, files; and its machines
+    (machine.py), whose folders and cgroups have its name before their own."""
+    machines = f"{folder}-machine"
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            if f"{folder}/".encode() in (entry / "cmdline").read_bytes():
+            command = (entry / "cmdline").read_bytes()
+            if f"{folder}/".encode() in command or machines.encode() in command:
                 os.kill(int(entry.name), signal.SIGKILL)
         except OSError:
             pass  # it ended meanwhile
     with open("/proc/self/mounts") as mounts:
-        ours = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith(f"{folder}/")]
+        ours = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith((f"{folder}/", machines))]
     for target in sorted(ours, reverse=True):
         run(["umount", "-l", target])
     try:
         run(["ip", "netns", "del", (folder / "namespace").read_text()])
     except OSError:
         pass  # it never had one
-    shutil.rmtree(folder, ignore_errors=True)
+    for each in (folder, *folder.parent.glob(f"{folder.name}-machine*")):
+        shutil.rmtree(each, ignore_errors=True)
+    run(["find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", f"*/{folder.name}-machine*", "-exec", "rmdir", "{}", ";"])
 
 
 def remove_rest_of_killed_runs():

@@ -1,9 +1,10 @@
 #!/bin/bash
-# Unpacks the newest Docker engine that Debian has, and a registry, beside the machine: nothing outside $BERTH_TEST_CACHE is written.
+# Unpacks Docker engines of other suites of Debian, and a registry, beside the machine: nothing outside $BERTH_TEST_CACHE is written.
 #
 #   $BERTH_TEST_CACHE/newest/{bin,lib,cli-plugins}    the engine of Debian unstable, its CLI, buildx and compose
+#   $BERTH_TEST_CACHE/trixie/{bin,lib,cli-plugins}    the same of Debian 13
 #   $BERTH_TEST_CACHE/registry/docker-registry        the registry of the machine's own suite
-#   $BERTH_TEST_CACHE/{newest,registry}.reason        instead of the folder: why it could not be had
+#   $BERTH_TEST_CACHE/{newest,trixie,registry}.reason instead of the folder: why it could not be had
 #
 # The mirror is the one that the machine's own apt sources name.
 set -euo pipefail
@@ -39,17 +40,18 @@ give_own_library() {
     local lib=$2 loader
     loader=$(ls "$lib"/ld-linux*)
     patchelf --set-interpreter "$loader" --set-rpath "$lib" "$1"
-    runs_here "$1" || { echo "$(basename "$1") of Debian unstable does not run here"; return 1; }
+    runs_here "$1"
 }
 
-fetch_newest() {
-    local work=$cache/newest.new debs=$cache/debs name found
+# fetch_engine KIND SUITE: the engine of SUITE of Debian into $cache/KIND.
+fetch_engine() {
+    local kind=$1 suite=$2 work=$cache/$1.new debs=$cache/debs name found
     rm -rf "$work" "$debs"
     mkdir -p "$work"/{bin,lib,cli-plugins,root,libroot} "$debs"
     find_mirror || return 1
-    second_apt unstable apt-get update >/dev/null || { echo "the package lists of Debian unstable cannot be read"; return 1; }
-    (cd "$debs" && second_apt unstable apt-get download "${packages[@]}" "${libraries[@]}" >/dev/null) ||
-        { echo "the packages of Debian unstable cannot be downloaded"; return 1; }
+    second_apt "$suite" apt-get update >/dev/null || { echo "the package lists of Debian $suite cannot be read"; return 1; }
+    (cd "$debs" && second_apt "$suite" apt-get download "${packages[@]}" "${libraries[@]}" >/dev/null) ||
+        { echo "the packages of Debian $suite cannot be downloaded"; return 1; }
     for name in "${packages[@]}"; do dpkg -x "$debs/$name"_*.deb "$work/root" || return 1; done
     for name in "${libraries[@]}"; do dpkg -x "$debs/$name"_*.deb "$work/libroot" || return 1; done
     for name in libc.so.6 libm.so.6 libseccomp.so.2 'ld-linux*.so.*'; do
@@ -58,18 +60,19 @@ fetch_newest() {
     done
     for name in dockerd docker-proxy containerd containerd-shim-runc-v2 runc docker; do
         found=$(find "$work"/root/usr/{bin,sbin,libexec} -name "$name" -type f -perm -u+x -print -quit)
-        [ -n "$found" ] || { echo "Debian unstable's packages hold no $name"; return 1; }
+        [ -n "$found" ] || { echo "the packages of Debian $suite hold no $name"; return 1; }
         cp "$found" "$work/bin/" || return 1
     done
     cp "$work"/root/usr/libexec/docker/cli-plugins/* "$work/cli-plugins/" || return 1
     cp -L "$(command -v tini-static || command -v tini)" "$work/bin/docker-init" || return 1
     # docker-proxy and the shim have no --version; they are built as dockerd is.
-    rm -rf "$cache/newest" "$work/root" "$work/libroot" "$debs" "$cache/apt"
-    mv "$work" "$cache/newest" || return 1
+    rm -rf "$cache/$kind" "$work/root" "$work/libroot" "$debs" "$cache/apt"
+    mv "$work" "$cache/$kind" || return 1
     for name in dockerd containerd runc docker; do
-        runs_here "$cache/newest/bin/$name" || give_own_library "$cache/newest/bin/$name" "$cache/newest/lib" || return 1
+        runs_here "$cache/$kind/bin/$name" || give_own_library "$cache/$kind/bin/$name" "$cache/$kind/lib" ||
+            { echo "$name of Debian $suite does not run here"; return 1; }
     done
-    echo "$recipe" >"$cache/newest/recipe"
+    echo "$recipe" >"$cache/$kind/recipe"
 }
 
 fetch_registry() {
@@ -85,21 +88,23 @@ fetch_registry() {
     echo "$recipe" >"$cache/registry/recipe"
 }
 
-# part NAME FUNCTION TEXT: fetches once; a failure is recorded and tried again by the next run.
+# part NAME TEXT COMMAND...: fetches once; a failure is recorded and tried again by the next run.
 part() {
-    local log
-    [ "$(cat "$cache/$1/recipe" 2>/dev/null || true)" = "$recipe" ] && return 0
-    say "fetching $3"
+    local name=$1 text=$2 log
+    shift 2
+    [ "$(cat "$cache/$name/recipe" 2>/dev/null || true)" = "$recipe" ] && return 0
+    say "fetching $text"
     log=$(mktemp)
-    if "$2" >"$log" 2>&1; then
-        rm -f "$cache/$1.reason"
+    if "$@" >"$log" 2>&1; then
+        rm -f "$cache/$name.reason"
     else
-        rm -rf "${cache:?}/$1"
-        tail -1 "$log" >"$cache/$1.reason"
-        say "no $3: $(tail -3 "$log" | tr '\n' ' ')"
+        rm -rf "${cache:?}/$name"
+        tail -1 "$log" >"$cache/$name.reason"
+        say "no $text: $(tail -3 "$log" | tr '\n' ' ')"
     fi
     rm -f "$log"
 }
 
-part newest fetch_newest "Docker's newest engine of Debian unstable"
-part registry fetch_registry "a registry"
+part newest "Docker's newest engine of Debian unstable" fetch_engine newest unstable
+part trixie "the Docker engine of Debian 13" fetch_engine trixie trixie
+part registry "a registry" fetch_registry

@@ -67,6 +67,7 @@ class Berth:
         if not BINARY.exists():
             raise Unavailable(f"{BINARY} is not built")
         self.engine = engine
+        self.engine_socket = engine.socket
         Berth.counter += 1
         self.folder = engine.folder / f"berth{Berth.counter}"
         self.folder.mkdir()
@@ -77,7 +78,7 @@ class Berth:
     def start(self, *flags, within=None):
         """In the engine's network namespace, as on a host: its bridges are there, and berth's rules among them. `within`: a command that
         starts it elsewhere."""
-        argv = [*(within or ["nsenter", f"--net=/run/netns/{self.engine.namespace}"]), BINARY, "serve", "--engine", f"unix://{self.engine.socket}", "--state-dir", self.folder / "state",
+        argv = [*(within or ["nsenter", f"--net=/run/netns/{self.engine.namespace}"]), BINARY, "serve", "--engine", f"unix://{self.engine_socket}", "--state-dir", self.folder / "state",
                 "--runtime-dir", self.folder / "run", *self.flags, *flags]
         if self.supervisor:
             self.process = self.supervisor.start(argv, clean_env(**self.environment), log=self.log)

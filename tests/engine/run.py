@@ -1,8 +1,9 @@
 """Runs the Python tests on one kind of engine (real or fake): one line a test, then `kind: N passed, N failed, N skipped`.
 
-    /usr/bin/python3 tests/engine/run.py --engine distribution|newest|fake [-k PATTERN]... [--counts FILE]
+    /usr/bin/python3 tests/engine/run.py --engine distribution|trixie|newest|fake [-k PATTERN]... [--counts FILE] [--attacks FILE]
 
-Exit status 0 when nothing failed. --counts writes the three numbers for a caller.
+Exit status 0 when nothing failed. --counts writes the three numbers for a caller, --attacks what became of the attacks of the catalogue, for
+attacks.py. On trixie, without -k, only the files of ON_TRIXIE run.
 """
 
 import argparse
@@ -13,8 +14,17 @@ import time
 import unittest
 from pathlib import Path
 
+import attacks
 import engines
 import harness
+
+
+# Debian 13's engine lies between the other two, on which everything runs. On it run the tests of what an engine decides with: networks,
+# rules and ports, images and builds, archives, bind mounts (by Subpath), bodies that it reads otherwise, cgroups, and the real clients. Not
+# those of what berth does alone or in the same way before each: rules files, doctor, service managers, ledger, storms and crashes.
+ON_TRIXIE = ("attacks_containers", "attacks_host", "attacks_objects", "binds", "build_isolation", "cli_images", "cli_networks", "cli_run", "clients", "compose", "differential", "image_transfers", "in_the_anchor", "isolation",
+             "job_limits", "leak_grep", "networks_alone", "networks_by_profile", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs",
+             "testcontainers")
 
 
 class Progress(unittest.TestResult):
@@ -93,30 +103,44 @@ def chosen(suite, patterns):
             yield test
 
 
+def discovered(kind, patterns):
+    """The tests of this kind of engine that match."""
+    here = Path(__file__).parent
+    tests = list(chosen(unittest.defaultTestLoader.discover(here.parent / "fake" if kind == "fake" else here, "test_*.py"), patterns))
+    if kind == "trixie" and not patterns:
+        tests = [test for test in tests if test.id().split(".")[0].removeprefix("test_") in ON_TRIXIE]
+    return tests
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", choices=(*engines.KINDS, "fake"), required=True)
     parser.add_argument("-k", action="append", default=[], metavar="PATTERN", help="only tests whose id holds PATTERN")
     parser.add_argument("--counts", type=Path, metavar="FILE")
+    parser.add_argument("--attacks", type=Path, metavar="FILE")
     options = parser.parse_args()
 
     # A cancelled run ends as an interrupted one does: what it started is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     harness.EngineCase.kind = options.engine
-    here = Path(__file__).parent
-    folder = here.parent / "fake" if options.engine == "fake" else here
-    tests = list(chosen(unittest.defaultTestLoader.discover(folder, "test_*.py"), options.k))
+    tests = discovered(options.engine, options.k)
     for test in tests:
         name = f"{type(test).__module__}.{type(test).__qualname__}"
         class_sizes[name] = class_sizes.get(name, 0) + 1
     result = Progress(options.engine)
     begun = time.monotonic()
+    version = ""
     try:
         unittest.TestSuite(tests).run(result)
+        if harness.EngineCase.world:
+            version = harness.EngineCase.world.engine.version()
     finally:
         harness.end_world()
     counts = (result.passed, result.failed, len(result.skipped))
     print("{}: {} passed, {} failed, {} skipped".format(options.engine, *counts), f"in {time.monotonic() - begun:.0f} s", flush=True)
+    print(f"{options.engine}: {len({each['attack'] for each in attacks.seen})} attacks of the catalogue shown", flush=True)
+    if options.attacks:
+        attacks.write(options.attacks, options.engine, version)
     if options.counts:
         options.counts.write_text("{} {} {}\n".format(*counts))
     return 1 if result.failed else 0

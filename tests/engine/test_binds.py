@@ -6,10 +6,11 @@ import os
 import threading
 import time
 
+import attacks
 from harness import BINARY, EngineCase
 from tools import busybox_rootfs, run
 
-FLIP_SECONDS = float(os.environ.get("BERTH_FLIP_SECONDS", "6"))
+FLIP_SECONDS = 60
 
 
 class Anchored(EngineCase):
@@ -57,6 +58,7 @@ class Anchored(EngineCase):
         self.assertEqual(self.job.show()["anchor"], self.anchor)
         self.assertIn("no container nowhere", self.berth.cli("job", "open", "--anchor", "nowhere").err)
 
+    @attacks.shows("M-12 M-29", "the job's own paths, no label is written")
     def test_paths_of_a_host_directory_and_of_a_volume(self):
         for bind, path, expected in (
                 ("/builds/sub:/x", "/x/here", "sub"), ("/builds:/x", "/x/sub/here", "sub"), ("/builds/sub/../sub//.:/x", "/x/here", "sub"),
@@ -77,6 +79,7 @@ class Anchored(EngineCase):
         self.assertEqual(self.cat("/builds/nested:/x", "/x/here"), "other")
         self.assertEqual(self.cat("/builds:/x", "/x/nested/here"), "other")
 
+    @attacks.shows("M-11", "read-only stays read-only")
     def test_read_only_is_inherited(self):
         for bind in ("/ro:/x", "/ro:/x:rw", "/builds/sub:/x:ro"):
             with self.subTest(bind):
@@ -86,6 +89,7 @@ class Anchored(EngineCase):
         self.refused(self.job.docker("run", "--rm", "-v", "/ro/missing:/x", self.job.image, "true"), "/ro/missing")
         self.assertFalse((self.host / "ro/missing").exists())
 
+    @attacks.shows("M-09", "made inside the workspace alone, with its owner")
     def test_missing_directories_are_made_with_the_workspaces_owner(self):
         self.job.ok("run", "--rm", "-v", "/builds/new/deep:/x", self.job.image, "touch", "/x/there")
         for name in ("new", "new/deep"):
@@ -97,6 +101,7 @@ class Anchored(EngineCase):
         self.refused(result, "bind source path does not exist: /builds/absent", code=125)
         self.assertFalse((self.host / "absent").exists())
 
+    @attacks.shows("M-01 M-02 M-06 M-07 M-08", "refused by name, with what would work")
     def test_what_is_nowhere_in_the_anchor_names_what_would_work(self):
         for source in ("/", "/etc", "/proc", "/proc/1/root", "/builds/../etc", "/builds2", str(self.host), "/scratch", "/engine", "/engine/volumes",
                        "/var/lib/docker", "/run/berth", "/root/x", "/builds/sub\\x", "/var/run"):
@@ -107,6 +112,7 @@ class Anchored(EngineCase):
                 self.refused(result, "is refused by rule \"binds\"")
         self.refused(self.job.docker("run", "--rm", "-v", "/builds/sub:/x:rshared", self.job.image, "true"), "propagation")
 
+    @attacks.shows("M-03", "links that lead out are refused, the host is not touched")
     def test_links_are_followed_inside_and_nowhere_else(self):
         links = {"inside": "sub", "deep/up": "../sub", "out": "../../..", "root": "/", "etc": "/etc", "magic": "/proc/self/root",
                  "absolute": str(self.host / "sub")}
@@ -121,6 +127,7 @@ class Anchored(EngineCase):
                 self.refused(self.job.docker("run", "--rm", "-v", f"/builds/{name}:/x", self.job.image, "ls", "/x"), "/builds/" + name)
         self.assertFalse(os.path.exists("/etc/made-by-berth"))
 
+    @attacks.shows("M-04", "the engine does not follow it")
     def test_a_later_link_shows_nothing_of_the_host(self):
         (self.host / "late").mkdir()
         identity = self.job.ok("create", "-v", "/builds/late:/x", self.job.image, "ls", "/x")
@@ -169,6 +176,7 @@ class Anchored(EngineCase):
         self.assertNotIn("_root", events)
         self.assertNotIn(str(self.engine.folder), events)
 
+    @attacks.shows("N-11 M-21", "the mounts that the job may have")
     def test_volumes_from_the_anchor(self):
         for reference in ("anchor", self.anchor, self.anchor[:12]):
             with self.subTest(reference):
@@ -188,8 +196,9 @@ class Anchored(EngineCase):
         self.assertEqual(self.job.ok("logs", "again"), "subcached\nsubcached")
         self.job.ok("rm", "again")
 
+    @attacks.shows("M-04", "a race of links shows nothing of the host")
     def test_a_flipper_never_sees_the_host(self):
-        """A directory that is a link to / every other moment, during creates and restarts."""
+        """A directory that is a link to / every other moment, for a minute of creates and restarts."""
         secret = self.engine.folder / "secret"
         secret.write_text("of the host")
         libc = ctypes.CDLL(None)
@@ -202,15 +211,19 @@ class Anchored(EngineCase):
         def swap():
             exchange = 2  # RENAME_EXCHANGE: there is no moment at which nothing is there
             while not done.is_set():
-                if libc.renameat2(-100, bytes(flip), -100, bytes(self.host / "link"), exchange) == 0:
-                    swaps[0] += 1
+                # As fast as can be for a while, then with rests in which a start may get through and is swapped under later.
+                for rest in [0] * 1000 + [0.0005, 0.002, 0.008, 0.03] * 25:
+                    if libc.renameat2(-100, bytes(flip), -100, bytes(self.host / "link"), exchange) == 0:
+                        swaps[0] += 1
+                    if rest:
+                        time.sleep(rest)
 
         thread = threading.Thread(target=swap)
         thread.start()
         try:
-            seen, end = [], time.monotonic() + FLIP_SECONDS
+            seen, begun = [], time.monotonic()
             command = f"test -e /x{secret} -o -e /x/etc/passwd -o -e /x/proc/1 && echo LEAK; echo ran"
-            while time.monotonic() < end:
+            while time.monotonic() < begun + FLIP_SECONDS:
                 result = self.job.docker("run", "--name", "flipped", "-v", "/builds/flip:/x", self.job.image, "sh", "-c", command)
                 seen.append(result.out)
                 for _ in range(2):
@@ -223,8 +236,7 @@ class Anchored(EngineCase):
         ran = "".join(seen).count("ran")
         self.assertGreater(ran, 0)
         self.assertGreater(swaps[0], 10 * len(seen), "the flipper did not flip")
-        if os.environ.get("BERTH_FLIP_SECONDS"):
-            print(f"flipper: {swaps[0]} swaps, {len(seen)} starts, {ran} ran", flush=True)
+        print(f"       {self.kind:12} the flipper in {time.monotonic() - begun:.0f} s: {swaps[0]} swaps, {len(seen)} starts, {ran} ran", flush=True)
         for each in (flip, self.host / "link"):
             each.unlink() if each.is_symlink() else each.rmdir()
 
@@ -325,6 +337,7 @@ class OnTheHost(EngineCase):
         result = self.berth_run(work, "docker run --rm -v $PWD/..:/x box ls /x")
         self.refused(result, "paths beneath", str(work), "binds")
 
+    @attacks.shows("M-01", "refused")
     def test_the_hosts_root_is_no_workspace(self):
         self.assertEqual(self.berth_run("/", "docker run --rm box echo fine").out, "fine\n")
         result = self.berth_run("/", "true", "--workspace", "/")

@@ -8,6 +8,7 @@ import threading
 import time
 from urllib.parse import quote
 
+import attacks
 from harness import EngineCase
 from tools import tar_of
 
@@ -62,6 +63,7 @@ class Builds(EngineCase):
 
 
 class Attacks(Builds):
+    @attacks.shows("I-03 B-19", "refused or pulled with the job's own credentials")
     def test_from_a_foreign_image(self):
         identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", VICTIM)
         for name in (VICTIM, identity, identity.removeprefix("sha256:")[:12]):
@@ -73,6 +75,7 @@ class Attacks(Builds):
         self.assert_no_loot(self.dockerfile(f"ARG B={self.job.image}", "FROM $B", "RUN cat /secret"), buildargs=json.dumps({"B": VICTIM}))
         self.assert_no_loot(self.dockerfile(f"ARG B={VICTIM}", "FROM ${B}", "RUN cat /secret"))
 
+    @attacks.shows("I-03", "refused")
     def test_copy_from_in_every_spelling(self):
         base = f"FROM {self.job.image}"
         for copy in (f"COPY --from={VICTIM} / /loot", f"COPY --fr\\om={VICTIM} / /loot", f'COPY --"from"={VICTIM} / /loot',
@@ -103,6 +106,14 @@ class Attacks(Builds):
         self.assert_no_loot(self.dockerfile("FROM trigger"))
         self.assert_no_loot(self.dockerfile(base, f"ONBUILD COPY --fr\\om={VICTIM} / /loot"))
 
+    def test_behind_and_before_the_target(self):
+        own = f"FROM {self.job.image} AS last"
+        for lines in ((f"FROM {VICTIM} AS first", own), (own, f"FROM {VICTIM} AS last"), (own, f"FROM {self.job.image}", f"FROM {VICTIM} AS LAST", "FROM scratch"),
+                      (own, f"COPY --from={VICTIM} /secret /loot")):
+            with self.subTest(lines):
+                self.assert_no_loot(self.dockerfile(*lines, "RUN cat /secret"), target="last")
+        self.assert_no_loot(self.dockerfile(own, f"FROM {VICTIM} AS other", "RUN cat /secret"), target="absent")
+
     def test_a_second_dockerfile(self):
         good, evil = f"FROM {self.job.image}\nRUN cat /secret\n", f"FROM {VICTIM}\nRUN cat /secret\n"
         for name, context in {
@@ -120,6 +131,7 @@ class Attacks(Builds):
         linked = tar_with(("e/Dockerfile", evil), ("d", tarfile.SYMTYPE, "e"), ("d/Dockerfile", good))
         self.assert_no_loot(linked, dockerfile="d/Dockerfile")
 
+    @attacks.shows("K-10 B-03", "what steps print is not believed")
     def test_ids_that_a_step_prints_are_not_recorded(self):
         self.engine.docker.ok("build", "-t", "dangling", "-", input="FROM busybox\nRUN echo hosts-own >/x\n")
         identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", "dangling")
@@ -132,6 +144,7 @@ class Attacks(Builds):
         self.assertNotEqual(self.job.docker("image", "inspect", identity).code, 0)
         self.job.ok("rmi", "printed")
 
+    @attacks.shows("I-02", "tags are the job's own")
     def test_a_tag_that_moves_in_another_job_moves_no_base(self):
         self.job.build("handed", {"Dockerfile": f"FROM {self.job.image}\nRUN echo mine >/whose\n"})
         other = self.open_job()
@@ -146,6 +159,7 @@ class Attacks(Builds):
         self.assertEqual(other.ok("run", "--rm", "handed", "cat", "/whose"), "theirs")
         self.assertEqual(self.job.ok("run", "--rm", "handed", "cat", "/whose"), "mine")
 
+    @attacks.shows("B-08 B-17", "not taken over")
     def test_steps_of_another_job_are_no_cache(self):
         other = self.open_job()
         steps = ("RUN head -c 16 /dev/urandom >/random", "RUN echo last >/last")
@@ -175,6 +189,14 @@ class Kept(Builds):
                                       f"COPY --from={image} /bin/sh /c\nCOPY . /ctx\n", "in": "x", "out": "y", ".dockerignore": "out\n"}
         self.build(tar_of(files), buildargs=json.dumps({"B": image}), dockerfile="deploy/../deploy/Dockerfile")
         self.assertEqual(self.run_mine("sh", "-c", "cat /a /b; ls /ctx/deploy"), "1\n1\nDockerfile")
+
+    def test_stages_behind_the_target_are_left_alone(self):
+        lines = (f"FROM {self.job.image} AS one", "RUN echo built >/x", "FROM registry.invalid/absent:1 AS two", f"FROM {VICTIM}", "COPY --from=one /x /x")
+        for target in ("one", "ONE"):
+            with self.subTest(target):
+                text = self.build(self.dockerfile(*lines), target=target)
+                self.assertNotIn("registry.invalid", text)
+                self.assertEqual(self.run_mine("cat", "/x"), "built")
 
     def test_an_own_base_with_triggers(self):
         self.build(self.dockerfile(f"FROM {self.job.image}", "ONBUILD RUN touch /triggered"), "trigger")

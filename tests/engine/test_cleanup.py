@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 
+import attacks
 from harness import BINARY, Berth, EngineCase
 from tools import clean_env, wait_for
 
@@ -101,6 +102,7 @@ class Cleanup(EngineCase):
         self.cleanup("--orphans")
         self.assert_as_before()
 
+    @attacks.shows("G-01", "labels give no authority")
     def test_what_only_looks_like_a_jobs_is_the_hosts(self):
         key = self.closed_job().key
         docker = self.engine.docker
@@ -150,11 +152,11 @@ class Cleanup(EngineCase):
         self.assertEqual(job.close().code, 0)
 
     def fill_ledger(self, file, jobs):
-        """So many ended jobs, every other one of two months ago; each had twenty objects and ten refusals."""
+        """So many ended jobs, half of them of two months ago; each had twenty objects and ten refusals."""
         now = int(time.time())
         with sqlite3.connect(file) as ledger:
             for number in range(jobs):
-                key, ended = f"{number:026d}", now - (60 * 86400 if number % 2 else 3600)
+                key, ended = f"{number:026d}", now - (60 * 86400 if number < jobs // 2 else 3600)
                 ledger.execute("INSERT INTO jobs (key, id, profile, state, labels, anchor, workspace, created, ended, deadline)"
                                " VALUES (?, ?, 'default', 'closed', '{}', '', '', ?, ?, 0)", (key, f"build-{number}", ended - 600, ended))
                 ledger.executemany("INSERT INTO objects (row, job, kind, state, origin, id, name, real, parent, created) VALUES (?, ?, 'container', 'gone', 'made', ?, 'box', ?, '', ?)",
@@ -162,6 +164,7 @@ class Cleanup(EngineCase):
                 ledger.executemany("INSERT INTO refusals (job, nth, endpoint, field, rule, value, at) VALUES (?, ?, 'container.create', 'HostConfig.Privileged', 'privileged', 'true', ?)",
                                    [(key, each + 1, ended - 300) for each in range(10)])
                 ledger.execute("INSERT INTO reaps (job, started, finished, removed, left, detail) VALUES (?, ?, ?, 20, 0, '{}')", (key, ended, ended))
+        ledger.close()
 
     def test_a_thousand_ended_jobs(self):
         own = Berth(self.engine)

@@ -47,6 +47,17 @@ class Builds(EngineCase):
         self.refused(self.job.docker("inspect", "--type", "image", "other:1.0"), "no such image", code=1)
         self.assertTrue(self.job.ok("images", "-q", self.job.image))
 
+    def test_parents_are_kept_where_that_is_asked_for(self):
+        self.build({"Dockerfile": f"FROM {self.job.image}\nRUN echo one >/one\nRUN echo two >/two\nCMD cat /one\n"}, "grown")
+        identity = self.job.ok("inspect", "-f", "{{.Id}}", "grown")
+        parent = self.engine.docker.ok("inspect", "-f", "{{.Parent}}", identity)  # the job itself does not see the steps that it holds by a child
+        self.job.ok("rmi", "--no-prune", "grown")
+        self.refused(self.job.docker("image", "inspect", identity), "no such image", code=1)
+        self.assertEqual(self.job.ok("images", "-q", "--no-trunc", "--filter", "dangling=true"), parent)
+        self.assertEqual(self.job.ok("run", "--rm", parent, "cat", "/one", "/two"), "one\ntwo")
+        self.job.ok("rmi", parent)
+        self.assertEqual(self.job.ok("images", "-q", "--filter", "dangling=true"), "")
+
     def test_an_image_in_use_is_not_removed(self):
         self.job.ok("create", "--name", "user", self.job.image)
         self.refused(self.job.docker("rmi", self.job.image), "conflict", code=1)

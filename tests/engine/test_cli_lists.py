@@ -3,6 +3,7 @@
 import json
 import time
 
+import attacks
 from harness import EngineCase
 
 
@@ -57,6 +58,7 @@ class Lists(EngineCase):
         self.assertEqual((row["Names"], row["Networks"], row["Image"]), ("two", "listed", self.job.image))
         self.assertRegex(row["Size"], r"B")
 
+    @attacks.shows("K-18 X-11", "as an engine of its own")
     def test_the_engine_is_described(self):
         version = json.loads(self.job.ok("version", "--format", "{{json .}}"))
         self.assertTrue(version["Server"]["ApiVersion"])

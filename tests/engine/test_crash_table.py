@@ -10,6 +10,7 @@ import re
 import threading
 from http.client import HTTPException
 
+import attacks
 from harness import EngineCase
 from tools import tar_of, wait_for
 
@@ -147,6 +148,7 @@ class CrashTable(EngineCase):
         for (name, became), steps in rows.items():
             print(f"         {','.join(map(str, steps)):>16}  {name:44}  {became}; left 0", flush=True)
 
+    @attacks.shows("G-06", "nothing is left, wherever it stops")
     def test_berth_stops_dead(self):
         self.table("end", self.stop_berth)
 

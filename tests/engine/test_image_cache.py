@@ -1,5 +1,6 @@
 """What jobs pulled stays on the host, until there is too much of it; what the host has by itself is not touched."""
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -98,7 +99,7 @@ class ImageCache(EngineCase):
         return "not of the cache"
 
     def ledger(self, berth, sql):
-        with sqlite3.connect(f"file:{berth.folder}/state/berth.db?mode=ro", uri=True) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{berth.folder}/state/berth.db?mode=ro", uri=True)) as connection:
             return connection.execute(sql).fetchall()
 
     def test_the_least_recently_used_goes_by_itself(self):

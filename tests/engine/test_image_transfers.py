@@ -4,7 +4,9 @@ import io
 import json
 import tarfile
 import threading
+import time
 
+import attacks
 from engines import Registry
 from harness import EngineCase
 
@@ -89,6 +91,34 @@ class Pushes(EngineCase):
         self.assertEqual(cached, name, "the cache has what was pulled, and nothing else")
         self.engine.docker.ok("rmi", name)
 
+    def test_a_push_is_an_event_of_the_job_that_pushed(self):
+        since = str(int(time.time()) - 1)
+        name = f"{self.address}/told:1"
+        follower = self.other.docker.start("events", "--filter", "event=push", "--format", "{{.Actor.ID}}")
+        for job, tags in ((self.job, (name,)), (self.other, (name, f"{self.address}/told:2"))):
+            for tag in tags:
+                job.ok("tag", job.image, tag)
+                job.ok("push", tag)
+        self.engine.docker.ok("tag", "busybox", name)
+        self.engine.docker.ok("push", name)
+        self.engine.docker.ok("rmi", name)
+
+        def pushes(job):
+            lines = job.ok("events", "--since", since, "--until", str(int(time.time()) + 1), "--filter", "event=push", "--format", "{{json .}}").splitlines()
+            self.assert_private("".join(lines))
+            events = [json.loads(line) for line in lines]
+            return [(each["Type"], each["Actor"]["ID"], each["Actor"]["Attributes"]["name"], each["id"]) for each in events]
+        repository = name.rpartition(":")[0]
+        mine = ("image", name, repository, name)
+        self.assertEqual(pushes(self.job), [mine])
+        self.assertEqual(pushes(self.other), [mine, ("image", f"{repository}:2", repository, f"{repository}:2")])
+        self.assertEqual([follower.stdout.readline().decode().strip() for _ in range(2)], [name, f"{repository}:2"])
+        follower.terminate()
+        follower.communicate(timeout=10)
+        for job in (self.job, self.other):
+            job.ok("rmi", *job.ok("images", "--format", "{{.Repository}}:{{.Tag}}", repository).split())
+
+    @attacks.shows("I-02 I-08", "the host's tag is as before")
     def test_the_hosts_own_tag_is_as_before(self):
         name = f"{self.address}/host:1"
         self.engine.docker.ok("tag", "busybox", name)
@@ -99,6 +129,7 @@ class Pushes(EngineCase):
         self.job.ok("rmi", "-f", name)
         self.engine.docker.ok("rmi", name)
 
+    @attacks.shows("I-08", "404")
     def test_what_is_not_the_jobs_is_not_pushed(self):
         self.engine.docker.ok("tag", "busybox", f"{self.address}/secret:1")
         result = self.job.docker("push", f"{self.address}/secret:1")

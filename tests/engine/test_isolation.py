@@ -2,6 +2,7 @@
 
 import json
 
+import attacks
 from harness import EngineCase
 from tools import tar_of
 
@@ -55,6 +56,7 @@ class Foreign(EngineCase):
         """The foreign containers as the engine sees them."""
         return [self.engine.docker.ok("inspect", "-f", "{{json .State}}", owner["containers"][1]) for owner in self.references]
 
+    @attacks.shows("L-15 K-07 M-21", "404, as if it were not there")
     def test_containers_are_absent_to_every_command(self):
         before = self.states()
         name = self.references[0]["containers"][0]
@@ -68,6 +70,7 @@ class Foreign(EngineCase):
                 self.absent(*command)
         self.assertEqual(self.states(), before)
 
+    @attacks.shows("N-10 X-07", "404 by every reference")
     def test_containers_are_absent_by_every_reference(self):
         before = self.states()
         for owner in self.references:
@@ -86,6 +89,7 @@ class Foreign(EngineCase):
                     self.absent_path("POST", "/networks/own-net/connect", {"Container": reference})
         self.assertEqual(self.states(), before)
 
+    @attacks.shows("N-02 N-03 N-04 N-08 W-01", "404")
     def test_they_cannot_be_part_of_an_own_container(self):
         for owner in self.references:
             for reference in owner["containers"]:
@@ -123,6 +127,7 @@ class Foreign(EngineCase):
                 self.assertEqual(self.mine.ok("run", "--rm", "-v", f"{name}:/v", self.mine.image, "ls", "/v"), "")
                 self.mine.ok("volume", "rm", name)
 
+    @attacks.shows("L-02", "404")
     def test_execs_are_absent(self):
         for owner in self.references:
             for method, path, body in (("GET", "json", None), ("POST", "start", {"Detach": True}), ("POST", "resize?h=1&w=1", None)):
@@ -145,6 +150,7 @@ class Foreign(EngineCase):
         self.assertTrue(status != 200 or b'"error"' in content, content)
         self.assertEqual(self.mine.ok("images", "-q", "stolen"), "")
 
+    @attacks.shows("X-01 X-02 X-08", "only the job's own")
     def test_lists_show_only_what_is_the_jobs(self):
         self.assertEqual(self.mine.ok("ps", "-a", "--format", "{{.Names}}"), "own")
         self.assertEqual(self.mine.ok("volume", "ls", "-q"), "")
@@ -165,6 +171,7 @@ class Foreign(EngineCase):
                 self.assert_private(content.decode())
                 self.assertEqual([word for word in foreign if word in content.decode()], [])
 
+    @attacks.shows("X-06", "the same answer for foreign and absent")
     def test_filters_are_no_oracle(self):
         for filters in ("before={}", "since={}"):
             with self.subTest(filters):
@@ -178,12 +185,14 @@ class Foreign(EngineCase):
             self.mine.ok(*command)
         self.assertEqual({what: names for what, names in self.engine.snapshot().items() if what != "image ids"}, before)
 
+    @attacks.shows("X-05 K-15", "free in each job")
     def test_names_taken_by_another_job_are_free(self):
         self.mine.ok("create", "--name", "theirs-box", self.mine.image)
         self.mine.ok("rm", "theirs-box")
         self.mine.ok("network", "create", "theirs-net")
         self.mine.ok("network", "rm", "theirs-net")
 
+    @attacks.shows("W-10 W-13", "no way across")
     def test_networks_of_two_jobs_do_not_reach_each_other(self):
         self.theirs.ok("run", "-d", "--name", "web", self.theirs.image, "httpd", "-f", "-p", "80", "-h", "/etc")
         try:

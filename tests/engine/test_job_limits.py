@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import attacks
 from harness import EngineCase, RuledBerth
 from tools import wait_for
 
@@ -38,6 +39,7 @@ class Limits(EngineCase):
         root = Path("/sys/fs/cgroup")
         return [*root.glob(f"*/berth/{key}"), *root.glob(f"berth/{key}")]
 
+    @attacks.shows("R-04 R-05", "under the job's own control group")
     def test_all_containers_are_under_one_parent_that_goes_with_the_job(self):
         self.job.ok("run", "-d", "--name", "one", self.job.image, "sleep", "1000")
         self.job.ok("run", "-d", "--name", "two", "-m", "32m", "--cgroup-parent", "/", self.job.image, "sleep", "1000")
@@ -56,6 +58,7 @@ class Limits(EngineCase):
         self.assertEqual(self.job.close().code, 0)
         self.assertEqual(self.directories(self.job.key), [])
 
+    @attacks.shows("B-16 B-24", "under the job's own control group")
     def test_the_steps_of_a_build_are_under_it_too(self):
         with tempfile.TemporaryFile() as file:
             file.write(f"FROM {self.job.image}\nRUN sleep 1000\n".encode())

@@ -2,6 +2,7 @@
 
 import json
 
+import attacks
 from harness import EngineCase
 
 
@@ -12,6 +13,7 @@ class Jobs(EngineCase):
         self.assertEqual(job.close().code, 0)
         self.assertFalse(job.api.answers())
 
+    @attacks.shows("G-14", "the key is never used twice")
     def test_an_id_is_one_open_jobs_at_a_time(self):
         first = self.open_job("build-17", busybox=False)
         result = self.berth.cli("job", "open", "build-17")

@@ -12,6 +12,7 @@ import time
 import unittest
 from urllib.parse import quote
 
+import attacks
 from engines import Registry
 from harness import ROOT, EngineCase, RuledBerth
 from tools import Unavailable, UnixConnection, run, tar_of, wait_for
@@ -261,6 +262,7 @@ class Leaks(EngineCase):
         }
         return questions.get(path, [""])
 
+    @attacks.shows("X-02 X-03 X-04 X-08 X-11 I-19", "searched: nothing of others")
     def test_every_get(self):
         newest = f"v{self.engine.api.get('/version')['ApiVersion']}"
         asked = set()
@@ -286,6 +288,7 @@ class Leaks(EngineCase):
         unread = {name for name, method, path in get_rows() if "{id}" in path and path.split("/")[1] in ("containers", "images", "networks", "volumes", "exec")} - asked
         self.assertEqual(unread, {"container.attach_ws", "checkpoint.list", "image.attestations"}, "what is closed, and nothing else, was never read")
 
+    @attacks.shows("X-01", "searched: nothing of others")
     def test_streams(self):
         job = self.mine
         self.hijacked("/containers/mine-web/attach?logs=1&stream=1&stdout=1&stderr=1", seconds=1)
@@ -322,6 +325,7 @@ class Leaks(EngineCase):
         self.ask("POST", "/auth", {"username": "a", "password": "b", "serveraddress": address})
         self.ask("GET", f"/events?since=0&until={time.time() + 1:.0f}")
 
+    @attacks.shows("X-05 K-19 X-14", "searched: nothing of others")
     def test_error_texts(self):
         image = self.mine.image
         create = "/containers/create"
@@ -380,6 +384,7 @@ class Leaks(EngineCase):
             content = self.ask("POST", "/build?t=mine-fails", tar_of({"Dockerfile": dockerfile}), {"Content-Type": "application/x-tar"}, (f"{THEIRS}-app",))[1]
             self.assertTrue(b"error" in content or b"message" in content, content)
 
+    @attacks.shows("K-19", "searched: nothing of others")
     def test_errors_of_a_start(self):
         """The engine's and its runtime's words name paths and addresses; inspect and events keep them."""
         (self.engine.folder / "leak/host/late").mkdir(exist_ok=True)

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 
+import attacks
 from harness import BINARY, Berth, EngineCase
 from tools import busybox_rootfs, clean_env, run, tar_of, wait_for
 
@@ -53,6 +54,7 @@ class Case(EngineCase):
 class NoWayAcross(Case):
     jobs_wanted = ("job", "other")
 
+    @attacks.shows("W-10 B-09", "no way across")
     def test_nothing_of_a_job_answers_another(self):
         serve(self.job, "web", "-p", "8080:80")
         self.job.ok("network", "create", "app")
@@ -89,6 +91,7 @@ class NoWayAcross(Case):
             self.assertEqual(inspected(job, "hosts")["HostConfig"]["ExtraHosts"], ["host.docker.internal:host-gateway"])
             job.ok("rm", "-f", "same", "hosts")
 
+    @attacks.shows("W-11", "by knob: the metadata service is closed, the host's services are open unless networks.host_reachable says no")
     def test_the_metadata_service_is_out_of_reach_and_the_host_is_not(self):
         self.engine.inside("ip", "addr", "add", "169.254.169.254/32", "dev", "ext0")
         server = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.namespace}", "/usr/bin/python3", "-m", "http.server", "8099"],
@@ -102,6 +105,7 @@ class NoWayAcross(Case):
             server.wait()
             self.engine.inside("ip", "addr", "del", "169.254.169.254/32", "dev", "ext0")
 
+    @attacks.shows("W-06", "refused: leased to one network at a time")
     def test_two_jobs_want_one_subnet(self):
         self.job.ok("network", "create", "--subnet", "10.77.0.0/24", "mine")
         for job in (self.job, self.other):
@@ -117,6 +121,7 @@ class NoWayAcross(Case):
 
 
 class OwnNetwork(Case):
+    @attacks.shows("W-09", "bound on the job's own address alone")
     def test_published_ports_in_every_form(self):
         self.job.build("exposing", {"Dockerfile": f"FROM {self.job.image}\nEXPOSE 80 53/udp\n"})
         shown = {
@@ -156,6 +161,7 @@ class OwnNetwork(Case):
         self.assertEqual(answer, "ping")
         self.job.ok("rm", "-f", "echo")
 
+    @attacks.shows("W-03", "the job's own network is shown as bridge")
     def test_the_default_network_is_bridge_everywhere(self):
         self.job.ok("run", "-d", "--name", "idle", self.job.image, "sleep", "60")
         network = json.loads(self.job.ok("network", "inspect", "bridge"))[0]
@@ -201,6 +207,7 @@ class OwnNetwork(Case):
 class Leases(Case):
     jobs_wanted = ()
 
+    @attacks.shows("R-17", "cut small, leased, given back")
     def test_an_empty_pool_says_so_and_fills_again(self):
         berth = self.other_berth("--network-pool", "10.214.0.0/28", "--network-size", "29")
         first, second, third = (berth.open_job() for _ in range(3))
@@ -281,14 +288,7 @@ class Leases(Case):
         self.engine.docker.ok("run", "-d", "--name", "anchor", "--network", "none", "busybox", "sleep", "300")
         self.engine.docker.ok("network", "disconnect", "none", "anchor")
         identity = self.engine.docker.ok("inspect", "-f", "{{.Id}}", "anchor")
-        berth = self.other_berth()
-        job = berth.open_job()
-        berth.stop()
-        ledger = sqlite3.connect(berth.folder / "state/berth.db")
-        ledger.execute("UPDATE jobs SET anchor = ? WHERE key = ?", (identity, job.key))
-        ledger.commit()
-        ledger.close()
-        berth.start()
+        job = self.other_berth().open_job("--anchor", identity)
         try:
             job.build_busybox()
             serve(job, "web", "-p", "8080:80")

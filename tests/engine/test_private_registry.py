@@ -5,6 +5,7 @@ import time
 import unittest
 from urllib.parse import quote
 
+import attacks
 from engines import PrivateRegistry
 from harness import EngineCase
 from tools import Docker, Unavailable, tar_of
@@ -110,11 +111,22 @@ class PrivateImages(EngineCase):
         self.assertEqual(self.other.ok("images", "-q", "stolen"), "")
         self.assertEqual(self.other.ok("ps", "-aq"), "")
 
+    def test_save(self):
+        for path in ("/images/REFERENCE/get", "/images/get?names=REFERENCE"):
+            for reference, twin in self.references().items():
+                with self.subTest(path, reference=reference):
+                    # What engines say differs by the reference, and names paths of theirs: berth says what it says of an inspect.
+                    answers = [self.answer(self.other.api, each, "GET", path) for each in (reference, twin)]
+                    self.assertEqual(answers[0], answers[1])
+                    self.assertEqual(answers[0], self.answer(self.other.api, twin, "GET", "/images/REFERENCE/json"))
+                    self.assertEqual(answers[0][0], 404)
+        self.refused(self.other.docker("save", "-o", self.engine.folder / "stolen.tar", self.name), "no such image", code=1)
+        self.docker.ok("save", "-o", self.engine.folder / "own.tar", self.name)
+
+    @attacks.shows("M-22", "refused")
     def test_image_mounts(self):
-        """They are closed to all jobs, whatever image they name."""
-        if tuple(map(int, self.engine.version().split(".")[:1])) < (28,):
-            self.skipTest("no engine before 28 mounts images")
-        api = type(self.other.api)(self.other.door, "v1.48")
+        """They are closed to all jobs, whatever image they name and whether the engine knows them (28 does)."""
+        api = type(self.other.api)(self.other.door, f"v{self.engine.api.get('/version')['ApiVersion']}")
         body = {"Image": self.other.image, "HostConfig": {"Mounts": [{"Type": "image", "Source": "REFERENCE", "Target": "/x"}]}}
         for reference, twin in self.references().items():
             with self.subTest(reference):
@@ -123,6 +135,7 @@ class PrivateImages(EngineCase):
                 self.assertEqual(answer, self.answer(api, twin, "POST", "/containers/create", body))
         self.assertEqual(self.other.ok("ps", "-aq"), "")
 
+    @attacks.shows("I-04 I-17", "the registry is asked with the job's credentials")
     def test_a_pull_is_the_registrys_to_refuse(self):
         for parameters in (f"fromImage={self.repository}&tag=1", f"fromImage={quote(self.name)}", f"fromImage={self.repository}&tag={self.digest}"):
             for who, headers in (("nobody", None), ("a wrong password", self.private.header("not it"))):
@@ -157,6 +170,7 @@ class PrivateImages(EngineCase):
         self.assertNotIn(b"Using cache", content)
         self.other.ok("rmi", "own")
 
+    @attacks.shows("I-08", "404")
     def test_push(self):
         absent = self.repository.replace("secret", "absent")
         answers = [self.answer(self.other.api, each, "POST", "/images/REFERENCE/push?tag=1") for each in (self.repository, absent)]

@@ -3,6 +3,7 @@
 import tempfile
 import time
 
+import attacks
 from harness import EngineCase
 from tools import tar_of, wait_for
 
@@ -39,6 +40,7 @@ class Directed(ReapCase):
     def test_nothing_was_made(self):
         self.assert_reaped()
 
+    @attacks.shows("L-11", "removed in every state")
     def test_a_container_of_each_state(self):
         self.job.ok("create", "--name", "created", self.job.image)
         self.run_box("--name", "running")
@@ -48,17 +50,20 @@ class Directed(ReapCase):
         self.run_box("--name", "stubborn", command=("sh", "-c", "trap '' TERM; while :; do sleep 1; done"))
         self.assert_reaped(within=30)
 
+    @attacks.shows("L-08", "recorded as gone")
     def test_a_container_that_removes_itself(self):
         self.run_box("--rm", "--name", "running")
         for _ in range(5):
             self.run_box("--rm", command=("true",))  # may be in removal while the job ends
         self.assert_reaped()
 
+    @attacks.shows("L-09 R-14", "removed")
     def test_a_container_that_crashes_and_restarts_for_ever(self):
         self.run_box("--restart", "always", "--name", "crashing", command=("false",))
         wait_for(lambda: int(self.job.ok("inspect", "-f", "{{.RestartCount}}", "crashing")) >= 1, what="a restart")
         self.assert_reaped()
 
+    @attacks.shows("M-23 G-07", "removed")
     def test_anonymous_named_and_orphaned_volumes(self):
         self.run_box("-v", "/anonymous", "-v", "named:/named")
         self.job.ok("create", "--name", "left", "-v", "/orphan", self.job.image)
@@ -67,6 +72,7 @@ class Directed(ReapCase):
         self.job.ok("volume", "create", "made")
         self.assert_reaped()
 
+    @attacks.shows("M-23 G-07", "removed with their container")
     def test_volumes_that_an_image_declares(self):
         self.job.build("declares", {"Dockerfile": f"FROM {self.job.image}\nVOLUME /declared\n"})
         self.job.ok("run", "-d", "declares", "sleep", "1000")
@@ -82,6 +88,7 @@ class Directed(ReapCase):
         self.run_box("-p", "8080:80")
         self.assert_reaped()
 
+    @attacks.shows("W-16 G-08", "taken off and removed")
     def test_a_network_that_the_host_has_joined(self):
         self.job.ok("network", "create", "shared")
         real = f"berth.{self.job.key}.shared"
@@ -128,6 +135,7 @@ class Directed(ReapCase):
         self.job.ok("rmi", "base")
         self.assert_reaped()
 
+    @attacks.shows("B-03", "removed")
     def test_stages_and_failures_leave_no_steps(self):
         image = self.job.image
         self.job.build("staged", {"Dockerfile": f"FROM {image} AS one\nRUN echo 1 >/x\nRUN echo 2 >/y\nFROM {image}\nCOPY --from=one /x /x\n"})
@@ -157,6 +165,7 @@ class Directed(ReapCase):
         self.job.ok("exec", "-d", "after", "sleep", "1000")
         self.assert_reaped()
 
+    @attacks.shows("I-07", "stays with the other")
     def test_an_image_that_two_jobs_built_alike_stays_with_the_other(self):
         other = self.open_job()
         self.job.build("same", {"Dockerfile": f"FROM {self.job.image}\nRUN echo same >/same\n"})
@@ -174,6 +183,7 @@ class Directed(ReapCase):
         other = self.open_job(busybox=False)
         self.refused(other.docker("inspect", "--type", "image", f"{registry.address}/busybox"), "no such image")
 
+    @attacks.shows("G-13", "404 is success")
     def test_what_the_host_removed_is_no_obstacle(self):
         container = self.run_box("--name", "gone", "-v", "named:/n")
         self.job.ok("network", "create", "gone")

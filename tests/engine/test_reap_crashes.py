@@ -3,6 +3,7 @@
 import threading
 import time
 
+import attacks
 from test_reap import ReapCase
 from tools import tar_of, wait_for
 
@@ -30,6 +31,7 @@ class Crashes(ReapCase):
         self.assertEqual(self.job.ok("ps", "--format", "{{.Names}}"), "box")
         self.assert_reaped()
 
+    @attacks.shows("G-06", "found by what was recorded before")
     def test_berth_killed_amid_creates_and_builds(self):
         for turn in range(3):
             stop = threading.Event()
@@ -72,6 +74,7 @@ class Crashes(ReapCase):
                  self.job.id not in self.berth.ok("job", "list"), 60, "the job's end")
         wait_for(lambda: self.difference(self.at_start) == "", 60, "the end of the reap", 0.5)
 
+    @attacks.shows("K-13", "looked up again")
     def test_the_engine_restarted(self):
         self.run_box("--name", "box")
         self.run_box("--name", "again", "--restart", "always")
@@ -82,6 +85,7 @@ class Crashes(ReapCase):
         self.assertEqual(self.job.ok("exec", "box", "echo", "hi"), "hi")
         self.assert_reaped()
 
+    @attacks.shows("K-13", "looked up again")
     def test_the_engine_killed(self):
         self.run_box("--name", "box", "-v", "/anonymous")
         self.engine.crash()

@@ -4,6 +4,7 @@ import random
 import time
 from urllib.parse import quote
 
+import attacks
 from test_reap import ReapCase
 from tools import tar_of
 
@@ -138,6 +139,7 @@ class Storms(ReapCase):
         self.assertGreater(sum(counts.get(status, 0) for status in (200, 201, 204)), self.operations / 2, counts)
         self.assert_reaped(within=90)
 
+    @attacks.shows("G-12 K-12", "nothing is left")
     def test_seed_1(self):
         self.storm(1)
 

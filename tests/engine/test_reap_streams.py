@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 
+import attacks
 from test_reap import ReapCase
 from tools import tar_of
 
@@ -12,6 +13,7 @@ from tools import tar_of
 class OpenStreams(ReapCase):
     """The job ends while its clients are busy."""
 
+    @attacks.shows("K-06 L-17", "cut, and removed")
     def test_logs_events_attach_exec_and_wait_are_cut(self):
         self.run_box("--name", "box", command=("sh", "-c", "while :; do echo tick; sleep 0.1; done"))
         self.job.ok("create", "-i", "--name", "cat", self.job.image, "cat")
@@ -24,6 +26,7 @@ class OpenStreams(ReapCase):
             client.communicate(timeout=20)
             self.assertIsNotNone(client.returncode)
 
+    @attacks.shows("H-14", "cut with the job")
     def test_a_client_that_never_reads(self):
         self.run_box("--name", "noisy", command=("sh", "-c", "while :; do echo 0123456789012345678901234567890123456789; done"))
         stuck = socket.socket(socket.AF_UNIX)
@@ -33,6 +36,7 @@ class OpenStreams(ReapCase):
         self.assert_reaped()
         stuck.close()
 
+    @attacks.shows("G-04 R-23", "cut before the removal")
     def test_an_archive_that_never_arrives_whole_holds_nothing_up(self):
         self.run_box("--name", "box")
         tar = tar_of({"big": bytes(1 << 20)})
@@ -56,6 +60,7 @@ class OpenStreams(ReapCase):
         self.assert_reaped()
         client.communicate(timeout=20)
 
+    @attacks.shows("G-05", "let finish, recorded, removed")
     def test_creates_that_are_under_way(self):
         made = threading.Event()
         codes = []

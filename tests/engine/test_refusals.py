@@ -2,6 +2,7 @@
 
 import json
 
+import attacks
 from harness import EngineCase
 from tools import tar_of
 
@@ -50,6 +51,7 @@ class Refusals(EngineCase):
         self.assertEqual((facts["Config"]["Labels"]["berth.job"], facts["Config"]["Labels"]["colour"]), (self.job.id, "red"))
         self.job.ok("rm", identity)
 
+    @attacks.shows("M-05 K-05", "the engine mounts the job's own door")
     def test_the_docker_socket_in_a_container_is_the_jobs_own_door(self):
         out = self.job.ok("run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", self.job.image, "stat", "-c", "%F", "/var/run/docker.sock")
         self.assertEqual(out, "socket")

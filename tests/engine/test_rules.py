@@ -3,6 +3,7 @@
 import os
 import signal
 
+import attacks
 from harness import EngineCase, RuledBerth
 from tools import busybox_rootfs, wait_for
 
@@ -108,6 +109,7 @@ class Rules(EngineCase):
                          ["1000", "no", "CapEff:", "0000000000000000"])
         self.refused(job.docker("exec", "-u", "0", "box", "true"), '"user.non_root"')
 
+    @attacks.shows("I-11 I-12", "by knob: images.registries, of the normalised name")
     def test_a_pull_goes_by_registry_and_tag(self):
         job = self.open("--profile", "strict", busybox=False)
         registry = self.world.registry().address
@@ -115,6 +117,7 @@ class Rules(EngineCase):
         self.assertNotIn("refused by rule", job.docker("pull", f"{registry}/busybox:no-such-tag").err)
         self.refused(job.docker("build", "-", input="FROM ghcr.io/them/image:1\n"), '"images.registries"')
 
+    @attacks.shows("P-12 P-15 R-05 R-11", "forced and capped")
     def test_what_is_capped_and_forced_reaches_the_engine(self):
         job = self.open("--profile", "small")
         job.ok("run", "-d", "--name", "one", "-m", "1g", "--memory-swap", "-1", "--cpus", "2", "--pids-limit", "-1", "-e", "NVIDIA_VISIBLE_DEVICES=all",
@@ -146,6 +149,7 @@ class Rules(EngineCase):
         job.ok("exec", "-u", "1000", "one", "true")
         self.refused(job.docker("exec", "-u", "0", "one", "true"), '"exec.users"', "1000")
 
+    @attacks.shows("B-24", "held to the profile")
     def test_the_steps_of_a_build_are_held_to_the_profile(self):
         job = self.open("--profile", "offline", busybox=False)
         job.build(job.image, {"Dockerfile": 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n', "rootfs.tar": busybox_rootfs()}, networkmode="none")

@@ -6,6 +6,7 @@ import json
 import tarfile
 import threading
 
+import attacks
 from harness import EngineCase
 
 
@@ -120,6 +121,7 @@ class Archives(EngineCase):
         self.assertIn(before, self.job.ok("images", "-aq", "--no-trunc"), "the image that lost its name is the job's still")
         self.job.ok("rmi", "moving:1", before)
 
+    @attacks.shows("I-01", "loaded under the job's own references")
     def test_tags_of_others_stay_where_they_are(self):
         mine = self.built(self.job, "victim:1", "mine")
         self.engine.docker.ok("import", self.made_tar(), "host-own:1")
@@ -145,6 +147,7 @@ class Archives(EngineCase):
         path.write_bytes(tar({"host": b"host"}))
         return path
 
+    @attacks.shows("I-05", "refused: every layer must be in the archive")
     def test_layers_that_are_not_carried(self):
         secret = self.built(self.job, "secret:1", "secret")
         diff = self.job.ok("inspect", "-f", "{{index .RootFS.Layers 0}}", secret)[7:]
@@ -163,6 +166,7 @@ class Archives(EngineCase):
             self.assertIn("message", json.loads(out))
         self.assertEqual(self.job.ok("images", "-q", "--filter", "dangling=true"), "")
 
+    @attacks.shows("K-12", "each has its own")
     def test_two_jobs_at_the_same_name_at_once(self):
         answers = {}
 

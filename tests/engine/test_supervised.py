@@ -7,6 +7,7 @@ import socket
 import threading
 from pathlib import Path
 
+import attacks
 from harness import BINARY, Berth, EngineCase
 from supervisor import Supervisor
 from tools import wait_for
@@ -89,6 +90,7 @@ class Doors(SupervisedCase):
         wait_for(lambda: not self.sup.kept, 10, "an empty store")
         self.assertEqual(self.listeners(job.door), 0)
 
+    @attacks.shows("K-03", "the same inode")
     def test_a_stop_and_a_start_keep_the_mounted_door(self):
         self.restarted(lambda: self.assertEqual(self.daemon.stop(), 0))
 
@@ -118,6 +120,7 @@ class Doors(SupervisedCase):
         self.assertEqual([each["FDNAME"] for each in self.sup.messages[mark:] if each.get("FDSTOREREMOVE")], [f"door-{job.key}"])
         self.assertEqual(self.listeners(job.door), 1)
 
+    @attacks.shows("K-03", "not taken for the door")
     def test_a_door_whose_file_is_another_socket_is_a_new_one(self):
         self.daemon.start()
         job = self.open_one()

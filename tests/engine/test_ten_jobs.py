@@ -37,7 +37,7 @@ class TenJobs(EngineCase):
         super().setUpClass()
         if not (cls.engine.toolchain.plugins / "docker-compose").exists():
             cls.tearDownClass()  # which unittest leaves out for a class that skips itself
-            raise unittest.SkipTest("no docker-compose: " + reason_of("newest"))
+            raise unittest.SkipTest("no docker-compose: " + reason_of("newest"))  # whose plugins the distribution's engine is given
 
     def prepare(self, job):
         """The project's folder; its name is the same in every job."""

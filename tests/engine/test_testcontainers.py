@@ -11,6 +11,14 @@ from tools import busybox_rootfs, clean_env, run, tar_of
 
 HERE = Path(__file__).parent
 RYUK = "testcontainers/ryuk:stand-in"
+RYUK_IN_THE_LIBRARY = "testcontainers/ryuk:0.11.0"  # what the library of package.json's version asks for
+
+
+def compile_ryuk(target):
+    """The stand-in for the reaper, statically linked."""
+    compiler = shutil.which("clang-19") or shutil.which("cc")
+    subprocess.run([compiler, "-O1", "-static", "-o", str(target), str(HERE / "ryuk.c")], check=True)
+    return target
 
 
 class Testcontainers(EngineCase):
@@ -19,9 +27,7 @@ class Testcontainers(EngineCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.ryuk = cls.engine.folder / "ryuk"
-        compiler = shutil.which("clang-19") or shutil.which("cc")
-        subprocess.run([compiler, "-O1", "-static", "-o", str(cls.ryuk), str(HERE / "ryuk.c")], check=True)
+        cls.ryuk = compile_ryuk(cls.engine.folder / "ryuk")
 
     def test_the_reaper_removes_what_the_suite_forgot(self):
         modules = CACHE / "dockerode/node_modules"

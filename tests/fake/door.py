@@ -12,6 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
+from corpus import chunked, request
 from fake_engine import FakeEngine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,20 +29,6 @@ def wait_for(condition, limit=5.0, what="it"):
             return value
         assert time.monotonic() < end, f"waited {limit} s for {what}"
         time.sleep(0.005)
-
-
-def request(method, target, body=None, *headers, content_type="application/json"):
-    """The bytes of a request. `body`: bytes, something for JSON, or None."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: x", *headers]
-    data = b""
-    if body is not None:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(data)}"]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
-
-
-def chunked(*pieces):
-    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"
 
 
 class Broken(Exception):

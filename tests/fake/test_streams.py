@@ -6,6 +6,7 @@ import time
 import unittest
 import zlib
 
+import attacks
 from door import FakeCase, chunked, in_background, request, wait_for
 from fake_engine import RAW_STREAM, Cut
 
@@ -72,6 +73,7 @@ class Requests(FakeCase):
             self.assertNotIn("transfer-encoding", reply.headers)
             self.assertEqual(reply.body, b"hello\n")
 
+    @attacks.shows("H-09", "answered by berth, after its rules")
     def test_an_expected_100_is_berth_s_own_and_comes_after_its_rules(self):
         body = b'{"Image":"busybox"}'
         head = b"POST /containers/create%s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
@@ -211,6 +213,7 @@ class Bulk(FakeCase):
         self.assertEqual((length, checksum), (count * len(BLOCK), checksum_of_blocks(count)))
         self.check_memory()
 
+    @attacks.shows("H-14", "the engine is slowed down, memory is bounded")
     def test_a_client_that_does_not_read_slows_the_engine_down(self):
         passed = [0]
 
@@ -267,6 +270,7 @@ class RawStreams(FakeCase):
         self.assertEqual(reply.headers["content-type"], RAW_STREAM)
         return reply
 
+    @attacks.shows("H-12", "passed on as a half-close on raw streams")
     def test_the_client_s_end_of_input_reaches_the_engine_and_its_output_still_comes(self):
         def cat(channel, request):
             channel.switch()
@@ -336,6 +340,7 @@ class RawStreams(FakeCase):
         wait_for(lambda: got, 5, "the input at the engine")
         self.assertEqual(got, [BLOCK[:1000]])
 
+    @attacks.shows("H-11", "held until the engine has switched")
     def test_early_input_waits_for_the_switch(self):
         early = []
 

@@ -9,6 +9,7 @@ import threading
 import time
 import unittest
 
+import attacks
 from door import Broken, Client, FakeCase, chunked, in_background, request, wait_for
 from fake_engine import RAW_STREAM, Cut, FakeEngine
 
@@ -105,6 +106,7 @@ class ClientVanishes(FakeCase):
             self.assertEqual(client.reply().status, 400)
             self.assertTrue(hold.gone.wait(3), "the engine's connection is still open")
 
+    @attacks.shows("H-12", "not passed on where it would cancel")
     def test_a_half_close_behind_a_request_is_not_passed_on(self):
         """An engine takes it for the client's end and cancels what it does."""
         seen = []
@@ -122,6 +124,7 @@ class ClientVanishes(FakeCase):
             self.assertTrue(client.closed())
         self.assertEqual(seen, [])
 
+    @attacks.shows("G-05 G-06", "recorded before it is made")
     def test_right_behind_a_create_leaves_a_container_that_is_the_job_s(self):
         def slowly(channel, request):
             time.sleep(0.2)
@@ -248,6 +251,7 @@ class ClientVanishes(FakeCase):
         self.assertLess(self.berth.cpu() - before, 0.05)
 
     @unittest.skipUnless(os.environ.get("BERTH_SLOW"), "takes 65 s; BERTH_SLOW=1 runs it")
+    @attacks.shows("H-07", "a body that stalls is cut after a minute")
     def test_a_body_that_stalls_is_cut_after_a_minute(self):
         def seconds(data):
             with self.client(90) as client:
@@ -300,6 +304,7 @@ class EngineVanishes(FakeCase):
             self.total = wait_for(lambda: self.engine.since(mark, method)[-1].answered, 5, "the end of the answer")
         return reply
 
+    @attacks.shows("H-16", "never passed off as whole")
     def test_within_an_answer_at_any_byte(self):
         for name, method, path, body in self.REQUESTS:
             with self.subTest(name):
@@ -336,6 +341,7 @@ class EngineVanishes(FakeCase):
                 else:
                     self.assertEqual((reply.status, client.rest()), (101, b"hello\n"[:size - (total - 6)]))
 
+    @attacks.shows("G-06", "found by its name and removed")
     def test_what_it_made_without_saying_so_is_removed_with_the_job(self):
         job = self.berth.open_job()
         with Client(job["door"]) as client:
@@ -457,6 +463,7 @@ class EngineTalksNonsense(FakeCase):
               ("GET", "/images/json"), ("GET", "/images/busybox/json"), ("GET", "/images/busybox/history"), ("GET", "/system/df"),
               ("POST", "/containers/create"), ("POST", "/volumes/create"), ("POST", "/networks/create"), ("POST", "/containers/base/exec")]
 
+    @attacks.shows("H-10 K-10", "502, nothing of it reaches the job")
     def test_nothing_of_it_reaches_the_job(self):
         def nonsense(channel, request):
             made = request.method == "POST" and b" 200 " in answer

@@ -356,8 +356,8 @@ TEST(ContainerCreate, RefusesBodiesThatGoReadsDifferently)
          "HostConfig.Privileged"},
         {"J-22", with_host(R"({"Memory":9223372036854775808})"), 400, "", "HostConfig.Memory must be an integer"},
         {"P-01 of old bodies, where HostConfig's fields stood at the top", R"({"Image":"alpine","Privileged":true})",
-         403, "unknown-field", "Privileged"},
-        {"M-01 of old bodies", R"({"Image":"alpine","Binds":["/:/x"]})", 403, "unknown-field", "Binds"},
+         403, "misplaced", "Privileged"},
+        {"M-01 of old bodies", R"({"Image":"alpine","Binds":["/:/x"]})", 403, "misplaced", "Binds"},
     });
 }
 
@@ -516,7 +516,7 @@ TEST(ContainerCreate, WritesDefaultsAndBounds)
         "HostConfig":{"CgroupParent":"/","UsernsMode":"host","Annotations":{"x":"y"},"ContainerIDFile":"/x","KernelMemory":5,
         "IpcMode":"shareable","RestartPolicy":{"Name":"always","MaximumRetryCount":0},"Tmpfs":{"/t":"dev,suid,exec,size=1m","/u":""},
         "LogConfig":{"Type":"local","Config":{"max-size":"1g","max-file":"1","mode":"non-blocking","max-buffer-size":"200g",
-        "cache-max-size":"1g","tag":"t"}}}})");
+        "cache-max-size":"1g","tag":"t","labels":"a,berth.key,Berth.job,b","labels-regex":".*"}}}})");
     const Json& host = body["HostConfig"];
     EXPECT_EQ(body["StopTimeout"], 60);
     EXPECT_EQ(
@@ -528,7 +528,9 @@ TEST(ContainerCreate, WritesDefaultsAndBounds)
     EXPECT_EQ(body["Entrypoint"], Json({""}));
     EXPECT_EQ(host["RestartPolicy"], Json::parse(R"({"Name":"on-failure","MaximumRetryCount":10})"));
     EXPECT_EQ(host["LogConfig"],
-              Json::parse(R"({"Type":"local","Config":{"max-size":"268435456","max-file":"1","tag":"t"}})"));
+              Json::parse(R"({"Type":"local","Config":{"max-size":"268435456","max-file":"1","tag":"t","labels":"a,b"}})"));
+    const Json tagged = sent(R"({"Image":"alpine","HostConfig":{"LogConfig":{"Type":"json-file","Config":{"tag":"{{.Name}}"}}}})");
+    EXPECT_FALSE(tagged["HostConfig"]["LogConfig"]["Config"].contains("tag"));
     EXPECT_EQ(host["IpcMode"], "shareable");
     EXPECT_EQ(host["Tmpfs"], Json::parse(R"({"/t":"exec,size=1m","/u":"size=2147483648"})"));
     for (const char* gone : {"CgroupParent", "UsernsMode", "Annotations", "ContainerIDFile", "KernelMemory"})

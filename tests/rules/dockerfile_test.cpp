@@ -128,6 +128,30 @@ TEST(Dockerfile, WhatCanBeReadInTwoWaysIsRefused)
     }
 }
 
+TEST(Dockerfile, WhatComesAfterTheTargetIsLeftAlone)
+{
+    struct Targeted {
+        std::string text, target;
+        Names bases;
+    };
+    const std::vector<Targeted> cases = {
+        {"FROM a AS one\nFROM b AS two\nCOPY --from=c x y\nFROM d\n", "one", {"a"}},
+        {"FROM a AS one\nFROM b AS two\nCOPY --from=c x y\nFROM d\n", "TWO", {"a", "b", "c"}},
+        {"FROM a AS one\nFROM b AS two\n", "two", {"a", "b"}},
+        {"FROM a AS one\nFROM b\nFROM c AS one\nFROM d\n", "one", {"a", "b", "c"}},
+        {"FROM a AS one\nFROM b AS two\nFROM c AS one\n", "one", {"a", "b", "c"}},
+        {"FROM a AS one\nFROM b\n", "absent", {"a", "b"}},
+        {"FROM a\nFROM b\n", "0", {"a", "b"}},
+    };
+    for (const Targeted& each : cases) {
+        const auto bases = bases_of(each.text, Json(), each.target);
+        ASSERT_TRUE(bases) << each.text;
+        Names names;
+        for (const Base& base : *bases) names.push_back(base.name);
+        EXPECT_EQ(names, each.bases) << each.text << each.target;
+    }
+}
+
 TEST(Dockerfile, WhatTheEngineRefusesTooIsABadRequest)
 {
     EXPECT_EQ(names_of("FROM a b\n", Json()).error().status, 400);
@@ -169,6 +193,58 @@ TEST(Dockerfile, IsWrittenAnewWithOtherNamesInPlaceOfItsImages)
         EXPECT_EQ(rebased(each.text, *bases, names), each.expected);
     }
     EXPECT_EQ(bases_of("FROM a\nCOPY --from=a --FROM=b x y\n", Json()).error().status, 400);
+}
+
+// attack B-05
+TEST(Dockerfile, AddTakesFilesOfTheContextAlone)
+{
+    const Profile profile;
+    for (const char* text : {"FROM a\nADD http://169.254.169.254/ /x\n", "FROM a\nadd a https://x/y /x\n",
+                             "FROM a\nADD --chown=1 HTTP://x /x\n", "FROM a\nADD [\"http://x\", \"/x\"]\n",
+                             "FROM a\nADD [\"\\u0068ttp://x\", \"/x\"]\n", "FROM a\nONBUILD ADD http://x /x\n",
+                             "FROM a\nADD \\\n  http\\\n://x /x\n"}) {
+        const auto local = with_local_sources(text, profile);
+        ASSERT_FALSE(local) << text;
+        EXPECT_EQ(local.error().rule, "build.remote_files") << text;
+    }
+    EXPECT_EQ(with_local_sources("FROM a\nADD [\"a\", 1]\n", profile).error().rule, "dockerfile");
+    EXPECT_EQ(with_local_sources("FROM a\nADD [\"http://x\", \"/x\"] more\n", profile).error().rule, "dockerfile");
+
+    struct Case {
+        const char* text;
+        const char* expected;
+    };
+    const Case cases[] = {
+        {"FROM a\nADD  b   /x\nRUN ADD http://x /x\nCOPY http://x /x\n", "FROM a\nADD  b   /x\nRUN ADD http://x /x\nCOPY http://x /x\n"},
+        {"ADD b http://x\n", "ADD b http://x\n"},  // the target
+        {"ADD [ \"b\",\"/x\" ]\n", "ADD [ \"b\",\"/x\" ]\n"},
+        {"ADD $A /x\r\nRUN y\r\n", "ADD ./$A /x\r\nRUN y\r\n"},
+        {"ADD --chown=$U ${A} h${B} 'http'://x \"$C\"/d h\\ttp://x /x", "ADD --chown=$U ./${A} ./h${B} ./'http'://x ./\"$C\"/d ./h\\ttp://x /x"},
+        {"ADD [\"$A\", \"b\", \"/x\"]\n", "ADD [\"./$A\",\"b\",\"/x\"]\n"},
+        {"ADD ./$A /$B/c src$D htt /x\n", "ADD ./$A /$B/c src$D htt /x\n"},
+        {"ONBUILD ADD $A /x\n", "ONBUILD ADD ./$A /x\n"},
+    };
+    for (const Case& each : cases) {
+        const auto local = with_local_sources(each.text, profile);
+        ASSERT_TRUE(local) << each.text << local.error().message;
+        EXPECT_EQ(*local, each.expected);
+        EXPECT_EQ(*with_local_sources(*local, profile), *local) << "again";
+    }
+
+    Profile open;
+    open.build_remote_files = true;
+    EXPECT_EQ(*with_local_sources("FROM a\nADD http://x $A /x\n", open), "FROM a\nADD http://x $A /x\n");
+
+    Profile observing;
+    observing.mode = "observe";
+    EXPECT_EQ(*with_local_sources("FROM a\nADD $A /x\n", observing), "FROM a\nADD $A /x\n");
+    EXPECT_EQ(with_local_sources("FROM a\nADD http://x /x\n", observing).error().rule, "build.remote_files");
+
+    EXPECT_TRUE(check_trigger_sources("ADD  a   /x", profile));
+    EXPECT_TRUE(check_trigger_sources("ADD ./$A /x", profile));
+    EXPECT_TRUE(check_trigger_sources("RUN wget http://x", profile));
+    EXPECT_EQ(check_trigger_sources("ADD http://x /x", profile).error().rule, "build.remote_files");
+    EXPECT_EQ(check_trigger_sources("ADD $A /x", profile).error().rule, "build.remote_files");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -93,7 +94,14 @@ public:
 
     bool is_pulled(std::string_view reference) const override { return pulled.contains(std::string(reference)); }
 
+    bool is_pushed(std::string_view reference, std::int64_t moment) const override
+    {
+        const auto found = pushed.find(std::string(reference));
+        return found != pushed.end() && found->second == moment;
+    }
+
     std::set<std::string> pulled;
+    std::map<std::string, std::int64_t> pushed;  ///< when
 
 private:
     const Named* find(Kind kind, const std::function<bool(const Named&)>& matches) const

@@ -81,7 +81,7 @@ TEST(Query, FindsCountsSetsAndErases)
 
 TEST(Query, HasDockersTruth)
 {
-    for (const std::string_view no : {"", "0", "no", "false", "none", "FALSE", "None", " no ", "\tfalse\n"})
+    for (const std::string_view no : {"", "0", "no", "false", "none", "FALSE", "None", " no ", "\tfalse\n", "\u00a00\u3000", "\u2003no\u0085"})
         EXPECT_FALSE(is_true(no)) << no;
     for (const std::string_view yes : {"1", "true", "off", "nope", "yes", "2", "nil", "00"})
         EXPECT_TRUE(is_true(yes)) << yes;

@@ -198,6 +198,15 @@ TEST(Route, TheVersionIsTheClientsWithinOurRange)
               "newer version");
 }
 
+TEST(Route, ArchivesOfImagesAreServedToOlderClientsInOurOldestVersion)
+{
+    EXPECT_EQ(find("GET", "/v1.22/images/get?names=a")->version, (Version{1, 24}));
+    EXPECT_EQ(find("GET", "/v1.22/images/a/get")->version, (Version{1, 24}));
+    EXPECT_EQ(find("POST", "/v1.23/images/load")->version, (Version{1, 24}));
+    EXPECT_EQ(find("POST", "/v1.21/images/load").error().status, 400);
+    EXPECT_EQ(find("GET", "/v1.22/images/json").error().status, 400);
+}
+
 TEST(Route, WhatNoObjectCanBeCalledIsNotFoundInDockersWords)
 {
     EXPECT_EQ(find("GET", "/containers/a/b/json").error().message, "No such container: a/b");

@@ -97,6 +97,11 @@ TEST_P(ContainerView, PublishedPortsAreOnEveryAddress)
     EXPECT_EQ(view.at("NetworkSettings").at("Ports").at("80/tcp"),
               Json::parse(R"([{"HostIp":"0.0.0.0","HostPort":"8080"}])"));
     EXPECT_EQ(line_of(sample.db).at("Ports").at(0).at("IP"), "0.0.0.0");
+    Json local = data.at("inspect_db");
+    local["HostConfig"]["PortBindings"]["80/tcp"][0]["HostIp"] = local["NetworkSettings"]["Ports"]["80/tcp"][0]["HostIp"] = "127.0.0.1";
+    const Json seen = view_container(local, job, facts).value();
+    EXPECT_EQ(seen.at("HostConfig").at("PortBindings"), view.at("HostConfig").at("PortBindings"));
+    EXPECT_EQ(seen.at("NetworkSettings").at("Ports"), view.at("NetworkSettings").at("Ports"));
     facts.gateway.clear();
     EXPECT_EQ(inspect("db").at("HostConfig").at("PortBindings").at("80/tcp").at(0).at("HostIp"), "172.18.0.1");
 }

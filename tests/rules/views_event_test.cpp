@@ -97,6 +97,20 @@ TEST_P(EventView, LabelsCannotMakeAnEventTheJobs)
     EXPECT_FALSE(view_event(event, {}, job));
 }
 
+TEST_P(EventView, APushIsTheJobsWhileItHadTheNameForItself)
+{
+    FakeLookup pusher;
+    pusher.pushed["registry:5000/app:1"] = 1700000000000000005;
+    Json event = {{"Type", "image"}, {"Action", "push"}, {"status", "push"}, {"id", "registry:5000/app:1"}, {"timeNano", 1700000000000000005},
+                  {"Actor", {{"ID", "registry:5000/app:1"}, {"Attributes", {{"name", "registry:5000/app"}}}}}};
+    EXPECT_TRUE(view_event(event, {}, pusher));
+    EXPECT_FALSE(view_event(event, {}, FakeLookup()));
+    event["timeNano"] = 1700000000000000006;
+    EXPECT_FALSE(view_event(event, {}, pusher));
+    event.erase("timeNano");
+    EXPECT_FALSE(view_event(event, {}, pusher));
+}
+
 TEST_P(EventView, FiltersMatchTheVirtualEvent)
 {
     struct Case {

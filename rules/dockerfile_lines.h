@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/result.h"
+
+// A Dockerfile as lines and words, as moby's parser has them (buildkit/frontend/dockerfile/parser). For
+// rules/dockerfile*.cpp alone.
+namespace rules {
+
+/// Refused, since it could be read in more than one way.
+tl::unexpected<Error> odd(std::string_view field, std::string_view value, std::string_view way_out);
+
+struct Line {
+    std::string text;
+    std::size_t begin = 0, end = 0;  ///< in the whole text, without the end of its last line
+};
+
+/// The logical lines: comments and empty lines left out, continued lines joined.
+Result<std::vector<Line>> lines_of(std::string_view text);
+
+std::string_view trim_left(std::string_view text);
+std::string_view trim_right(std::string_view text);
+std::string lower(std::string_view text);
+/// The next word of `text`, taken off it; empty at its end.
+std::string_view take_word(std::string_view& text);
+/// Printable, without quotes, escapes and `<`.
+bool is_plain(std::string_view text);
+bool is_space(char c);
+
+}  // namespace rules

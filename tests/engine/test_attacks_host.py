@@ -1,0 +1,303 @@
+"""Attacks on the host around the engine, and on berth itself."""
+
+import gzip
+import json
+import os
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import attacks
+from harness import EngineCase, RuledBerth
+from tools import Api, UnixConnection, tar_of, wait_for
+
+
+class FewOfAll(RuledBerth):
+    rules = """
+        [profile.default]
+        limits.job = { containers = 3, execs = 3, connections = 6 }
+    """
+
+
+class Server:
+    """A web server in the engine's network namespace, where the host's services are; it writes down what it is asked for."""
+
+    def __init__(self, engine, port):
+        self.folder = engine.folder / f"server{port}"
+        self.folder.mkdir()
+        (self.folder / "index.html").write_text("only for the host")
+        self.address = f"198.18.0.1:{port}"
+        self.log = self.folder.with_suffix(".log")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{engine.namespace}", "/usr/bin/python3", "-m", "http.server", str(port)],
+                                            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(lambda: engine.inside("curl", "-sf", f"http://{self.address}/").code == 0, 20, "the server")
+
+    def asked(self):
+        return self.log.read_text().count("GET /")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Builds(EngineCase):
+    def answer(self, api, dockerfile, **args):
+        query = "/build?t=fetched&rm=1" + ("&buildargs=" + json.dumps(args).replace(" ", "").replace('"', "%22") if args else "")
+        status, content = api.call("POST", query, tar_of({"Dockerfile": dockerfile, "x": "of the context"}), raw=True)
+        return status, content.decode(errors="replace")
+
+    @attacks.shows("B-05 B-23")
+    def test_the_engine_fetches_nothing_for_a_build(self):
+        server = Server(self.engine, 8097)
+        try:
+            status, content = self.answer(self.engine.api, f"FROM busybox\nADD http://{server.address}/index.html /x\n")
+            alone = server.asked()
+            self.assertGreater(alone, 1, content)
+            self.engine.docker("rmi", "fetched")
+            url = f"http://{server.address}/index.html"
+            for dockerfile, args in ((f"ADD {url} /y", {}), (f'ADD ["{url}", "/y"]', {}), ("ARG U\nADD $U /y", {"U": url}), (f"ENV U={url}\nADD ${{U}} /y", {}),
+                                     (f"ENV U=ttp://{server.address}/index.html\nADD h$U /y", {}), (f"ADD 'http'://{server.address}/index.html /y", {}),
+                                     (f"ADD h\\ttp://{server.address}/index.html /y", {}), (f"ADD \\\n http\\\n://{server.address}/index.html /y", {}),
+                                     (f"ONBUILD ADD {url} /y", {})):
+                with self.subTest(dockerfile):
+                    before = server.asked()
+                    status, content = self.answer(self.job.api, f"FROM {self.job.image}\n{dockerfile}\n", **args)
+                    self.assertTrue(status == 403 or "error" in content, content)
+                    self.assertEqual(server.asked(), before)
+            self.job.build("kept", {"Dockerfile": f"FROM {self.job.image}\nARG F=x\nADD $F /y\nADD [\"$F\", \"/z\"]\n", "x": "of the context"})
+            self.assertEqual(self.job.ok("run", "--rm", "kept", "cat", "/y", "/z"), "of the contextof the context")
+            attacks.saw("B-05", "403, or a file of the context", f"alone the engine asked the host's server {alone - 1} times; for nine spellings of ADD through a door not once")
+            attacks.saw("B-23", "closed", "neither remote= nor an ADD has the engine fetch")
+        finally:
+            server.stop()
+
+    @attacks.shows("I-06 I-13 I-20 G-19 X-10", "accepted by design: a pull asks the registry for the job, what was pulled stays as the host's cache, and is seen to be there")
+    def test_pulls_are_the_registrys_to_give(self):
+        registry = self.registry()
+        name = f"{registry.address}/busybox"
+        if self.job.docker("pull", "--platform", "linux/s390x", name).code == 0:  # some engines take what there is
+            self.job.ok("rmi", name)
+        self.refused(self.job.docker("image", "inspect", name), "no such image")
+        self.job.ok("pull", name)
+        self.assertIn("up to date", self.job.ok("pull", name))
+        self.job.ok("rmi", name)
+        self.refused(self.job.docker("image", "inspect", name), "no such image")
+        self.engine.docker.ok("image", "inspect", name)
+
+    @attacks.shows("G-15")
+    def test_the_date_of_an_image_says_nothing(self):
+        archive = self.job.docker.ok("save", self.job.image, text=False)
+        changed = archive.replace(b'"created":"20', b'"created":"99', 1)
+        self.assertNotEqual(changed, archive)
+        result = self.job.docker("load", input=changed, text=False)
+        listed = self.job.ok("images", "-aq")
+        self.assertTrue(listed)
+        attacks.saw("G-15", "not used for ages", f"an image of the year 99xx: load exits {result.code}, lists and the reap go on")
+
+    @attacks.shows("R-18")
+    def test_an_archive_of_zeros_is_no_image(self):
+        bomb = gzip.compress(bytes(64 << 20))
+        status, content = self.job.api.call("POST", "/images/load", bomb)
+        self.assertEqual(status, 400, content)
+        status, content = self.job.api.call("POST", "/build?t=zeros", bomb)
+        self.assertIn(status, (400, 403), content)
+        self.assertEqual(self.job.ok("images", "-q", "zeros"), "")
+        attacks.saw("R-18", "bounded", "64 MiB of zeros in 64 KiB: refused before the engine has a byte; what berth unpacks has a bound of 64 GiB")
+
+
+class Counted(EngineCase):
+    jobs_wanted = ()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.few = FewOfAll(cls.engine).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.few.stop()
+        super().tearDownClass()
+
+    def setUp(self):
+        self.job = self.few.open_job()
+        self.job.build_busybox()
+        self.addCleanup(lambda: self.job.closed or self.job.close())
+
+    @attacks.shows("R-12")
+    def test_execs_have_a_number(self):
+        self.job.ok("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
+        for _ in range(3):
+            self.job.ok("exec", "box", "true")
+        self.refused(self.job.docker("exec", "box", "true"), "limits.job.execs")
+        attacks.saw("R-12", "counted", "with limits.job.execs = 3 the fourth is refused; the engine made three")
+
+    @attacks.shows("K-14")
+    def test_what_failed_is_not_counted(self):
+        for _ in range(5):
+            self.assertNotEqual(self.job.docker("create", "nowhere/nothing").code, 0)
+            self.assertNotEqual(self.job.docker("create", "-w", "relative", self.job.image).code, 0)
+        for number in range(3):
+            self.job.ok("run", "--rm", self.job.image, "true")
+        names = [self.job.ok("create", self.job.image) for _ in range(3)]
+        self.refused(self.job.docker("create", self.job.image), "limits.job.containers")
+        self.job.ok("rm", names[0])
+        self.job.ok("create", self.job.image)
+        attacks.saw("K-14", "given back", "ten failed creates and three that removed themselves leave room for all three")
+
+    @attacks.shows("R-20")
+    def test_streams_have_a_number(self):
+        connections = []
+        try:
+            for _ in range(6):
+                connection = UnixConnection(self.job.door, 20)
+                connection.request("GET", "/events")
+                connection.sock.recv(1)
+                connections.append(connection)
+            late = socket.socket(socket.AF_UNIX)
+            late.settimeout(20)
+            late.connect(self.job.door)
+            try:
+                late.sendall(b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertEqual(late.recv(100), b"")
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            late.close()
+            attacks.saw("R-20", "counted", "with limits.job.connections = 6 the seventh is closed")
+        finally:
+            for connection in connections:
+                connection.close()
+        wait_for(lambda: self.job.api.answers(), 20, "room for another")
+
+    @attacks.shows("G-10")
+    def test_a_flood_of_events_hides_no_removal(self):
+        identity = self.job.ok("run", "-d", self.job.image, "sh", "-c", "i=0; while [ $i -lt 50 ]; do i=$((i+1)); done; sleep 1000")
+        events = self.job.docker.start("events", "--format", "{{.Action}} {{.Actor.ID}}")
+        try:
+            for _ in range(40):
+                self.job.ok("pause", identity)
+                self.job.ok("unpause", identity)
+            self.job.ok("rm", "-f", identity)
+            wait_for(lambda: self.job.ok("ps", "-aq") == "", 20, "the list without it")
+        finally:
+            events.terminate()
+            events.communicate()
+        attacks.saw("G-10", "not relied on", "after 80 events the list is right: it is the ledger's and the engine's")
+
+
+class Itself(EngineCase):
+    jobs_wanted = ("job", "victim")
+
+    @attacks.shows("X-09")
+    def test_stats_are_the_hosts_as_on_any_engine(self):
+        self.job.ok("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
+        status, content = self.job.api.call("GET", "/containers/box/stats?stream=0")
+        self.assertEqual(status, 200)
+        self.assertGreater(content["precpu_stats"].get("system_cpu_usage", 0) + content["cpu_stats"].get("system_cpu_usage", 0), 0)
+        self.assertEqual(content["name"], "/box")
+        self.job.ok("rm", "-f", "box")
+        attacks.saw("X-09", "accepted by design", "system_cpu_usage is the host's, as in a container's own /proc/stat; the name is the job's")
+
+    @attacks.shows("X-04")
+    def test_the_details_of_a_log_tell_nothing_of_the_host(self):
+        for option in ("tag={{.}}", "tag={{.Name}} {{.ContainerID}}", "labels=berth.key,berth.job,a", "labels-regex=.*"):
+            with self.subTest(option):
+                identity = self.job.ok("run", "-d", "-l", "a=b", "--log-opt", option, self.job.image, "echo", "hi")
+                self.job.ok("wait", identity)
+                shown = self.job.ok("logs", "--details", identity)
+                self.assert_private(shown)
+                for word in (self.job.key, str(self.engine.folder), "berth"):
+                    self.assertNotIn(word, shown)
+                self.job.ok("rm", identity)
+        attacks.saw("X-04", "dropped", "a template of the log's tag, and patterns of labels, do not reach the engine: `logs --details` shows the job's own labels alone")
+
+    @attacks.shows("W-10 W-17")
+    def test_networks_of_ipv6_do_not_reach_each_other(self):
+        made = [job.docker("network", "create", "--ipv6", "six").code for job in (self.job, self.victim)]
+        if made != [0, 0]:  # engines before 27 want a subnet, and berth gives none
+            self.assertNotIn("six", self.job.ok("network", "ls", "--format", "{{.Name}}"))
+            for attack in ("W-10", "W-17"):
+                attacks.saw(attack, "refused by the engine", "IPv6 takes a subnet, which a job may not give")
+            return
+        self.victim.ok("run", "-d", "--name", "web", "--network", "six", self.victim.image, "sleep", "1000")
+        address = json.loads(self.victim.ok("inspect", "web"))[0]["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"]
+        ping = f"for i in 1 2 3 4 5 6 7 8; do ping -c 1 -W 1 {address} && exit; sleep 1; done; exit 1"
+        self.victim.ok("run", "--rm", "--network", "six", self.victim.image, "sh", "-c", ping)
+        for options in ((), ("--network", "six")):
+            self.assertNotEqual(self.job.docker("run", "--rm", *options, self.job.image, "ping", "-c", "2", "-W", "1", address).code, 0)
+        for attack in ("W-10", "W-17"):
+            attacks.saw(attack, "no way across", "the engine chose the subnets; a container of another job is not reached")
+        self.victim.ok("rm", "-f", "web")
+        for job in (self.job, self.victim):
+            job.ok("network", "rm", "six")
+
+    @attacks.shows("L-03 N-11 K-07")
+    def test_the_jobs_own_container_is_in_no_table(self):
+        anchor = self.engine.docker.ok("run", "-d", "--name", "runner", "busybox", "sleep", "1000")
+        job = self.open_job("--anchor", "runner", busybox=False)
+        try:
+            for reference in ("runner", anchor, anchor[:12]):
+                for method, path, body in (("POST", "exec", {"Cmd": ["id"]}), ("POST", "stop", None), ("POST", "update", {"Memory": 1}), ("POST", "rename?name=x", None),
+                                           ("GET", "json", None), ("DELETE", "", None)):
+                    status, content = job.api.call(method, f"/containers/{reference}/{path}".rstrip("/"), body)
+                    self.assertEqual(status, 404, content)
+                status, content = job.api.call("POST", "/networks/bridge/connect", {"Container": reference})
+                self.assertEqual(status, 404, content)
+            self.assertEqual(self.engine.api.get(f"/containers/{anchor}/json")["State"]["Status"], "running")
+            for attack in ("L-03", "N-11", "K-07"):
+                attacks.saw(attack, "404", "exec, stop, update, rename, inspect and connect by name, id and prefix; it runs on as before")
+        finally:
+            job.close()
+            self.engine.docker.ok("rm", "-f", "runner")
+
+    @attacks.shows("K-01")
+    def test_the_door_says_who_is_speaking(self):
+        self.job.ok("volume", "create", "mine")
+        # One process, one user, both doors, and headers that say otherwise.
+        for job, expected in ((self.job, {"mine"}), (self.victim, set())):
+            status, content = job.api.call("GET", "/volumes", headers={"X-Berth-Job": self.job.id, "Authorization": self.job.key, "Forwarded": f"for={self.job.key}"})
+            self.assertEqual((status, {each["Name"] for each in content["Volumes"] or []}), (200, expected))
+        self.job.ok("volume", "rm", "mine")
+        attacks.saw("K-01", "the door alone", "one process at two doors has two views, whatever its headers say")
+
+    @attacks.shows("K-02 K-20 M-06 H-15")
+    def test_nobody_else_comes_to_the_doors(self):
+        run = self.berth.folder / "run"
+        self.assertEqual(stat.S_IMODE(run.stat().st_mode) & 0o077 & ~0o011, 0, "runtime directory")
+        self.assertEqual(stat.S_IMODE(self.berth.admin.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE((self.berth.folder / "state").stat().st_mode), 0o700)
+        attacks.saw("K-20", "root alone", "admin.sock is 0600, on no network")
+        for path in (self.victim.door, str(Path(self.victim.door).parent), str(self.berth.admin), str(run), str(self.berth.folder / "state")):
+            for bind in (f"{path}:/x", f"{path}/:/x"):
+                status, content = self.job.api.call("POST", "/containers/create", {"Image": self.job.image, "HostConfig": {"Binds": [bind]}})
+                self.assertEqual(status, 403, content)
+        for attack in ("K-02", "M-06"):
+            attacks.saw(attack, "403", "binds of another job's door, of its directory, of the administration's socket and of the ledger; nothing was made")
+        inodes = {os.readlink(each)[8:-1] for each in Path(f"/proc/{self.berth.process.pid}/fd").iterdir() if os.readlink(each).startswith("socket:[")}
+        listening = [line for name in ("tcp", "tcp6", "udp", "udp6") for line in Path(f"/proc/{self.berth.process.pid}/net/{name}").read_text().splitlines()[1:]
+                     if line.split()[9] in inodes]
+        abstract = [line for line in Path(f"/proc/{self.berth.process.pid}/net/unix").read_text().splitlines()[1:] if line.split()[6] in inodes and "@" in line]
+        self.assertEqual((listening, abstract), ([], []))
+        attacks.saw("H-15", "none", "the daemon has no TCP, UDP or abstract socket")
+
+    @attacks.shows("K-04 K-06")
+    def test_a_connection_is_of_its_job_as_long_as_the_job_is_open(self):
+        job = self.open_job(busybox=False)
+        connection = UnixConnection(job.door, 20)
+        connection.request("GET", "/_ping")
+        self.assertEqual(connection.getresponse().read(), b"OK")
+        # A job can hand this on to another one: it stays what it is, and ends with its job.
+        handed = socket.fromfd(connection.sock.fileno(), socket.AF_UNIX, socket.SOCK_STREAM)
+        handed.settimeout(20)
+        self.assertEqual(job.close().code, 0)
+        try:
+            handed.sendall(b"GET /v1.41/containers/json HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = handed.recv(1000)
+        except (BrokenPipeError, ConnectionResetError):
+            got = b""
+        self.assertEqual(got, b"")
+        handed.close()
+        connection.close()
+        for attack in ("K-04", "K-06"):
+            attacks.saw(attack, "cut", "after the job's close the connection is closed, in whosever hands it is")

@@ -1,0 +1,361 @@
+"""What berth accepts, the engine understands exactly as berth judged it; what berth refuses, the engine alone would have taken for this or that.
+
+A recorder between berth and a real engine keeps what berth sends. Each input goes through a door, and as it is to the engine itself. Inputs are
+those of corpus.py, and variants made by seeds (BERTH_DIFFERENTIAL_SEED, default 1; BERTH_DIFFERENTIAL_COUNT times as many).
+"""
+
+import collections
+import http.client
+import json
+import os
+import socket
+from pathlib import Path
+
+import attacks
+import corpus
+import variants
+from harness import Berth, EngineCase
+from recorder import Recorder, canonical
+from tools import UnixConnection
+
+SEED = int(os.environ.get("BERTH_DIFFERENTIAL_SEED", "1"))
+COUNT = int(os.environ.get("BERTH_DIFFERENTIAL_COUNT", "1"))
+
+# What berth says itself of a container, whatever was asked for.
+BERTHS_OWN = {"CgroupParent", "UsernsMode", "NetworkMode", "Annotations", "ContainerIDFile"}
+# And of one that says nothing of it, since the engine's default is another in other versions and on other hosts.
+BERTHS_DEFAULT = {"LogConfig", "IpcMode", "CgroupnsMode", "Runtime"}
+# What the engine makes of one field in another.
+DERIVED = {"MemorySwap": {"Memory"}, "Cmd": {"Entrypoint"}, "Hostname": {"Image"}, "Domainname": {"Hostname"}}
+
+
+class RecordedBerth(Berth):
+    def __init__(self, engine):
+        super().__init__(engine)
+        self.recorder = Recorder(self.folder / "engine.sock", engine.socket)
+        self.engine_socket = self.folder / "engine.sock"
+
+
+def ask(path, method, target, body=None, kind="application/json"):
+    """(status, bytes) of one request, its body as it is."""
+    connection = UnixConnection(path)
+    try:
+        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", "x")
+        if body is not None:
+            connection.putheader("Content-Type", kind)
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def exchange(path, data, answers=4, silence=10):
+    """The statuses that a server answers to these bytes, until it closes or is silent."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(silence)
+    sock.connect(str(path))
+    statuses = []
+    try:
+        sock.sendall(data)
+        for _ in range(answers):
+            answer = http.client.HTTPResponse(sock)
+            answer.begin()
+            answer.read()
+            statuses.append(answer.status)
+            if answer.will_close:
+                break
+    except (OSError, http.client.HTTPException):
+        pass
+    finally:
+        sock.close()
+    return statuses
+
+
+class Differential(EngineCase):
+    jobs_wanted = ()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.recorded = RecordedBerth(cls.engine).start()
+        cls.recorder = cls.recorded.recorder
+        cls.job = cls.recorded.open_job()
+        cls.job.build_busybox()
+        cls.job.ok("tag", cls.job.image, "busybox")  # as the corpus calls it
+        # The same image for the engine alone: what differs then is not the image's.
+        cls.hosts_own = cls.engine.docker.ok("inspect", "-f", "{{.Id}}", "busybox")
+        cls.engine.docker.ok("tag", f"berth.{cls.job.key}/docker.io/library/{cls.job.image}:latest", "busybox")
+        cls.api = "v" + cls.engine.api.get("/version")["ApiVersion"]
+        cls.job.api.version = cls.engine.api.version = cls.api
+        status, content = cls.job.api.call("POST", "/containers/create", {"Image": "busybox"})
+        assert status == 201, content
+        cls.minimal = cls.facts(content["Id"])
+        cls.minimal_sent = canonical(cls.recorder.since(0, "POST .*/containers/create")[-1][1])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.engine.api.version = "v1.41"
+        cls.engine.docker.ok("tag", cls.hosts_own, "busybox")
+        try:
+            result = cls.job.close()
+            assert result.code == 0, result
+            cls.recorded.stop()
+            cls.recorder.stop()
+        finally:
+            super().tearDownClass()
+
+    @classmethod
+    def facts(cls, identity):
+        """What the engine has understood of a container: Config and HostConfig, their fields beside each other."""
+        facts = cls.engine.api.get(f"/containers/{identity}/json")
+        return {**facts["Config"], **facts["HostConfig"]}
+
+    def remove_new(self, before):
+        for each in self.engine.api.get("/containers/json?all=1"):
+            if each["Id"] not in before:
+                self.engine.api.call("DELETE", f"/containers/{each['Id']}?force=1&v=1")
+
+    def present(self):
+        return {each["Id"] for each in self.engine.api.get("/containers/json?all=1")}
+
+    # Bodies.
+
+    def check_understood(self, sent, facts):
+        """Field by field: what was sent is what the engine has, and nothing else differs from a container that asks for nothing."""
+        fields = {**{key: value for key, value in sent.items() if key not in ("HostConfig", "NetworkingConfig")}, **sent["HostConfig"]}
+        minimal = {**self.minimal_sent, **self.minimal_sent["HostConfig"]}
+        for key, value in fields.items():
+            got = facts.get(key)
+            if key in ("CapAdd", "CapDrop"):  # newer engines write them in full
+                value, got = ([each.removeprefix("CAP_") for each in some or []] for some in (value, got))
+            elif key in ("Env", "Labels"):  # the image's come along
+                rest = [each for each in got if each not in value]
+                own = [each.split("=")[0] for each in value] if key == "Env" else list(value)
+                self.assertFalse([each for each in rest if each.split("=")[0] in own], key)
+                got = type(got)(each for each in got if each in value) if key == "Env" else {each: got.get(each) for each in value}
+                if key == "Env":
+                    value, got = sorted(value), sorted(got)
+            elif key == "WorkingDir":
+                value = os.path.normpath(value) if value else value
+            elif key in ("Init", "PidsLimit", "PortBindings", "SecurityOpt", "CapAdd", "Volumes", "ExposedPorts", "Memory") and not value:
+                value, got = value or None, got or None
+            elif key == "Mounts":  # the engine fills in what a mount's type has
+                got = [{name: each.get(name) for name in wanted} for wanted, each in zip(value, got)]
+            elif key == "RestartPolicy":
+                value = {"MaximumRetryCount": 0, **value}
+            elif key == "Hostname" and not value:
+                continue
+            self.assertEqual(got, value, f"{key}: the engine has not what berth sent")
+        for key in set(facts) | set(self.minimal):
+            if facts.get(key) == self.minimal.get(key) or key in fields and fields[key] != minimal.get(key):
+                continue
+            self.assertTrue(DERIVED.get(key, set()) & set(fields), f"{key}: {facts.get(key)!r} though berth sent nothing of it")
+
+    def compare(self, door, alone, asked):
+        """What the engine alone made of the client's own bytes, against what it made of berth's."""
+        def own(facts):
+            labels = {key: value for key, value in (facts.get("Labels") or {}).items() if not key.strip().lower().startswith("berth.")}
+            return {**facts, "Labels": labels, "Image": "", "Hostname": "" if facts["Hostname"] in ("", None) or len(facts["Hostname"]) == 12 else facts["Hostname"]}
+        first, second = own(door), own(alone)
+        for key in set(first) | set(second):
+            if key in BERTHS_OWN or key in BERTHS_DEFAULT and not asked.get(key):
+                continue
+            self.assertEqual(first.get(key) or None, second.get(key) or None, f"{key}: berth read the client's bytes otherwise than the engine does")
+
+    def try_body(self, tally, kind, data):
+        before = self.present()
+        mark = self.recorder.mark()
+        status, content = ask(self.job.door, "POST", f"/{self.api}/containers/create", data)
+        sent = [each for each in self.recorder.since(mark, "^POST .*/containers/create")]
+        alone, answer = ask(self.engine.socket, "POST", f"/{self.api}/containers/create", data)
+        taken = alone == 201
+        try:
+            if status == 201:
+                self.assertEqual(len(sent), 1)
+                body = canonical(sent[0][1])
+                door = self.facts(json.loads(content)["Id"])
+                self.check_understood(body, door)
+                self.assertTrue(taken, f"berth took what the engine refuses: {alone} {answer}")
+                self.compare(door, self.facts(json.loads(answer)["Id"]), json.loads(data).get("HostConfig") or {})
+                tally["accepted"] += 1
+            elif sent:
+                # A harmless body that the engine itself refuses, alone as through berth.
+                self.assertEqual((len(sent), alone), (1, status), answer)
+                canonical(sent[0][1])
+                tally["refused by the engine, both ways"] += 1
+            else:
+                self.assertIn(status, (400, 403, 404, 413), content)
+                tally["refused"] += 1
+                tally["refused, and the engine alone would take it"] += taken
+                if taken:
+                    facts = self.facts(json.loads(answer)["Id"])
+                    hostile = [key for key, value in {**variants.HOSTILE, "Mounts": None}.items()
+                               if facts.get(key) and facts.get(key) == value or key == "Mounts" and "/etc" in json.dumps(facts.get("Mounts") or "")]
+                    tally["refused, and the engine alone would open a way to the host"] += bool(hostile)
+                    tally[f"by {kind.split(' ')[0]}"] += bool(hostile)
+        finally:
+            self.remove_new(before)
+
+    def report(self, what, tally):
+        text = f"{what}: " + ", ".join(f"{name}: {count}" for name, count in sorted(tally.items(), key=lambda each: (-each[1], each[0])) if count)
+        print(f"       {self.kind:12} differential, {text}", flush=True)
+        if folder := os.environ.get("BERTH_TABLES"):
+            with open(Path(folder) / f"differential-{self.kind}.txt", "a", encoding="utf-8") as file:
+                file.write(text + "\n")
+        return text
+
+    @attacks.shows("J-01 J-02 J-03 J-04 J-05 J-06 J-07 J-08 J-09 J-10 J-11 J-12 J-13 J-14 J-15 J-16 J-17 J-18 J-19 J-20 J-21 J-22")
+    def test_bodies_of_the_corpus(self):
+        tally = collections.Counter()
+        for name, status, body in corpus.REFUSED_BODIES:
+            if len(body) < 1 << 20:
+                with self.subTest(name):
+                    before = collections.Counter(tally)
+                    self.try_body(tally, name, body if isinstance(body, bytes) else body.encode())
+                    taken = tally["refused, and the engine alone would take it"] > before["refused, and the engine alone would take it"]
+                    for attack in attacks.first_ids(name):
+                        attacks.saw(attack, status, f"{name}: nothing was sent; the engine alone would {'make a container of it' if taken else 'refuse it'}")
+        for name, body in corpus.ACCEPTED_BODIES:
+            with self.subTest(name):
+                self.try_body(tally, name, body.encode())
+        self.report("bodies of the corpus", tally)
+
+    def test_bodies_by_seed(self):
+        tally = collections.Counter()
+        for number in range(120 * COUNT):
+            rng = variants.seeded(f"body {SEED} {number}")
+            kind, data = variants.body_variant(rng, "busybox")
+            with self.subTest(f"{SEED}/{number} {kind}", data=data[:2000]):
+                self.try_body(tally, kind, data)
+        self.report("bodies by seed", tally)
+        self.assertGreater(tally["accepted"], 20)
+        self.assertGreater(tally["refused, and the engine alone would open a way to the host"], 10)
+
+    # Queries.
+
+    def try_query(self, tally, method, path, query, understood):
+        """`understood(content)`: what an answer tells of how the query was read, where it can be told."""
+        mark = self.recorder.mark()
+        status, content = ask(self.job.door, method, f"/{self.api}{path}?{query}")
+        alone, answer = ask(self.engine.socket, method, f"/{self.api}{path.replace('/box/', f'/{self.box}/')}?{query}")
+        for line, _ in self.recorder.since(mark):
+            target = line.split(" ")[1]
+            names = [each.split("=")[0] for each in target.partition("?")[2].split("&") if each]
+            self.assertEqual(len(names), len(set(names)), line)
+            self.assertRegex(target, r"^[A-Za-z0-9_.~%&=+/?:@-]*$")
+        if status == 200:
+            self.assertEqual(alone, 200, f"berth took what the engine refuses: {answer}")
+            self.assertEqual(understood(content), understood(answer), "berth read the query otherwise than the engine does")
+            tally["accepted"] += 1
+        else:
+            self.assertIn(status, (400, 403, 404), content)
+            tally["refused"] += 1
+            tally["refused, and the engine alone would take it"] += alone == 200
+
+    @attacks.shows("J-29 J-30 J-31 J-32 J-33")
+    def test_queries_by_seed(self):
+        self.box = self.job.ok("run", "-d", "--name", "box", "-l", "a=b", "busybox", "sh", "-c", "for n in 1 2 3 4 5; do echo $n; done; echo e >&2; sleep 1000")
+        self.job.ok("create", "--name", "idle", "-l", "c=d", "busybox")
+        own = {each["Id"] for each in self.engine.api.get("/containers/json?all=1") if each["Labels"].get("berth.key") == self.job.key}
+        quoted = [each.replace("{", "%7B").replace("}", "%7D").replace('"', "%22").replace(" ", "+") for each in (
+            '{"label":["a=b"]}', '{"label":{"a=b":true}}', '{"label":{"a=b":false}}', '{"label":["a","c"]}', '{"status":["running"]}', '{"status":["created","running"]}', "{}",
+            '{"label":[]}', "null", '{"label":["a=b"],"label":["c=d"]}', '{"label":["a=b"],"status":{"running":true}}', '{"LABEL":["a"]}', '{"label":"a"}', "[]", '{"label":["a"]}}',
+            '{"evil":["x"]}', '{"label":["a"]} x', "{", '{"label!":["a"]}')]
+        cases = (
+            ("GET", "/containers/json", {"all": variants.TRUTHS, "size": variants.TRUTHS, "filters": quoted},
+             lambda content: sorted((each["Id"], "SizeRootFs" in each) for each in json.loads(content) if each["Id"] in own)),
+            ("GET", "/containers/box/json", {"size": variants.TRUTHS}, lambda content: "SizeRootFs" in json.loads(content)),
+            ("GET", "/containers/box/logs", {"stdout": variants.TRUTHS, "stderr": variants.TRUTHS, "tail": ["all", "2", "0", "+1", "-1", "x", "", "00", "1e1"],
+                                             "follow": ["0", "no", "false"], "timestamps": ["0", "none"], "since": ["0", "1", "x", ""]}, lambda content: content),
+            ("GET", "/containers/box/stats", {"stream": ["0", "no", "FALSE"], "one-shot": ["1", "0"]}, lambda content: sorted(json.loads(content))),
+        )
+        tally = collections.Counter()
+        for number in range(200 * COUNT):
+            rng = variants.seeded(f"query {SEED} {number}")
+            method, path, choices, understood = rng.choices(cases, (8, 3, 6, 1))[0]
+            query = variants.query_variant(rng, choices)
+            if path.endswith("stats") and not query.startswith("stream=0"):
+                query = "stream=0&" + query  # else it has no end
+            with self.subTest(f"{SEED}/{number} {path}?{query}"):
+                self.try_query(tally, method, path, query, understood)
+        self.job.ok("rm", "-f", "box", "idle")
+        text = self.report("queries by seed", tally)
+        self.assertGreater(tally["accepted"], 30)
+        for attack in ("J-29", "J-30", "J-31", "J-32", "J-33"):
+            attacks.saw(attack, "written anew, or 400", text)
+
+    # Paths.
+
+    @attacks.shows("H-05 N-09")
+    def test_paths_by_seed(self):
+        box = self.job.ok("create", "--name", "box", "busybox")
+        self.engine.docker.ok("create", "--name", "box", "busybox")
+        tally = collections.Counter()
+        for number in range(200 * COUNT):
+            target = variants.path_variant(variants.seeded(f"path {SEED} {number}"), "box")
+            with self.subTest(f"{SEED}/{number} {target}"):
+                mark = self.recorder.mark()
+                status = (exchange(self.job.door, f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1"), 1) or [0])[0]
+                sent = [line.split(" ")[1] for line, _ in self.recorder.since(mark)]
+                alone = (exchange(self.engine.socket, f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1"), 1) or [0])[0]
+                if status == 200:
+                    self.assertTrue(sent)
+                    for each in sent:
+                        self.assertRegex(each, rf"^/v1\.[0-9]+/containers/{box}/json$")
+                    self.assertIn(alone, (200, 400), "berth took what the engine does not know")  # 400: a version that is too new for it, or too old
+                    tally["accepted"] += 1
+                else:
+                    self.assertIn(status, (400, 404))
+                    self.assertEqual(sent, [])
+                    tally["refused"] += 1
+                    tally["refused, and the engine alone would take it"] += alone == 200
+                    tally["refused, and the engine alone would redirect it"] += alone == 301
+        self.job.ok("rm", "box")
+        self.engine.docker.ok("rm", "box")
+        text = self.report("paths by seed", tally)
+        for attack in ("H-05", "N-09"):
+            attacks.saw(attack, "written anew, or 400 and 404", text)
+        self.assertGreater(tally["accepted"], 20)
+
+    # Framings.
+
+    @attacks.shows("H-01 H-04 H-08")
+    def test_framings_of_the_corpus(self):
+        """Behind each stands a second request, which makes a container: what is read otherwise would let it through."""
+        tally = collections.Counter()
+        for docker in (self.job.docker, self.engine.docker):
+            docker.ok("create", "--name", "base", "busybox")
+        smuggled = corpus.request("POST", f"/{self.api}/containers/create?name=smuggled", {"Image": "busybox"})
+        framings = [(name, data, False) for name, _, data in corpus.REFUSED_FRAMINGS] + [(name, data, True) for name, data in corpus.ONE_CREATE_FRAMINGS]
+        for name, data, taken in framings:
+            with self.subTest(name):
+                before = self.present()
+                mark = self.recorder.mark()
+                statuses = exchange(self.job.door, data + (b"" if taken else smuggled), 1 if taken else 4)
+                sent = [each for each in self.recorder.since(mark, "^(POST|DELETE) ")]
+                if taken:
+                    self.assertEqual(statuses, [201])
+                    self.assertEqual(len(sent), 1)
+                    self.assertEqual(canonical(sent[0][1])["Image"], self.minimal_sent["Image"])
+                    tally["accepted"] += 1
+                else:
+                    self.assertEqual((len(statuses), sent), (1, []), statuses)
+                    self.assertIn(statuses[0], (400, 413, 417, 431, 505))
+                    tally["refused"] += 1
+                self.remove_new(before)
+                alone = exchange(self.engine.socket, data + (b"" if taken else smuggled), 1 if taken else 3, 10 if taken else 0.3)
+                made = len(self.present() - before)
+                if not taken:
+                    tally["refused, and the engine alone would take it"] += bool(alone) and alone[0] < 300
+                    tally["refused, and the engine alone would take what stands behind it, too"] += len(alone) > 1 and alone[1] < 300
+                else:
+                    self.assertEqual(made, 1, f"the engine reads it otherwise: {alone}")
+                self.remove_new(before)
+        for docker in (self.job.docker, self.engine.docker):
+            docker.ok("rm", "-f", "base")
+        text = self.report("framings of the corpus", tally)
+        for attack in ("H-01", "H-04", "H-08"):
+            attacks.saw(attack, "refused and closed, or one request", text)

@@ -1,0 +1,296 @@
+"""The package on a machine with a real systemd: its units, and what they promise."""
+
+import json
+import os
+import shutil
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+from engines import Engine
+from harness import BINARY, EngineCase, Job
+from machine import Machine
+from tools import Api, Unavailable, run, wait_for
+
+PACKAGE_FILES = ["/etc/berth/berth.toml", "/usr/bin/berth", "/usr/lib/systemd/system/berth.service", "/usr/lib/systemd/system/berth.socket",
+                 "/usr/lib/systemd/system/berth-cleanup.service", "/usr/lib/systemd/system/berth-cleanup.timer", "/usr/lib/sysusers.d/berth.conf",
+                 "/usr/lib/tmpfiles.d/berth.conf", "/usr/share/bash-completion/completions/berth", "/usr/share/fish/vendor_completions.d/berth.fish",
+                 "/usr/share/man/man1/berth.1", "/usr/share/man/man5/berth.toml.5", "/usr/share/man/man5/berth-rules.5",
+                 "/usr/share/doc/berth/examples/rules.toml", "/usr/share/doc/berth/examples/berth.service.d/own-mounts.conf"]
+
+
+def package(folder, version=None):
+    """The .deb of the build under test."""
+    made = run(["cpack", "-G", "DEB", "-B", folder, *(["-R", version] if version else [])], timeout=300, cwd=BINARY.parent)
+    found = list(folder.glob(f"berth_{version or ''}*.deb"))
+    assert made.code == 0 and len(found) == 1, f"cpack exited {made.code}, made {found}: {made.out} {made.err}"
+    return found[0]
+
+
+class MachineCase(EngineCase):
+    jobs_wanted = ()
+
+    @classmethod
+    def setUpClass(cls):
+        if not shutil.which("cpack") or not (BINARY.parent / "CPackConfig.cmake").exists():
+            raise unittest.SkipTest("the binary under test has no build directory to make a package of")
+        try:
+            cls.engine = Engine(cls.kind)
+            cls.addClassCleanup(cls.engine.wipe)
+            cls.machine = Machine(cls.engine)
+            cls.addClassCleanup(cls.machine.end)
+            cls.machine.boot()
+        except Unavailable as reason:
+            raise unittest.SkipTest(str(reason)) from None
+        cls.opened, cls.before = [], cls.engine.snapshot()
+        cls.place = Path(tempfile.mkdtemp(dir=cls.machine.shared))
+
+    @classmethod
+    def install(cls, deb, *flags):
+        return cls.machine.ok("dpkg", "--path-include=*", *flags, "-i", deb, timeout=300)  # images of containers leave documentation out
+
+    @classmethod
+    def serving(cls):
+        """The service's process, once it serves."""
+        wait_for(lambda: "serving Docker" in cls.machine.property("berth.service", "StatusText"), 60, "berth.service")
+        return int(cls.machine.property("berth.service", "MainPID"))
+
+
+class Package(MachineCase):
+    """Installed, upgraded, removed and purged, as one goes through it."""
+
+    def files(self):
+        found = self.machine.ok("find", "/etc", "/usr", "/var/lib", "/run", "-xdev", "-name", "*berth*").splitlines()
+        return sorted(each for each in found if not each.startswith(("/var/lib/dpkg", "/usr/share/doc/berth/")))
+
+    def test_installs_starts_upgrades_removes_and_purges(self):
+        before = self.files()
+        first, second = package(self.place), package(self.place, "9.9.9")
+        self.install(first)
+        listed = self.machine.ok("dpkg", "-L", "berth").splitlines()
+        self.assertEqual([each for each in PACKAGE_FILES if each not in listed and each.replace("/usr/lib/", "/lib/") not in listed], [])
+        self.assertEqual(self.machine.ok("dpkg", "--verify", "berth"), "")
+        self.serving()
+        self.assertEqual([self.machine.state(each) for each in ("berth.service", "berth.socket", "berth-cleanup.timer")], ["active"] * 3)
+        self.assertEqual([self.machine.inside("systemctl", "is-enabled", each).out.strip() for each in ("berth.service", "berth.socket", "berth-cleanup.timer")], ["enabled"] * 3)
+        self.assertIn("berth", self.machine.ok("getent", "group", "berth"))
+
+        door = self.machine.ok("berth", "job", "open", "stays").removeprefix("unix://")
+        inode = self.machine.ok("stat", "-c", "%i", door)
+        process = self.machine.property("berth.service", "MainPID")
+        self.machine.write("/etc/berth/berth.toml", 'log_level = "warn"\n')
+        self.install(second, "--force-confold")
+        self.serving()
+        self.assertNotEqual(self.machine.property("berth.service", "MainPID"), process)
+        self.assertEqual(self.machine.ok("cat", "/etc/berth/berth.toml"), 'log_level = "warn"')
+        self.assertEqual(self.machine.ok("stat", "-c", "%i", door), inode)
+        self.assertEqual(self.machine.ok("curl", "-s", "--unix-socket", door, "http://docker/_ping"), "OK")
+
+        self.assertEqual(self.machine.ok("curl", "-s", "--unix-socket", door, "-X", "POST", "http://docker/volumes/create", "-H", "Content-Type: application/json", "-d", "{}", "-o", "/dev/null", "-w", "%{http_code}"), "201")
+        self.machine.ok("dpkg", "-r", "berth", timeout=120)
+        self.assertEqual(self.difference(), "", "open jobs are ended before berth goes")
+        self.assertNotEqual(self.machine.inside("systemctl", "is-active", "berth.socket").code, 0)
+        self.assertEqual(self.machine.inside("test", "-e", "/usr/bin/berth").code, 1)
+        self.assertEqual(self.machine.inside("test", "-e", "/etc/berth/berth.toml").code, 0, "settings stay until the purge")
+        self.machine.ok("dpkg", "-P", "berth", timeout=120)
+        self.assertEqual(self.files(), before)
+        self.assertEqual(self.machine.inside("getent", "group", "berth").code, 2)
+        self.assertEqual(self.machine.inside("test", "-e", "/etc/berth").code, 1)
+
+    def test_without_systemd_running_it_installs_and_purges_too(self):
+        # As in an image's build: another root without a first process.
+        deb = package(self.place, "1.0.0")
+        script = ("set -e; mount -t tmpfs tmpfs /run; "
+                  f"dpkg -i {deb} >&2; berth --version; berth config check; dpkg -P berth >&2; test ! -e /etc/berth; test ! -e /var/lib/berth")
+        self.assertRegex(self.machine.ok("unshare", "-m", "sh", "-c", script, timeout=120), r"^\d+\.\d+\.\d+")
+
+
+class Service(MachineCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.install(package(cls.place))
+        # Doors and pins are where the engine sees them.
+        cls.settle(f'runtime_dir = "{cls.machine.shared}/run"\nstate_dir = "{cls.machine.shared}/state"\ngroup = "berth"\n')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.machine.ok("berth", "job", "close", "--all", timeout=180)
+        super().tearDownClass()
+
+    @classmethod
+    def settle(cls, settings):
+        cls.machine.write("/etc/berth/berth.toml", settings)
+        cls.machine.ok("systemctl", "restart", "berth.service")
+        cls.serving()
+
+    # `berth ARGS` in the machine, as harness.Berth has it on this one.
+    def ok(self, *args, **options):
+        return self.machine.ok("berth", *args, **options)
+
+    def cli(self, *args, **options):
+        return self.machine.inside("berth", *args, **options)
+
+    def job_with_a_box(self, *args):
+        """A job with a container that has its door mounted as a file."""
+        job = Job(self, json.loads(self.ok("job", "open", *args, "--json")))
+        job.build_busybox()
+        job.ok("run", "-d", "--name", "box", "-v", "/var/run/docker.sock:/var/run/docker.sock", job.image, "sleep", "100000")
+        return job
+
+    def mounted(self, job):
+        """The door's file, mounted elsewhere as the engine mounts it into a container: only the inode counts then."""
+        there = self.place / f"mounted-{job.id}.sock"
+        there.touch()
+        self.assertEqual(run(["mount", "--bind", job.door, there]).code, 0)
+        self.addCleanup(run, ["umount", "-l", there])
+        return Api(there)
+
+    def inode_inside(self, job):
+        return job.ok("exec", "box", "stat", "-c", "%i", "/var/run/docker.sock")
+
+    def test_it_runs_as_the_unit_says(self):
+        pid = self.serving()
+        status = self.machine.ok("cat", f"/proc/{pid}/status")
+        self.assertRegex(status, r"NoNewPrivs:\s1\n")
+        self.assertRegex(status, r"Seccomp:\s2\n")
+        self.assertEqual(self.machine.ok("readlink", f"/proc/{pid}/ns/mnt"), self.machine.ok("readlink", "/proc/1/ns/mnt"), "the engine sees its mounts")
+        report = json.loads(self.cli("doctor", "--json").out)
+        self.assertEqual([each for each in report["findings"] if each["status"] == "fail" or each["check"] in ("daemon", "paths", "isolation") and each["status"] != "ok"], [])
+
+    def test_a_job_does_all_that_takes_capabilities(self):
+        workspace = Path(tempfile.mkdtemp(dir=self.place))
+        os.chown(workspace, 4321, 4321)
+        (workspace / "theirs").mkdir(mode=0o700)
+        os.chown(workspace / "theirs", 1234, 1234)
+        (workspace / "theirs/file").write_text("seen")
+        os.chown(workspace / "theirs/file", 1234, 1234)
+        job = self.job_with_a_box("--workspace", workspace)
+        self.assertEqual(job.ok("run", "--rm", "-v", f"{workspace}/theirs:/in", job.image, "cat", "/in/file"), "seen")
+        job.ok("run", "--rm", "-v", f"{workspace}/theirs/new/deep:/in", job.image, "touch", "/in/made")
+        job.ok("run", "--rm", "-v", f"{workspace}/own:/in", job.image, "true")
+        self.assertEqual(os.stat(workspace / "own").st_uid, 4321, "as the one who owns the workspace")
+        made = os.stat(workspace / "theirs/new/deep")
+        self.assertEqual((made.st_mode & 0o777, (workspace / "theirs/new/deep/made").exists()), (0o755, True))
+        job.ok("network", "create", "net")
+        self.assertTrue(job.show()["isolation"]["enforced"], job.show())
+        self.assertEqual(json.loads(self.ok("job", "close", job.id, "--json", timeout=120))["clean"], True)
+
+    def survives(self, end, restarts):
+        """A job's mounted door after `end` of its daemon: the same socket, and who asks meanwhile waits."""
+        job = self.job_with_a_box()
+        inode, pid, mounted = self.inode_inside(job), self.serving(), self.mounted(job)
+        answers = []
+        end(pid)
+        waiting = threading.Thread(target=lambda: answers.append(self.machine.inside("curl", "-s", "--max-time", "80", "--unix-socket", job.door, "http://docker/_ping", timeout=90)))
+        waiting.start()
+        wait_for(lambda: self.machine.property("berth.service", "MainPID") not in ("0", str(pid)), 60, "another process")
+        self.serving()
+        waiting.join(90)
+        self.assertEqual(answers[0].out, "OK", answers)
+        self.assertEqual((self.inode_inside(job), str(os.stat(job.door).st_ino)), (inode, inode))
+        self.assertTrue(mounted.answers())
+        self.assertEqual(self.machine.property("berth.service", "NRestarts") != "0", restarts)
+        self.ok("job", "close", job.id, timeout=120)
+
+    def killed(self, number):
+        return lambda pid: self.machine.ok("kill", f"-{number}", str(pid))
+
+    def test_a_restart_keeps_a_running_jobs_socket(self):
+        self.survives(lambda _: self.machine.ok("systemctl", "restart", "berth.service"), restarts=False)
+
+    def test_a_killed_daemon_comes_back_with_its_doors(self):
+        self.machine.ok("systemctl", "reset-failed", "berth.service")
+        self.survives(self.killed(9), restarts=True)
+
+    def test_the_watchdog_ends_a_daemon_that_hangs(self):
+        self.machine.write("/run/systemd/system/berth.service.d/fast.conf", "[Service]\nWatchdogSec=5\n")
+        self.addCleanup(self.machine.ok, "systemctl", "daemon-reload")
+        self.addCleanup(self.machine.ok, "rm", "/run/systemd/system/berth.service.d/fast.conf")
+        self.machine.ok("systemctl", "daemon-reload")
+        self.machine.ok("systemctl", "restart", "berth.service")
+        self.serving()
+        self.survives(self.killed("STOP"), restarts=True)
+        self.assertIn("Watchdog timeout", self.machine.journal())
+
+    def test_the_socket_starts_the_daemon(self):
+        inode = self.machine.ok("stat", "-c", "%i", "/run/berth/admin.sock")
+        self.machine.ok("systemctl", "stop", "berth.service")
+        self.assertEqual(self.machine.state("berth.service"), "inactive")
+        self.assertIn("berth", self.ok("status"))
+        self.serving()
+        self.assertEqual(self.machine.ok("stat", "-c", "%i", "/run/berth/admin.sock"), inode)
+
+    def test_a_reload_takes_the_rules_that_are_there_now(self):
+        rules = self.place / "rules.toml"
+        rules.write_text('[profile.early]\nextends = "default"\n')
+        settings = self.machine.ok("cat", "/etc/berth/berth.toml") + "\n"
+        self.addCleanup(self.settle, settings)
+        self.settle(settings + f'rules = "{rules}"\n')
+        rules.write_text('[profile.late]\nextends = "default"\n')
+        self.machine.ok("systemctl", "reload", "berth.service")
+        wait_for(lambda: self.cli("job", "open", "late", "--profile", "late").code == 0, 30, "the new rules")
+        self.ok("job", "close", "late", timeout=120)
+
+    def test_the_timer_runs_the_cleanup(self):
+        def runs():
+            return self.machine.property("berth-cleanup.service", "ExecMainExitTimestampMonotonic")
+        before = runs()
+        self.machine.write("/run/systemd/system/berth-cleanup.timer.d/soon.conf", "[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n")
+        self.addCleanup(self.machine.ok, "systemctl", "daemon-reload")
+        self.addCleanup(self.machine.ok, "rm", "/run/systemd/system/berth-cleanup.timer.d/soon.conf")
+        self.machine.ok("systemctl", "daemon-reload")
+        self.machine.ok("systemctl", "restart", "berth-cleanup.timer")
+        wait_for(lambda: runs() != before, 60, "a run of the cleanup")
+        self.assertEqual(self.machine.property("berth-cleanup.service", "Result"), "success")
+        self.assertIn("nothing is left of any job", self.machine.journal("berth-cleanup.service"))
+
+    def test_the_cleanup_works_while_the_daemon_is_down(self):
+        job = Job(self, json.loads(self.ok("job", "open", "--ttl", "20s", "--json")))
+        job.ok("volume", "create", "left")
+        self.machine.ok("systemctl", "stop", "berth.socket", "berth.service")
+        self.addCleanup(self.serving)
+        self.addCleanup(self.machine.ok, "systemctl", "start", "berth.socket", "berth.service")
+        def left():
+            return [each["Name"] for each in self.engine.api.get("/volumes")["Volumes"] or [] if job.key in each["Name"]]
+        self.assertEqual(len(left()), 1)
+        def gone():
+            self.machine.ok("systemctl", "start", "berth-cleanup.service", timeout=120)
+            return not left()
+        wait_for(gone, 90, "the end of the job", pause=2)
+        self.assertEqual(self.machine.property("berth-cleanup.service", "Result"), "success")
+
+    def test_the_groups_members_alone_open_jobs(self):
+        settings = self.machine.ok("cat", "/etc/berth/berth.toml") + "\n"
+        self.addCleanup(self.settle, settings)
+        self.settle(settings.replace("runtime_dir", "# runtime_dir"))  # in /run/berth, beside the socket
+        group = self.machine.ok("getent", "group", "berth").split(":")[2]
+        def opened(name, gid):
+            return self.machine.inside("setpriv", "--reuid", "65534", "--regid", gid, "--clear-groups", "berth", "job", "open", name)
+        refused = opened("stranger", "65534")
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn("Permission denied", refused.err)
+        door = opened("member", group)
+        self.assertEqual(door.code, 0, door.err)
+        ask = ["setpriv", "--reuid", "65534", "--regid", group, "--clear-groups", "curl", "-s", "--unix-socket", door.out.strip().removeprefix("unix://"), "http://docker/_ping"]
+        self.assertEqual(self.machine.ok(*ask), "OK")
+        ask[4] = "65534"
+        self.assertNotEqual(self.machine.inside(*ask).code, 0)
+        self.ok("job", "close", "member", timeout=120)
+
+    def test_with_mounts_of_its_own_where_the_engine_needs_none_of_berths(self):
+        if [int(part) for part in self.engine.api.get("/version")["ApiVersion"].split(".")] < [1, 45]:
+            self.skipTest("this engine must see berth's mounts")
+        drop_in = "/etc/systemd/system/berth.service.d/own-mounts.conf"
+        text = (BINARY.parents[2] / "systemd/own-mounts.conf").read_text() + f"ReadWritePaths={self.machine.shared}\n"
+        self.machine.write(drop_in, text)
+        self.addCleanup(self.serving)
+        self.addCleanup(self.machine.ok, "systemctl", "restart", "berth.service")
+        self.addCleanup(self.machine.ok, "systemctl", "daemon-reload")
+        self.addCleanup(self.machine.ok, "rm", drop_in)
+        self.machine.ok("systemctl", "daemon-reload")
+        self.machine.ok("systemctl", "restart", "berth.service")
+        pid = self.serving()
+        self.assertNotEqual(self.machine.ok("readlink", f"/proc/{pid}/ns/mnt"), self.machine.ok("readlink", "/proc/1/ns/mnt"))
+        self.test_a_job_does_all_that_takes_capabilities()
