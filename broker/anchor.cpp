@@ -1,6 +1,7 @@
 #include "broker/anchor.h"
 
 #include "broker/log.h"
+#include "rules/ci_labels.h"
 
 namespace broker {
 namespace {
@@ -48,6 +49,15 @@ Task<> join_anchor(Engine& engine, std::string anchor, std::string network, std:
     } catch (const std::exception& failure) {
         log::warn("the anchor does not reach the job's ports", {{"anchor", anchor}, {"error", failure.what()}});
     }
+}
+
+Task<db::Seconds> deadline_of_anchor(Engine& engine, std::string anchor, db::Seconds now)
+{
+    const EngineRequest request{.op = Op::container_inspect, .id = anchor};
+    const Answer answer = co_await engine.call(request);
+    if (!answer.ok()) co_return 0;
+    const Json inspect = answer.json();
+    co_return rules::deadline_of_labels(inspect.value(Json::json_pointer("/Config/Labels"), Json()), now).value_or(0);
 }
 
 Task<> part_anchor(Engine& engine, std::string anchor, std::string network)

@@ -128,7 +128,8 @@ Task<Upstream> Engine::send(const EngineRequest& request, bool upgrade)
 {
     std::string body;
     std::string framing;
-    const rules::Method method = rules::endpoint(request.op).method;
+    const rules::Endpoint& row = rules::endpoint(request.op);
+    const rules::Method method = row.method;
     if (request.body) {
         body = request.body->dump();
         framing = "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
@@ -142,7 +143,7 @@ Task<Upstream> Engine::send(const EngineRequest& request, bool upgrade)
             Upstream connected = co_await connect();
             upstream.emplace(std::move(connected));
         }
-        if (method != rules::Method::get) db::fault_point();
+        if (method != rules::Method::get) db::fault_point("before", row.name);
         try {
             co_await upstream->wire().write(head, body);
             co_return std::move(*upstream);
@@ -160,7 +161,7 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     const std::string head = head_of(request, framing, false);
     Upstream upstream = co_await connect();
     upstream.sent(false);
-    db::fault_point();
+    db::fault_point("before", rules::endpoint(request.op).name);
     try {
         co_await upstream.wire().write(head);
     } catch (const Gone& gone) {
@@ -171,11 +172,11 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
 
 Task<Answer> Engine::call(const EngineRequest& request)
 {
-    const rules::Method method = rules::endpoint(request.op).method;
+    const rules::Endpoint& row = rules::endpoint(request.op);
     Upstream upstream = co_await send(request);
-    ResponseHead head = co_await upstream.read_head(method == rules::Method::head);
+    ResponseHead head = co_await upstream.read_head(row.method == rules::Method::head);
     std::string body = co_await upstream.read_body(head, answer_max);
-    if (method != rules::Method::get) db::fault_point();
+    if (row.method != rules::Method::get) db::fault_point("after", row.name);
     co_return Answer{head.status, std::string(head.header("content-type")), std::move(body)};
 }
 

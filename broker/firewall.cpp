@@ -12,6 +12,7 @@
 
 #include "broker/archive.h"
 #include "broker/log.h"
+#include "db/fault.h"
 
 namespace broker {
 namespace {
@@ -68,7 +69,9 @@ Task<> Firewall::apply()
     const std::uint64_t covered = wanted_;
     const std::string text = rules::ruleset(table_, elsewhere_ ? std::vector<rules::GuardedNetwork>() : networks_);
     std::string error;
+    db::fault_point("before", "firewall");
     co_await aside([&text, &error] { error = run_nftables(text); });
+    db::fault_point("after", "firewall");
     applied_ = covered;
     if (elsewhere_)
         error =

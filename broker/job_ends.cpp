@@ -145,14 +145,30 @@ void Jobs::heed(std::string_view line)
     for (const auto& [key, job] : jobs_) job->objects.destroyed(kind, id);
 }
 
+Task<> Jobs::look_again()
+{
+    for (Job* job : all()) {
+        job->identity = identity_of(job->profile);
+        if (job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, end_without_anchor(job->facts.key), asio::detached);
+    }
+    try {
+        for (const std::string& key : keys()) co_await compare(key);
+    } catch (const std::exception& failure) {
+        log::warn("the engine's lists cannot be had", {{"error", failure.what()}});  // housekeeping asks again
+    }
+}
+
 Task<> Jobs::follow_engine()
 {
     EngineRequest request{.op = Op::system_events};
     request.query.set("filters", R"({"event":["create","destroy","die","pull"],"type":["container","image","network","volume"]})");
-    for (;;) {
+    for (bool broke_off = false;; broke_off = true) {
         try {
+            if (broke_off) co_await services_.engine.learn();  // it may be another version now
             Upstream upstream = co_await services_.engine.send(request);
             const ResponseHead head = co_await upstream.read_head();
+            if (head.status != 200) throw EngineFailure("it answers " + std::to_string(head.status));
+            asio::co_spawn(services_.io, look_again(), asio::detached);
             BodyReader body(upstream.wire(), head);
             std::string pending;
             for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {

@@ -21,6 +21,7 @@
 #include "broker/paths.h"
 #include "broker/random.h"
 #include "broker/remover.h"
+#include "broker/shims.h"
 #include "rules/endpoint_policy.h"
 #include "rules/image_names.h"
 #include "rules/names.h"
@@ -65,9 +66,9 @@ private:
 
 }  // namespace
 
-Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, std::filesystem::path rules_path,
+Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
            rules::Rulebook rulebook)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), identity_(std::move(identity)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook)), connections_most_(connections_most())
+    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook)), connections_most_(connections_most())
 {
     own_paths_.push_back(runtime_dir_);
 }
@@ -93,11 +94,17 @@ Task<rules::Result<void>> Jobs::reload_rules()
     co_return rules::Result<void>();
 }
 
+std::string Jobs::identity_of(const rules::Profile& profile) const
+{
+    return "Api-Version: " + rules::to_string(rules::versions_under(services_.engine.versions(), profile).newest) + "\r\n" +
+           "Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" + services_.engine.server_version() + " (linux)\r\n";
+}
+
 std::unique_ptr<Job> Jobs::make_job(db::Job facts, const rules::Profile& profile)
 {
     const std::string key = facts.key;
     auto job = std::make_unique<Job>(std::move(facts), profile, directory_of(key), pins_of(key), services_.store, next_row_);
-    job->identity = "Api-Version: " + rules::to_string(rules::versions_under(services_.engine.versions(), profile).newest) + "\r\n" + identity_;
+    job->identity = identity_of(job->profile);
     return job;
 }
 
@@ -208,6 +215,9 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
     facts.lease = request.lease.count();
     if (const auto limit = profile.job_time; limit > 0) facts.deadline = facts.created + (request.time_to_live.count() > 0 ? std::min<std::int64_t>(request.time_to_live.count(), limit) : limit);
+    if (!facts.anchor.empty())
+        if (const db::Seconds given_up = co_await deadline_of_anchor(services_.engine, facts.anchor, facts.created); given_up > 0)
+            facts.deadline = facts.deadline > 0 ? std::min(facts.deadline, given_up) : given_up;
     auto job = make_job(facts, profile);
     Job& opened = *job;
     opened.objects.set_paths(*std::move(paths));
@@ -292,6 +302,7 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     }
 
     const std::int64_t started = std::time(nullptr);
+    const auto begun = Clock::now();
     job.facts.state = db::JobState::draining;
     // A ledger that cannot be written keeps nothing from going: what goes makes room.
     co_await note([key, started](db::Ledger& ledger) { ledger.set_state(key, db::JobState::draining, started); });
@@ -304,6 +315,9 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     const std::vector<db::Object> images = job.objects.all(Kind::image);
     if (job.profile.image_cache == "built") co_await keep_built(job);
     std::vector<db::Object> objects = job.objects.all();
+    std::set<std::string> containers;
+    for (const db::Object& each : objects)
+        if (each.kind == Kind::container && !each.id.empty()) containers.insert(each.id);
     cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
     report.kept -= co_await leave_cache(images, job.profile.image_cache);
 
@@ -311,6 +325,9 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     for (const Connection& each : job.connections)
         if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
 
+    if (report.clean())
+        if (const int killed = co_await end_shims(std::move(containers)); killed > 0)
+            log::warn("processes were left of containers that the engine has forgotten", {{"job", job.facts.id}, {"killed", killed}});
     if (report.clean() && !co_await remove_limits(job)) report.left.push_back({db::Object{}, "processes are left in the job's cgroup"});
 
     Json detail = Json::object();
@@ -331,7 +348,8 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         services_.leases.give_back_all(key);
         co_await services_.firewall.release_job(key);
     }
-    log::info("job reaped", {{"job", job.facts.id}, {"removed", report.removed_in_all()}, {"left", report.left.size()}, {"proven", report.proven ? "yes" : "no"}});
+    log::info("job reaped", {{"job", job.facts.id}, {"removed", report.removed_in_all()}, {"left", report.left.size()}, {"proven", report.proven ? "yes" : "no"},
+                             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun).count()}});
     if (clean) {
         job.facts.state = db::JobState::closed;
         std::error_code ignored;

@@ -28,7 +28,7 @@ struct OpenRequest {
 class Jobs {
 public:
     /// `own_paths`: directories of berth's own, besides the runtime directory.
-    Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::string identity, std::filesystem::path rules_path,
+    Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
          rules::Rulebook rulebook);
 
     /// Takes up what the ledger says was open when the last process ended: intended objects are looked up on the engine, doors are opened
@@ -95,6 +95,10 @@ private:
     Task<> drain(Job& job, Clock::duration limit);
     Task<> keep_built(const Job& job);
     void heed(std::string_view event);
+    /// Behind a gap in the events: looks at what they may have told.
+    Task<> look_again();
+    /// Header lines of every answer to a job under `profile`.
+    std::string identity_of(const rules::Profile& profile) const;
     Task<> close_later(std::string key);
     Task<> keep_house();
     /// The report of ImageCache::collect.
@@ -121,7 +125,6 @@ private:
     Services services_;
     std::filesystem::path runtime_dir_;
     std::vector<std::string> own_paths_;
-    std::string identity_;  ///< header lines of every answer, but for the API version
     std::filesystem::path rules_path_;
     rules::Rulebook rulebook_;
     CgroupSystem cgroups_;    ///< of the engine, once a job needed one

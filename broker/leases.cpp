@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/log.h"
 #include "broker/random.h"
 #include "broker/routes.h"
 
@@ -76,16 +77,25 @@ const db::Lease* Leases::find(std::string_view job, std::string_view network) co
     return found == leases_.end() ? nullptr : &*found;
 }
 
+template <class Which>
+bool Leases::end(Which which)
+{
+    return std::erase_if(leases_, [&which](const db::Lease& each) {
+        if (!which(each)) return false;
+        if (remove_bridge(each.bridge)) log::warn("a device was left of a network", {{"job", each.job}, {"network", each.network}, {"device", each.bridge}});
+        return true;
+    }) > 0;
+}
+
 void Leases::give_back(const std::string& job, const std::string& network)
 {
-    if (std::erase_if(leases_, [&](const db::Lease& each) { return each.job == job && each.network == network; }) == 0)
-        return;
+    if (!end([&](const db::Lease& each) { return each.job == job && each.network == network; })) return;
     store_.enqueue([job, network](db::Ledger& ledger) { ledger.end_lease(job, network); });
 }
 
 void Leases::give_back_all(const std::string& job)
 {
-    if (std::erase_if(leases_, [&](const db::Lease& each) { return each.job == job; }) == 0) return;
+    if (!end([&](const db::Lease& each) { return each.job == job; })) return;
     store_.enqueue([job](db::Ledger& ledger) { ledger.end_leases(job); });
 }
 

@@ -28,10 +28,14 @@ public:
                                         bool addressed = true);
 
     const db::Lease* find(std::string_view job, std::string_view network) const;
+    /// The network is gone from the engine, or was never made. So is its device then; but an engine that was killed meanwhile forgets it,
+    /// and it is removed here.
     void give_back(const std::string& job, const std::string& network);
     void give_back_all(const std::string& job);
 
 private:
+    template <class Which>
+    bool end(Which which);
     Task<std::vector<rules::Subnet>> subnets_of_engine();
     rules::Result<std::string> choose(const std::string& job, const std::string& network,
                                       std::optional<rules::Subnet> wanted, std::vector<rules::Subnet> taken);

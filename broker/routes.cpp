@@ -1,10 +1,17 @@
 #include "broker/routes.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <bit>
+#include <cstring>
 #include <fstream>
 #include <sstream>
+
+#include "broker/beneath.h"
 
 namespace broker {
 
@@ -31,6 +38,16 @@ std::vector<std::string> routed_subnets()
     std::ostringstream text;
     text << file.rdbuf();
     return parse_routes(text.str());
+}
+
+bool remove_bridge(const std::string& name)
+{
+    if (name.empty() || name.size() >= IFNAMSIZ || ::if_nametoindex(name.c_str()) == 0) return false;
+    const File socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::memcpy(request.ifr_name, name.c_str(), name.size());
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return false;  // down: the kernel removes no other
+    return ::ioctl(socket.get(), SIOCBRDELBR, name.c_str()) == 0;
 }
 
 }  // namespace broker

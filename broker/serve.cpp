@@ -137,7 +137,7 @@ private:
 
     void make_jobs()
     {
-        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, identity(), config_.rules, std::move(rulebook_));
+        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, config_.rules, std::move(rulebook_));
     }
 
     Task<> reload_on(asio::signal_set& hangups)
@@ -183,12 +183,6 @@ private:
         if (config_.group.empty()) return;
         as_parent(admin_path());
         fs::permissions(admin_path(), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::group_write);
-    }
-
-    std::string identity() const
-    {
-        return "Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" +
-               engine_.server_version() + " (linux)\r\n";
     }
 
     Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, supervisor_}; }

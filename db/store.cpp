@@ -85,9 +85,9 @@ Trouble run(Ledger& ledger, std::vector<Piece>& pieces)
                 ledger.undo();
             }
         }
-        fault_point();
+        fault_point("before", "commit");
         ledger.commit();
-        fault_point();
+        fault_point("after", "commit");
     } catch (const std::exception& error) {
         trouble = {error.what(), trouble.damage || dynamic_cast<const Damaged*>(&error) != nullptr};
         ledger.rollback();

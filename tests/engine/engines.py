@@ -69,7 +69,9 @@ class Engine:
         self.socket = self.folder / "docker.sock"
         self.config = self.folder / "cli"
         self.log = self.folder / "engine.log"
+        self.data, self.exec = self.folder / "data", self.folder / "exec"
         self.process = None
+        self.mounts, self.mounts_pid = None, None  # the process that holds the mount namespace
         self.docker = Docker(self.toolchain.docker, self.socket, self.config)
         self.api = Api(self.socket)
         # On a host with systemd every mount is shared, and the engine gets those that berth makes: so here.
@@ -92,6 +94,19 @@ class Engine:
                       "link set ext0 up", "link set ext1 up"):
             self.inside("ip", *words.split())
 
+    def make_mount_namespace(self):
+        """The engine's mounts are its own, but mounts made outside reach it, as on a real host. A containerd of the machine's is hidden.
+
+        A process holds the namespace, so that an engine that is started again finds the shims of its containers at /run/containerd."""
+        script = f"mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && {self.preparation} && touch \"$1\" && exec tail -f \"$1\""
+        ready = self.folder / "mounts-made"
+        self.mounts = subprocess.Popen([str(word) for word in (*self.within, "unshare", "-m", "--propagation", "slave", "sh", "-c", script, "sh", ready)], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_for(ready.exists, 20, "the engine's mount namespace")
+        # A command that enters a namespace of processes forks.
+        children = Path(f"/proc/{self.mounts.pid}/task/{self.mounts.pid}/children").read_text().split()
+        self.mounts_pid = int(children[0]) if children else self.mounts.pid
+
     def inside(self, *argv, **options):
         """Runs a command in the engine's network namespace, where its published ports are."""
         return run(["nsenter", f"--net=/run/netns/{self.namespace}", *argv], **options)
@@ -99,11 +114,11 @@ class Engine:
     def start(self):
         if not os.path.exists(f"/run/netns/{self.namespace}"):
             self.make_namespace()
-        # Its mounts are its own, but mounts made outside reach it, as on a real host. A containerd of the machine's is hidden.
-        script = f"mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && {self.preparation} && exec \"$@\""
-        argv = ["nsenter", f"--net=/run/netns/{self.namespace}", *self.within, "unshare", "-m", "--propagation", "slave", "sh", "-c", script,
-                "sh", self.toolchain.dockerd, "--config-file", self.folder / "daemon.json", "--data-root", self.folder / "data",
-                "--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid", "-H", f"unix://{self.socket}"]
+        if not self.mounts:
+            self.make_mount_namespace()
+        argv = [*self.within, "nsenter", f"--net=/run/netns/{self.namespace}", f"--mount=/proc/{self.mounts_pid}/ns/mnt",
+                self.toolchain.dockerd, "--config-file", self.folder / "daemon.json", "--data-root", self.data,
+                "--exec-root", self.exec, "--pidfile", self.folder / "pid", "-H", f"unix://{self.socket}"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=clean_env(PATH=self.toolchain.path), start_new_session=True)
@@ -130,14 +145,36 @@ class Engine:
                 self.process.wait()
         self.process = None
 
+    @property
+    def containerd_pid_file(self):
+        return self.exec / "containerd/containerd.pid"
+
+    def become(self, toolchain):
+        """Started again, it is the engine of `toolchain`, with data of its own, at the same socket."""
+        self.toolchain = toolchain
+        ending = "" if toolchain.kind == self.kind else f"-{toolchain.kind}"
+        self.data, self.exec = self.folder / f"data{ending}", self.folder / f"exec{ending}"
+
+    def kill(self):
+        """Kills dockerd; the containers go on. Since 20.10 the kernel kills its containerd with it."""
+        containerd = self.kill_dockerd()
+        wait_for(lambda: not is_running(containerd), 10, "the end of containerd")
+        self.containerd_pid_file.unlink(missing_ok=True)
+
     def crash(self):
         """Kills dockerd and its containerd; the containers go on."""
-        pid_file = self.folder / "exec/containerd/containerd.pid"
-        containerd = int(pid_file.read_text())
+        containerd = self.kill_dockerd()
+        try:
+            os.kill(containerd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it went with dockerd
+        self.containerd_pid_file.unlink(missing_ok=True)  # dockerd would wait for a process that nobody has reaped yet
+
+    def kill_dockerd(self):
+        containerd = int(self.containerd_pid_file.read_text())
         self.process.kill()
         self.process.wait()
-        os.kill(containerd, signal.SIGKILL)
-        pid_file.unlink()  # dockerd would wait for a process that nobody has reaped yet
+        return containerd
 
     def wipe(self):
         """Stops the engine and removes all that it left: processes, mounts, namespace, files."""
@@ -146,6 +183,8 @@ class Engine:
                 self.api.call("DELETE", f"/containers/{container['Id']}?force=1&v=1")
         self.stop()
         remove_rest_of(self.folder)
+        if self.mounts:
+            self.mounts.wait()
         self.lock.close()
 
     def snapshot(self):
@@ -166,6 +205,14 @@ class Engine:
         """Makes the image of the host: a job does not see it."""
         # One tar imported twice is one image unless the message differs.
         return self.docker.ok("import", "-c", 'CMD ["sh"]', "-m", name, "-", name, input=busybox_rootfs(), text=False).decode().strip()
+
+
+def is_running(pid):
+    """Not dead, and not dead and unreaped either."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def remove_rest_of(folder):

@@ -138,14 +138,14 @@ class RuledBerth(Berth):
 class World:
     """An engine with the host's own `busybox` on it, and berth in front."""
 
-    def __init__(self, kind):
+    def __init__(self, kind, berth=Berth):
         remove_rest_of_killed_runs()
         self.engine = Engine(kind)
         self.made_registry = None
         try:
             self.engine.start()
             self.engine.load_busybox()
-            self.berth = Berth(self.engine).start()
+            self.berth = berth(self.engine).start()
         except BaseException:
             self.engine.wipe()
             raise

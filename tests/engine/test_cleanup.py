@@ -66,14 +66,15 @@ class Cleanup(EngineCase):
 
     def test_without_a_daemon(self):
         key = self.closed_job().key
-        over, stays = self.open_job("--ttl", "4s", busybox=False), self.open_job(busybox=False)
+        stays, over = self.open_job(busybox=False), self.open_job("--ttl", "15s", busybox=False)  # it is open until the kill, on a slow machine too
+        its_end = time.time() + 16
         for job in (over, stays):
             job.ok("volume", "create", "data")
         over.closed = True
         self.berth.kill()
         try:
             self.leave(key)
-            time.sleep(4)
+            time.sleep(max(0, its_end - time.time()))
             over_line = ("volume", "data", "would go")
             self.assertEqual(self.outcomes(self.cleanup("--dry-run")), sorted(self.kinds("would go") + [over_line]))
             self.assertEqual(self.outcomes(self.cleanup()), sorted(self.kinds("gone") + [("volume", "data", "gone")]))

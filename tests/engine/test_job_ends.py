@@ -84,6 +84,51 @@ class Ends(EngineCase):
         self.engine.docker.ok("rm", "-f", "later")
         self.assert_ends(job)
 
+    def test_the_time_that_its_ci_system_gives_it_is_up(self):
+        self.anchor("of-gitlab", "--label", "com.gitlab.gitlab-runner.job.timeout=3s")
+        self.anchor("of-drone", "--label", f"io.drone.expires={int(time.time()) + 4}")
+        self.anchor("of-others", "--label", "io.drone.expires=never")
+        jobs = {name: self.job_with("--anchor", name, *more) for name, more in (("of-gitlab", ("--ttl", "10h")), ("of-drone", ()), ("of-others", ()))}
+        self.assert_ends(jobs["of-gitlab"])
+        self.assert_ends(jobs["of-drone"])
+        self.assertTrue(self.is_open(jobs["of-others"]), "a label that says nothing ends nothing")
+        self.assertEqual(self.berth.cli("job", "close", jobs["of-others"].id).code, 0)
+
+    def test_many_signs_are_one_end(self):
+        self.anchor("signs")
+        job = self.job_with("--anchor", "signs", "--ttl", "3s", "--lease", "3s")
+        self.engine.docker.ok("kill", "signs")
+        codes = [self.berth.cli("job", "close", job.id, timeout=90).code for _ in range(2)]
+        self.assertEqual(codes[0], 0)
+        self.engine.docker.ok("rm", "-f", "signs")
+        self.assert_ends(job)
+        self.assertEqual(self.berth.log.read_text(errors="replace").count(f"job={job.id} removed="), 1)
+
+    def test_its_anchor_goes_while_the_engines_events_cannot_be_heard(self):
+        self.anchor("unheard")
+        job = self.job_with("--anchor", "unheard")
+        self.engine.stop()  # the anchor ends with it, and no event tells
+        self.engine.start()
+        self.assert_ends(job, 40)
+
+    def test_a_job_id_that_comes_back_inherits_nothing(self):
+        first = self.open_job("again", busybox=False)
+        first.ok("volume", "create", "data")
+        first.ok("network", "create", "net")
+        self.assertEqual(first.close().code, 0)
+        second = self.open_job("again", busybox=False)
+        self.assertNotEqual((second.key, second.door), (first.key, first.door))
+        self.assertEqual(second.ok("volume", "ls", "-q"), "")
+        self.assertEqual(second.show()["objects"], {"container": 0, "image": 0, "network": 0, "volume": 0})
+        # What bears the old key, left by whatever, is not the new one's either.
+        self.engine.docker.ok("volume", "create", "--label", f"berth.key={first.key}", "--label", "berth.job=again", f"berth.{first.key}.data")
+        self.assertEqual(second.ok("volume", "ls", "-q"), "")
+        second.ok("volume", "create", "data")
+        self.berth.ok("cleanup")
+        self.assertEqual(second.ok("volume", "ls", "-q"), "data")
+        self.assertEqual(second.close().code, 0)
+        self.assertEqual(self.difference(), "")
+
     def run_in_job(self, job_id, script):
         argv = ["nsenter", f"--net=/run/netns/{self.engine.namespace}", BINARY, "run", "--id", job_id, "--", "sh", "-c", script]
         process = subprocess.Popen([str(word) for word in argv], env=clean_env(BERTH_ADMIN=str(self.berth.admin)), stdout=subprocess.PIPE, start_new_session=True)
