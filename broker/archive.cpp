@@ -229,6 +229,9 @@ archive_entry* ArchiveReader::next()
     check(result);
     const char* name = ::archive_entry_pathname(entry);
     if (!name || !*name) throw BrokenArchive("an entry has no readable name");
+    // A hole takes no byte of the archive, and its place where it is unpacked.
+    given_ += static_cast<std::uint64_t>(std::max<la_int64_t>(0, ::archive_entry_size(entry)));
+    if (given_ > most_) throw BrokenArchive("it is too large once unpacked");
     return entry;
 }
 
@@ -236,8 +239,6 @@ std::size_t ArchiveReader::data(ArchiveBlock& into)
 {
     const la_ssize_t size = ::archive_read_data(archive_, into.data(), into.size());
     if (size < 0) check(static_cast<int>(size));
-    given_ += static_cast<std::uint64_t>(size);
-    if (given_ > most_) throw BrokenArchive("it is too large once unpacked");
     return static_cast<std::size_t>(size);
 }
 
@@ -251,6 +252,7 @@ la_ssize_t ArchiveReader::read(archive* archive, void* self, const void** bytes)
         *bytes = piece.data();
         return static_cast<la_ssize_t>(piece.size());
     } catch (const BrokenArchive& failure) {
+        reader.failure_ = failure.what();
         ::archive_set_error(archive, EINVAL, "%s", failure.what());
         return -1;
     }
@@ -269,6 +271,8 @@ la_int64_t ArchiveReader::skip(archive*, void* self, la_int64_t size)
 void ArchiveReader::check(int result)
 {
     if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return;
+    // libarchive takes a failure of ours amid an entry for the end of the input, and says so.
+    if (!failure_.empty()) throw BrokenArchive(failure_);
     const char* text = ::archive_error_string(archive_);
     throw BrokenArchive(text ? text : "the archive cannot be read");
 }
@@ -287,6 +291,7 @@ ArchiveWriter::ArchiveWriter() : out_(::archive_write_new())
 
 ArchiveWriter::~ArchiveWriter()
 {
+    if (!done_) ::archive_write_fail(out_);  // else it would fill up the entry that it is at, however large that was to be
     ::archive_write_free(out_);
 }
 

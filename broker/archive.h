@@ -127,9 +127,10 @@ private:
     archive* archive_;
     int file_;
     std::uint64_t offset_ = 0, end_, most_;
-    std::uint64_t given_ = 0;                 ///< data with its holes, which take no byte of the archive
+    std::uint64_t given_ = 0;                 ///< sizes of all entries so far, with their holes
     bool begun_ = false;
     std::uint64_t header_from_ = UINT64_MAX;  ///< where the header began that is being read; none: the end
+    std::string failure_ = {};                ///< of ours, while libarchive read
     Unpacker unpacker_;
 };
 

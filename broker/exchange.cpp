@@ -50,9 +50,11 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
 
         rules::Json body;
         if (endpoint->body == rules::Body::json) {
-            record.body = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max), job.large_body, large));
-            if (record.body.is_null()) record.body = rules::Json::object();  // Go clients write so what they leave out
-            body = want(rules::admit(record.body, *endpoint->schema));
+            rules::Json given = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max), job.large_body, large));
+            if (given.is_null()) given = rules::Json::object();  // Go clients write so what they leave out
+            record.whole = !large;
+            if (record.whole) record.body = given;
+            body = want(rules::admit(std::move(given), *endpoint->schema));
         } else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
             co_await drop_body(client, head, endpoint->op, job.large_body);
 

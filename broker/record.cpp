@@ -62,6 +62,7 @@ Record::~Record()
         request.job = job_.facts.key;
         request.at = at_;
         request.first = first;
+        request.whole = whole;
         request.endpoint = endpoint ? std::string(endpoint->name) : "unknown";
         request.method = head_.method;
         request.target = head_.target;

@@ -21,6 +21,7 @@ public:
 
     const rules::Endpoint* endpoint = nullptr;  ///< once it is known
     rules::Json body = {};                      ///< as the client wrote it
+    bool whole = true;                          ///< false: its body is too large to be kept
     rules::Json facts = {};                     ///< null: none; rules::AskedRequest::facts
 
     /// Of several refusals that were observed the first is kept; one that ended the request says more.

@@ -61,6 +61,20 @@ std::vector<std::string> real_names(Kind kind, const Json& each)
     return reals;
 }
 
+/// A step of a build is in a container that bears no name of ours: the engine's builder makes it. On which network of a job it is to run, we told.
+std::optional<db::Object> cut_off_step(const Json& container)
+{
+    const Json host = container.value("HostConfig", Json());
+    const std::string network = host.is_object() ? host.value("NetworkMode", "") : std::string();
+    const auto key = rules::key_of(network);
+    if (!key || !rules::virtual_name(*key, network)) return std::nullopt;
+    db::Object object;
+    object.kind = Kind::container;
+    object.job = *key;
+    object.id = object.real = container.value("Id", "");
+    return object;
+}
+
 std::string label_of(const Json& each)
 {
     const Json labels = each.value("Labels", Json());
@@ -107,7 +121,7 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
                                           : Op::image_list;
     EngineRequest request{.op = op};
     if (kind == Kind::container) request.query.set("all", "1");
-    if (kind != Kind::image) {
+    if (kind == Kind::network || kind == Kind::volume) {
         Json filters;
         filters["label"][std::string(rules::label_key)] = true;
         request.query.set("filters", filters.dump());
@@ -117,8 +131,11 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
     const Json listed = kind == Kind::volume ? answer->value("Volumes", Json::array()) : *answer;
     std::vector<db::Object> objects;
     if (!listed.is_array()) co_return objects;
-    for (const Json& each : listed)
-        for (const std::string& real : real_names(kind, each)) {
+    for (const Json& each : listed) {
+        const std::vector<std::string> reals = real_names(kind, each);
+        if (kind == Kind::container && reals.empty())
+            if (auto step = cut_off_step(each)) objects.push_back(*std::move(step));
+        for (const std::string& real : reals) {
             db::Object object;
             object.kind = kind;
             object.real = real;
@@ -132,6 +149,7 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
                 object.name = reference->familiar();
             if (kind == Kind::image || !object.name.empty()) objects.push_back(std::move(object));
         }
+    }
     co_return objects;
 }
 

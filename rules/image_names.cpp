@@ -17,29 +17,37 @@ bool is_plain(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
 }
 
-/// A domain as one component of a path: whatever a component cannot hold becomes `__xx`. No domain has a `_`, nor
-/// begins with one: `0__` is before what would.
+/// `__`, with zeros before it or none.
+bool is_led_by_zeros(std::string_view component)
+{
+    return component.substr(std::min(component.find_first_not_of('0'), component.size())).starts_with("__");
+}
+
+/// A domain as one component of a path: whatever a component cannot hold becomes `__xx`, and so do `.` and `-` in front
+/// of it, since separators do not mix. No domain has a `_`, nor begins with one: `0__` is before what would.
 std::string encode(std::string_view domain)
 {
     std::string out;
-    for (const char c : domain) {
-        if (is_plain(c)) {
+    for (std::size_t at = 0; at < domain.size(); ++at) {
+        const char c = domain[at];
+        const std::size_t next = domain.find_first_not_of(".-", at);
+        const bool before_encoded = next != at && next != domain.npos && !is_plain(domain[next]);
+        if (is_plain(c) && !before_encoded) {
             out += c;
             continue;
         }
         const auto byte = static_cast<unsigned char>(c);
-        if (out.empty()) out += '0';
         out += "__";
         out += hex_digits[byte >> 4];
         out += hex_digits[byte & 15];
     }
-    return out;
+    return is_led_by_zeros(out) ? "0" + out : out;
 }
 
 std::optional<std::string> decode(std::string_view component)
 {
     std::string out;
-    if (component.starts_with("0__")) component.remove_prefix(1);
+    if (component.starts_with('0') && is_led_by_zeros(component)) component.remove_prefix(1);
     while (!component.empty()) {
         if (component.front() != '_') {
             out += component.front();

@@ -116,6 +116,12 @@ struct Split {
     std::string remainder;
 };
 
+/// What in front of a slash is a domain, and not the first part of a path.
+bool is_like_domain(std::string_view first)
+{
+    return first == "localhost" || first.find_first_of(".:") != std::string_view::npos || std::ranges::any_of(first, is_upper);
+}
+
 /// The domain when `text` begins with one, else Docker Hub's, whose names without `/` are in `library/`.
 Split split_domain(std::string_view text)
 {
@@ -125,8 +131,7 @@ Split split_domain(std::string_view text)
     Split split{default_domain, std::string(text)};
     if (first == "index.docker.io")
         split.remainder = text.substr(slash + 1);
-    else if (first == "localhost" || first.find_first_of(".:") != std::string_view::npos ||
-             std::ranges::any_of(first, is_upper))
+    else if (is_like_domain(first))
         split = {first, std::string(text.substr(slash + 1))};
     if (split.domain == default_domain && split.remainder.find('/') == std::string::npos)
         split.remainder.insert(0, official);
@@ -139,7 +144,9 @@ std::string Reference::repository() const
 {
     if (domain != default_domain) return domain + "/" + path;
     const bool is_official = path.starts_with(official) && path.find('/', official.size()) == std::string::npos;
-    return is_official ? path.substr(official.size()) : path;
+    if (is_official) return path.substr(official.size());
+    // Without its domain it would be a reference to another registry, for the engine too.
+    return is_like_domain(std::string_view(path).substr(0, path.find('/'))) ? domain + "/" + path : path;
 }
 
 std::string Reference::familiar() const

@@ -265,6 +265,8 @@ std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFa
     const Named* own = job.by_id(Kind::container, id);
     const auto named = virtual_name(job.key(), text_or_empty(inspect, "Name"));
     if (id.empty() || (!own && !named)) return std::nullopt;
+    using enum Json::value_t;
+    if (!has_shape(inspect, {{"Config", object}, {"HostConfig", object}, {"NetworkSettings", object}, {"Mounts", array}, {"GraphDriver", object}})) return std::nullopt;
 
     const std::string name = named ? *named : own->name;
     inspect["Name"] = "/" + name;

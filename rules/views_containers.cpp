@@ -16,7 +16,8 @@ namespace {
 std::optional<Json> view_summary(Json entry, const Lookup& job, const ViewFacts& facts)
 {
     const Named* own = job.by_id(Kind::container, text_or_empty(entry, "Id"));
-    if (!own) return std::nullopt;
+    using enum Json::value_t;
+    if (!own || !has_shape(entry, {{"Labels", object}, {"HostConfig", object}, {"NetworkSettings", object}, {"Mounts", array}, {"Ports", array}})) return std::nullopt;
     std::string name = own->name;
     if (const auto* names = list_at(entry, "Names"))  // a link adds names of its own
         for (const Json& each : *names)

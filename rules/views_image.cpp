@@ -139,6 +139,8 @@ std::optional<Json> view_image(Json inspect, const Lookup& job, const ViewFacts&
 {
     const std::string id = text_or_empty(inspect, "Id");
     if (id.empty() || !owns_image(id, job)) return std::nullopt;
+    using enum Json::value_t;
+    if (!has_shape(inspect, {{"Config", object}, {"ContainerConfig", object}, {"GraphDriver", object}, {"Metadata", object}})) return std::nullopt;
     References own = references_of(inspect, job);
     inspect["RepoTags"] = std::move(own.tags);
     inspect["RepoDigests"] = std::move(own.digests);

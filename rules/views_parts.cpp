@@ -1,5 +1,6 @@
 #include "rules/views_parts.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <utility>
@@ -39,6 +40,14 @@ Json::array_t* list_at(Json& value, std::string_view key)
     return member ? member->get_ptr<Json::array_t*>() : nullptr;
 }
 
+bool has_shape(const Json& value, std::initializer_list<Member> members)
+{
+    return std::ranges::all_of(members, [&value](const Member& member) {
+        const Json* there = at(value, member.key);
+        return !there || there->is_null() || there->type() == member.type;
+    });
+}
+
 std::string text_or_empty(const Json& value, std::string_view key)
 {
     const std::string* text = text_at(value, key);
@@ -61,6 +70,8 @@ void hide_own_labels(Json& value, std::string_view key)
 {
     if (auto* labels = object_at(value, key))
         std::erase_if(*labels, [](const auto& label) { return is_own_label(label.first); });
+    else
+        replace(value, key, nullptr);
 }
 
 void scrub_all(Json& value, std::string_view key)

@@ -161,23 +161,22 @@ std::size_t nodes_in(const Json& json)
     return count;
 }
 
-/// Gives values of an engine's answer another shape, as `input` says: three bytes a change.
+/// Takes values of an engine's answer away or gives them another type, as `input` says: three bytes a change.
 void distort(Json& answer, std::string_view& input)
 {
     while (input.size() >= 3) {
         std::size_t index = (taken(input) * 256U + taken(input)) % nodes_in(answer);
         Json* place = node(answer, index);
-        switch (taken(input) % 8) {
+        switch (taken(input) % 7) {
             case 0: *place = nullptr; break;
             case 1: *place = Json::object(); break;
             case 2: *place = Json::array(); break;
             case 3: *place = ""; break;
             case 4: *place = -1; break;
             case 5: *place = true; break;
-            case 6:
+            default:
                 if (place->is_structured() && !place->empty()) place->erase(place->begin());
                 break;
-            default: *place = Json::array({*place}); break;
         }
     }
 }

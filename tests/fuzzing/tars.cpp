@@ -48,7 +48,8 @@ std::vector<Entry> entries_of(const Spool& spool)
 /// A build context is written anew with the Dockerfile that was read as its last entry and nowhere else, and reads as itself.
 void context(std::string_view input)
 {
-    Spool spool;
+    std::uint64_t together = 0;
+    Spool spool(together);
     spool.append(input);
     const auto found = broker::find_dockerfile(spool, "");
     if (!found) return;
@@ -58,7 +59,7 @@ void context(std::string_view input)
     } catch (const broker::BrokenArchive&) {
         return;  // it broke off: 400
     }
-    Spool sent;
+    Spool sent(together);
     sent.append(ours);
     const std::vector<Entry> entries = entries_of(sent);
     must(!entries.empty() && entries.back().path == found->path && entries.back().file && entries.back().data == found->text, "the Dockerfile that was judged comes last");
@@ -73,7 +74,8 @@ void context(std::string_view input)
 /// An archive of images is written anew with what was judged, and nothing else.
 void image_archive(std::string_view input)
 {
-    Spool spool;
+    std::uint64_t together = 0;
+    Spool spool(together);
     spool.append(input);
     const auto carried = broker::read_images(spool);
     if (!carried) return;
@@ -85,7 +87,7 @@ void image_archive(std::string_view input)
     } catch (const broker::BrokenArchive&) {
         return;
     }
-    Spool sent;
+    Spool sent(together);
     sent.append(ours);
     const auto again = broker::read_images(sent);
     must(again.has_value(), "an archive that we write is one that we read", again ? "" : again.error().message);

@@ -20,6 +20,10 @@ TEST(ImageNames, EveryReferenceHasOneRealOneAndBack)
         {"Registry.example.com/a", "0__52egistry.example.com/a"},
         {"localhost/a", "localhost/a"},
         {"[::1]:5000/a:x", "0__5b__3a__3a1__5d__3a5000/a:x"},
+        {"my-Registry/a", "my__2d__52egistry/a"},
+        {"0.Gr/a", "00__2e__47r/a"},
+        {"00:5/a", "000__3a5/a"},
+        {"docker.io/evil.example/a", "docker.io/evil.example/a"},
     };
     for (const auto& [text, path] : cases) {
         const auto reference = parse_reference(text);

@@ -45,6 +45,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"docker.io/library/busybox", {"docker.io", "library/busybox", "", ""}, "busybox", "busybox:latest"},
         Case{"library/busybox", {"docker.io", "library/busybox", "", ""}, "busybox", "busybox:latest"},
         Case{"library/a/b", {"docker.io", "library/a/b", "", ""}, "library/a/b", "library/a/b:latest"},
+        Case{"docker.io/evil.example/app", {"docker.io", "evil.example/app", "", ""}, "docker.io/evil.example/app", "docker.io/evil.example/app:latest"},
+        Case{"docker.io/localhost/app:1", {"docker.io", "localhost/app", "1", ""}, "docker.io/localhost/app:1", "docker.io/localhost/app:1"},
         Case{"user/app:V1_x.y-Z", {"docker.io", "user/app", "V1_x.y-Z", ""}, "user/app:V1_x.y-Z", "user/app:V1_x.y-Z"},
         Case{"registry:5000/app", {"registry:5000", "app", "", ""}, "registry:5000/app", "registry:5000/app:latest"},
         Case{"registry:5000/a/b/c:t",
