@@ -340,7 +340,9 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     bool clean = report.clean();
     const bool noted = co_await note([key, reap, clean](db::Ledger& ledger) {
         ledger.add(reap);
-        if (clean) ledger.set_state(key, db::JobState::closed, reap.finished);
+        if (!clean) return;
+        ledger.set_state(key, db::JobState::closed, reap.finished);
+        ledger.end_leases(key);
     });
     if (!noted) report.left.push_back({db::Object{}, "the ledger cannot be written: that the job is over is recorded later"});
     clean = clean && noted;

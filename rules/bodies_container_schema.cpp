@@ -175,7 +175,7 @@ constexpr Field host_only_fields[] = {
     check("OomScoreAdj", Type::integer),
     rewrite("PidMode", Type::text),
     deny("Privileged", Type::boolean, "privileged",
-         "run without --privileged; ask the operator for a profile that grants what you need"),
+         "run without --privileged; what needs one capability gets it by --cap-add, where the profile allows that one"),
     rewrite("PublishAllPorts", Type::boolean),
     rewrite("ReadonlyRootfs", Type::boolean),
     rewrite("SecurityOpt", Type::text_list),

@@ -266,8 +266,7 @@ class Registry:
             raise Unavailable("no registry: " + reason_of("registry"))
         self.engine = engine
         self.docker = engine.docker
-        folder = self.folder = engine.folder / self.name
-        folder.mkdir()
+        folder = self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=engine.folder))
         config = folder / "config.yml"
         config.write_text(f"version: 0.1\n{self.settings}storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
                           f"http: {{addr: '{self.address}'}}\n")
@@ -299,14 +298,14 @@ class PrivateRegistry(Registry):
 
     def __init__(self, engine):
         passwords = engine.folder / f"{self.name}.htpasswd"
-        passwords.write_text(self.entry)
+        passwords.write_text(self.entry)  # the same for each that runs on this engine, one after the other
         self.settings = f"log: {{level: error}}\nauth: {{htpasswd: {{realm: private, path: {passwords}}}}}\n"
         super().__init__(engine)
         self.docker = Docker(engine.docker.cli, engine.socket, self.config("host"))
 
     def config(self, name, password=None):
         """A client's configuration folder with credentials, as `docker login` leaves it."""
-        folder = self.engine.folder / f"{self.name}-{name}"
+        folder = self.folder / f"config-{name}"
         folder.mkdir()
         entry = base64.b64encode(f"{self.user}:{password or self.password}".encode()).decode()
         (folder / "config.json").write_text(json.dumps({"auths": {self.address: {"auth": entry}}}))
