@@ -51,7 +51,7 @@ class Resources(EngineCase):
     def test_the_disk_is_full(self):
         state = self.own.folder / "state"
         state.mkdir()
-        self.assertEqual(run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", state]).code, 0)
+        self.assertEqual(run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", state]).code, 0)
         self.addCleanup(run, ["umount", "-l", state])
         self.own.start()
         job = self.busy_job()
