@@ -1,12 +1,14 @@
 #include "broker/cgroups.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <vector>
 
@@ -110,6 +112,21 @@ void make_cgroup(const CgroupSystem& system, const std::string& key, const rules
         limit_v1(key, profile);
 }
 
+/// Ends what runs in `directory`, a cgroup of a job that is over, and removes the cgroups in it.
+static void clear(const fs::path& directory)
+{
+    std::error_code vanished;
+    for (fs::directory_iterator each(directory, vanished), end; !vanished && each != end; each.increment(vanished)) {
+        std::error_code none;
+        if (!each->is_directory(none)) continue;
+        clear(each->path());
+        ::rmdir(each->path().c_str());
+    }
+    std::ifstream processes(directory / "cgroup.procs");
+    for (pid_t pid = 0; processes >> pid;)
+        if (pid > 1) ::kill(pid, SIGKILL);
+}
+
 bool remove_cgroup(const CgroupSystem& system, const std::string& key)
 {
     if (system.driver == "systemd") {
@@ -125,6 +142,7 @@ bool remove_cgroup(const CgroupSystem& system, const std::string& key)
             if (!each.is_symlink() && each.is_directory()) parents.push_back(each.path() / "berth");
     bool gone = true;
     for (const fs::path& parent : parents) {
+        clear(parent / key);
         if (::rmdir((parent / key).c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) gone = false;
         ::rmdir(parent.c_str());  // stays as long as another job is in it
     }

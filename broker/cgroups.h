@@ -23,7 +23,7 @@ std::string cgroup_of(const CgroupSystem& system, const std::string& key);
 /// Makes it with the limits of `profile`, or sets them again. Throws std::runtime_error.
 void make_cgroup(const CgroupSystem& system, const std::string& key, const rules::Profile& profile);
 
-/// Removes it; false while something is still in it.
+/// Ends what is still in it, which an engine that was killed has forgotten, and removes it; false while something has not ended yet.
 bool remove_cgroup(const CgroupSystem& system, const std::string& key);
 
 }  // namespace broker
