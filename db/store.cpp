@@ -57,6 +57,7 @@ struct Piece {
     Store::Work work;
     std::unique_ptr<Waiter> waiter;  // none: nobody awaits
     std::exception_ptr error;
+    bool reads = false;  // it has its value, whatever becomes of the transaction
 };
 
 /// What went wrong with the ledger itself, not with one piece of work.
@@ -69,6 +70,7 @@ struct Trouble {
 Trouble run(Ledger& ledger, std::vector<Piece>& pieces)
 {
     Trouble trouble;
+    bool worked = false;
     try {
         ledger.begin();
         for (Piece& piece : pieces) {
@@ -86,13 +88,14 @@ Trouble run(Ledger& ledger, std::vector<Piece>& pieces)
             }
         }
         fault_point("before", "commit");
+        worked = true;
         ledger.commit();
         fault_point("after", "commit");
     } catch (const std::exception& error) {
         trouble = {error.what(), trouble.damage || dynamic_cast<const Damaged*>(&error) != nullptr};
         ledger.rollback();
         for (Piece& piece : pieces)
-            if (!piece.error) piece.error = std::make_exception_ptr(Failure(error.what()));
+            if (!piece.error && !(worked && piece.reads)) piece.error = std::make_exception_ptr(Failure(error.what()));
     }
     return trouble;
 }
@@ -192,10 +195,15 @@ Store::~Store()
 
 Task<void> Store::write(Work work)
 {
-    auto give = [state = state_.get()](auto handler, Work given) {
+    return give(std::move(work), false);
+}
+
+Task<void> Store::give(Work work, bool reads)
+{
+    auto give = [state = state_.get(), reads](auto handler, Work given) {
         auto waiter = std::make_unique<Suspended<decltype(handler)>>(state->executor, std::move(handler));
         const std::lock_guard guard(state->mutex);
-        state->waiting.push_back({std::move(given), std::move(waiter), nullptr});
+        state->waiting.push_back({std::move(given), std::move(waiter), nullptr, reads});
         state->awaited = true;
         state->wake.notify_one();
     };

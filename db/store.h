@@ -46,12 +46,12 @@ public:
     /// Hands `work` over and does not wait: it is run within 10 ms. What it throws is counted in `lost()`.
     void enqueue(Work work);
 
-    /// A value read on the database thread.
+    /// A value read on the database thread: also when what others write in the same transaction cannot be kept.
     template <class T>
     Task<T> read(std::function<T(Ledger&)> query)
     {
         T value{};
-        co_await write([&value, &query](Ledger& ledger) { value = query(ledger); });
+        co_await give([&value, &query](Ledger& ledger) { value = query(ledger); }, true);
         co_return value;
     }
 
@@ -63,6 +63,9 @@ public:
     std::uint64_t lost() const;
 
 private:
+    /// `reads`: what the work found stands even if the transaction is not kept.
+    Task<void> give(Work work, bool reads);
+
     struct State;
     std::unique_ptr<State> state_;
 };
