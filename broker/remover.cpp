@@ -61,18 +61,13 @@ std::vector<std::string> real_names(Kind kind, const Json& each)
     return reals;
 }
 
-/// A step of a build is in a container that bears no name of ours: the engine's builder makes it. On which network of a job it is to run, we told.
-std::optional<db::Object> cut_off_step(const Json& container)
+/// The job on whose network a container that bears no name of ours is to run, if any.
+std::optional<std::string> job_whose_network_it_has(const Json& container)
 {
     const Json host = container.value("HostConfig", Json());
     const std::string network = host.is_object() ? host.value("NetworkMode", "") : std::string();
     const auto key = rules::key_of(network);
-    if (!key || !rules::virtual_name(*key, network)) return std::nullopt;
-    db::Object object;
-    object.kind = Kind::container;
-    object.job = *key;
-    object.id = object.real = container.value("Id", "");
-    return object;
+    return key && rules::virtual_name(*key, network) ? key : std::nullopt;
 }
 
 std::string label_of(const Json& each)
@@ -134,7 +129,13 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
     for (const Json& each : listed) {
         const std::vector<std::string> reals = real_names(kind, each);
         if (kind == Kind::container && reals.empty())
-            if (auto step = cut_off_step(each)) objects.push_back(*std::move(step));
+            if (const auto job = job_whose_network_it_has(each)) {
+                db::Object step;
+                step.kind = kind;
+                step.job = *job;
+                step.id = step.real = each.value("Id", "");
+                if (co_await is_step_of_build(step.id)) objects.push_back(std::move(step));
+            }
         for (const std::string& real : reals) {
             db::Object object;
             object.kind = kind;
@@ -151,6 +152,13 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
         }
     }
     co_return objects;
+}
+
+Task<bool> Remover::is_step_of_build(const std::string& id)
+{
+    const EngineRequest inspect{.op = Op::container_inspect, .id = id};
+    const Answer answer = co_await ask(inspect);
+    co_return answer.ok() && answer.json().value(Json::json_pointer("/Config/Image"), "").starts_with("sha256:");
 }
 
 Task<Result<bool>> Remover::remove(const db::Object& object)

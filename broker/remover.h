@@ -19,6 +19,11 @@ public:
 private:
     Task<Answer> ask(EngineRequest request);
     Task<rules::Result<rules::Json>> list(EngineRequest request);
+
+    /// Of a container on a job's network that bears no name of ours: whether the engine's builder made it for a step, of an image by its id.
+    /// What else is there was put there by hand, and is not the job's.
+    Task<bool> is_step_of_build(const std::string& id);
+
     Task<rules::Result<bool>> remove_container(const db::Object& object);
     Task<rules::Result<bool>> remove_network(const db::Object& object);
     Task<rules::Result<bool>> remove_volume(const db::Object& object);

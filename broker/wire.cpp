@@ -1,6 +1,7 @@
 #include "broker/wire.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -171,7 +172,12 @@ Task<> Wire::closed_by_peer()
     if (descriptor < 0) co_return;  // closed already, or no descriptor is left: neither goes on
     Socket twin(socket_.get_executor(), Unix(), descriptor);
     watched_ = true;
-    co_await twin.async_wait(Socket::wait_error, use_task_tuple);
+    for (;;) {
+        const auto [error] = co_await twin.async_wait(Socket::wait_error, use_task_tuple);
+        // The reactor may wake a wait for what happened to another socket, which was closed in the same turn: the socket itself is asked.
+        pollfd state{descriptor, 0, 0};
+        if (error || ::poll(&state, 1, 0) != 0) co_return;
+    }
 }
 
 bool Wire::idle()

@@ -1,9 +1,10 @@
 """Runs the Python tests on one kind of engine (real or fake): one line a test, then `kind: N passed, N failed, N skipped`.
 
     /usr/bin/python3 tests/engine/run.py --engine distribution|trixie|newest|fake [-k PATTERN]... [--counts FILE] [--attacks FILE]
+        [--failures FILE]
 
 Exit status 0 when nothing failed. --counts writes the three numbers for a caller, --attacks what became of the attacks of the catalogue, for
-attacks.py. On trixie, without -k, only the files of ON_TRIXIE run.
+attacks.py, --failures appends a line for each failure. On trixie, without -k, only the files of ON_TRIXIE run.
 """
 
 import argparse
@@ -22,9 +23,9 @@ import harness
 # Debian 13's engine lies between the other two, on which everything runs. On it run the tests of what an engine decides with: networks,
 # rules and ports, images and builds, archives, bind mounts (by Subpath), bodies that it reads otherwise, cgroups, and the real clients. Not
 # those of what berth does alone or in the same way before each: rules files, doctor, service managers, ledger, storms and crashes.
-ON_TRIXIE = ("attacks_containers", "attacks_host", "attacks_objects", "binds", "build_isolation", "cli_images", "cli_networks", "cli_run", "clients", "compose", "differential", "image_transfers", "in_the_anchor", "isolation",
-             "job_limits", "leak_grep", "networks_alone", "networks_by_profile", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs",
-             "testcontainers")
+ON_TRIXIE = ("attacks_containers", "attacks_host", "attacks_objects", "binds", "build_isolation", "cli_images", "cli_networks", "cli_run", "clients",
+             "compose", "differential", "image_transfers", "in_the_anchor", "isolation", "job_limits", "leak_grep", "networks_alone",
+             "networks_by_profile", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs", "testcontainers")
 
 
 class Progress(unittest.TestResult):
@@ -37,10 +38,17 @@ class Progress(unittest.TestResult):
         self.failed = 0
         self.started = 0.0
         self.failed_parts = 0
+        self.short = []  # a line for each failure: which, and what it says first
 
     def say(self, word, test, note=""):
         seconds = f"{time.monotonic() - self.started:.1f} s" if self.started else ""
         print(f"{word:6} {self.kind:12} {name_of(test)}  {note or seconds}", flush=True)
+
+    def say_failure(self, what, error, test):
+        self.say("FAILED", what)
+        print(self._exc_info_to_string(error, test), flush=True)
+        said = str(error[1]).strip().splitlines() or [""]
+        self.short.append(f"FAILED {self.kind:12} {name_of(what)}: {error[0].__name__}: {said[0][:200]}")
 
     def startTest(self, test):
         super().startTest(test)
@@ -54,8 +62,7 @@ class Progress(unittest.TestResult):
 
     def trouble(self, test, error):
         self.failed += class_sizes.get(name_of(test), 1)  # a class that cannot be set up is a failure of each of its tests
-        self.say("FAILED", test)
-        print(self._exc_info_to_string(error, test), flush=True)
+        self.say_failure(test, error, test)
         world = harness.EngineCase.world
         if world:
             print(f"-- the end of berth's log:\n{world.berth.log_tail(12)}\n--", flush=True)
@@ -71,8 +78,7 @@ class Progress(unittest.TestResult):
             self.failed_parts += 1
             if self.failed_parts == 1:
                 self.failed += 1
-            self.say("FAILED", subtest)
-            print(self._exc_info_to_string(error, test), flush=True)
+            self.say_failure(subtest, error, test)
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
@@ -118,6 +124,7 @@ def main():
     parser.add_argument("-k", action="append", default=[], metavar="PATTERN", help="only tests whose id holds PATTERN")
     parser.add_argument("--counts", type=Path, metavar="FILE")
     parser.add_argument("--attacks", type=Path, metavar="FILE")
+    parser.add_argument("--failures", type=Path, metavar="FILE")
     options = parser.parse_args()
 
     # A cancelled run ends as an interrupted one does: what it started is removed.
@@ -141,6 +148,9 @@ def main():
     print(f"{options.engine}: {len({each['attack'] for each in attacks.seen})} attacks of the catalogue shown", flush=True)
     if options.attacks:
         attacks.write(options.attacks, options.engine, version)
+    if options.failures and result.short:
+        with options.failures.open("a") as out:
+            out.write("".join(f"{line}\n" for line in result.short))
     if options.counts:
         options.counts.write_text("{} {} {}\n".format(*counts))
     return 1 if result.failed else 0
