@@ -280,7 +280,15 @@ class EngineVanishes(FakeCase):
         ("a pull", "POST", "/images/create?fromImage=busybox&tag=latest", None),
         ("a build", "POST", "/build", CONTEXT),
     ]
+    MESSAGES = ("a pull", "a build")  # what fails behind their beginning is told in them
     number = 0
+
+    def assert_last_tells(self, reply):
+        """The last of the messages, and only that, is an error as the engine's are."""
+        *before, last = [json.loads(line) for line in reply.body.splitlines()]
+        self.assertFalse([each for each in before if "error" in each])
+        self.assertIn("engine", last["error"])
+        self.assertEqual(last["errorDetail"], {"message": last["error"]})
 
     def cut_at(self, method, path, body, size):
         """The answer when the engine vanishes after `size` bytes of its own; None when it broke off."""
@@ -313,12 +321,48 @@ class EngineVanishes(FakeCase):
                 for size in range(self.total):
                     reply = self.cut_at(method, path, body, size)
                     self.engine.clear()
-                    if reply:
+                    if name in self.MESSAGES:
+                        self.assertIsNotNone(reply, f"cut at byte {size} of {self.total}, and not told")
+                    if reply and reply.status == 200:
+                        self.assertIn(name, self.MESSAGES, f"cut at byte {size} of {self.total}, and passed off as whole")
+                        self.assert_last_tells(reply)
+                    elif reply:
                         self.assertEqual(reply.status, 502, f"cut at byte {size} of {self.total}: {reply}")
                         if method != "HEAD":
                             self.assertIn("engine", reply.message())
                 self.assertEqual(self.cut_at(method, path, body, self.total).status, whole.status)
                 self.engine.clear()
+
+    def test_within_messages_is_told_in_a_last_one(self):
+        def half_a_line(channel, request):
+            lines(channel)
+            channel.chunk(b'{"status":"y"}\r\n{"half')
+            raise Cut
+
+        with self.client() as client:
+            client.call("POST", "/images/create?fromImage=busybox&tag=latest")
+            client.call("POST", "/images/busybox/tag?repo=registry.test/x&tag=1")
+            for method, path, body in (("POST", "/images/create?fromImage=busybox&tag=latest", None), ("POST", "/images/create?fromSrc=-&repo=cut", TAR),
+                                       ("POST", "/images/registry.test/x/push?tag=1", None), ("POST", "/build?t=cut", CONTEXT)):
+                with self.subTest(path):
+                    self.engine.on("POST", path.split("?")[0].rsplit("/", 1)[1], half_a_line)
+                    reply = client.send(request(method, path, body, content_type="application/x-tar")).reply()
+                    self.assertEqual((reply.status, reply.headers.get("connection")), (200, None))
+                    self.assertEqual(reply.body.count(b"status"), 2, reply.body)
+                    self.assert_last_tells(reply)
+
+    def test_within_a_build_and_is_away_afterwards(self):
+        def and_go(channel, request):
+            lines(channel)
+            # What berth asks to record what was made is not answered either.
+            self.engine.fault("GET", "away.*json", "cut", 0)
+            raise Cut
+
+        with self.client() as client:
+            self.engine.on("POST", "build", and_go)
+            reply = client.send(request("POST", "/build?t=away", CONTEXT, content_type="application/x-tar")).reply()
+            self.assertEqual((reply.status, self.engine.faults), (200, []))
+            self.assert_last_tells(reply)
 
     def test_within_an_upgraded_connection_at_any_byte(self):
         def answer(channel, request):
