@@ -44,7 +44,7 @@ std::size_t connections_most()
     return limit.rlim_cur <= descriptors_kept ? 1 : (static_cast<std::size_t>(limit.rlim_cur) - descriptors_kept) / 2;
 }
 
-constexpr auto retry_after = 15s;  ///< of a close that left something
+constexpr auto retry_after = 15s;  ///< of a close that left something, or broke off
 
 bool is_job_id(std::string_view id)
 {
@@ -300,7 +300,18 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         report.proven = true;
         co_return report;
     }
+    try {
+        co_return co_await reap(job, limit);
+    } catch (const std::exception& failure) {
+        log::error("a job was not ended", {{"job", job.facts.id}, {"error", failure.what()}});
+        job.retry = Clock::now() + retry_after;
+        throw;
+    }
+}
 
+Task<cleanup::Report> Jobs::reap(Job& job, std::chrono::seconds limit)
+{
+    const std::string key = job.facts.key;
     const std::int64_t started = std::time(nullptr);
     const auto begun = Clock::now();
     job.facts.state = db::JobState::draining;
@@ -336,12 +347,12 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         detail["left"].push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"id", each.object.id}, {"error", each.error}});
         log::warn("not removed", {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"error", each.error}});
     }
-    const db::Reap reap{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
+    const db::Reap told{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
     bool clean = report.clean();
-    const bool noted = co_await note([key, reap, clean](db::Ledger& ledger) {
-        ledger.add(reap);
+    const bool noted = co_await note([key, told, clean](db::Ledger& ledger) {
+        ledger.add(told);
         if (!clean) return;
-        ledger.set_state(key, db::JobState::closed, reap.finished);
+        ledger.set_state(key, db::JobState::closed, told.finished);
         ledger.end_leases(key);
     });
     if (!noted) report.left.push_back({db::Object{}, "the ledger cannot be written: that the job is over is recorded later"});

@@ -93,6 +93,8 @@ private:
     Task<> lease_address(Job& job);
     Task<> restore_networks(std::vector<db::Lease> leases);
     Task<> drain(Job& job, Clock::duration limit);
+    /// What close does, once it is its turn.
+    Task<cleanup::Report> reap(Job& job, std::chrono::seconds limit);
     Task<> keep_built(const Job& job);
     void heed(std::string_view event);
     /// Behind a gap in the events: looks at what they may have told.

@@ -528,6 +528,15 @@ class EngineTalksNonsense(FakeCase):
                     self.assertEqual(reply.status, 502, reply)
                     self.assertIn("engine", reply.message())
 
+    def test_an_end_of_a_job_that_it_disturbs_is_tried_again(self):
+        job = self.berth.open_job()
+        self.engine.on("GET", "containers/json", lambda channel, _: channel.reply(200, [{"Names": 1, "Labels": "none", "HostConfig": {"NetworkMode": 1}}]), times=100)
+        closed = self.berth.cli("job", "close", job["id"])
+        self.assertNotEqual(closed.returncode, 0, closed.stdout)
+        self.assertIn(job["id"], self.berth.cli("job", "list").stdout)
+        self.engine.clear()
+        wait_for(lambda: job["id"] not in self.berth.cli("job", "list").stdout, 60, "the end of the job")
+
     def test_a_body_where_none_may_be_is_not_the_next_answer(self):
         evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
         for head in (b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 Not Modified\r\n\r\n", b"HTTP/1.1 204 No Content\r\nContent-Length: 43\r\n\r\n"):
