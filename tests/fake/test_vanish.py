@@ -400,6 +400,37 @@ class EngineVanishes(FakeCase):
         self.assertEqual(closed.returncode, 0, closed.stdout + closed.stderr)
         self.assertEqual(made(), [])
 
+    def test_within_the_removal_of_an_image(self):
+        image = "sha256:" + "c" * 64
+        kept = []
+        blank = {"Id": image, "RepoTags": [], "RepoDigests": [], "Size": 1, "Config": {}}
+
+        def commit(channel, request):
+            self.engine._image_tag(channel, request, image)
+            kept.append(image)
+
+        def untag(channel, request):
+            self.engine.images.pop(next(name for name in self.engine.images if "made" in name))
+            raise Cut
+
+        def remove(channel, request):
+            kept.remove(image)
+            channel.reply(200, [{"Deleted": image}])
+
+        job = self.berth.open_job()
+        with Client(job["door"]) as client:
+            client.call("POST", "/images/create?fromImage=busybox&tag=latest")
+            client.call("POST", "/containers/create?name=box", {"Image": "busybox"})
+            self.engine.on("POST", "commit", commit)
+            self.assertEqual(client.call("POST", "/commit?container=box&repo=made&tag=1", {}).status, 201)
+        self.engine.on("DELETE", "images/berth.*made", untag)
+        self.engine.on("DELETE", "images/sha256:c", remove)
+        self.engine.on("GET", "images/json", lambda channel, _: channel.reply(200, [{**blank, "ParentId": "", "Created": 4102444800} for _ in kept]), times=100)
+        self.engine.on("GET", "images/sha256:c", lambda channel, _: channel.reply(200, {**blank, "Created": "2100-01-01T00:00:00Z"}), times=100)
+        closed = self.berth.cli("job", "close", job["id"])
+        self.assertEqual(closed.returncode, 0, closed.stdout + closed.stderr)
+        self.assertEqual(kept, [])
+
     def test_between_two_requests(self):
         """A kept connection that the engine closed, or on which it spoke unasked, is not used again."""
         acted = threading.Event()
