@@ -134,6 +134,25 @@ Task<bool> Jobs::remove_limits(Job& job)
     co_return gone;
 }
 
+Task<> Jobs::end_processes(const Job& job, std::set<std::string> containers)
+{
+    try {  // those too that went in the meantime: an engine that starts removes what was to remove itself
+        containers.merge(co_await services_.store.read<std::set<std::string>>([key = job.facts.key](db::Ledger& ledger) { return ledger.containers(key); }));
+    } catch (const db::Failure& failure) {
+        log::warn("the ledger does not tell the containers of a job", {{"job", job.facts.id}, {"error", failure.what()}});
+    }
+    std::vector<Shim> running;
+    if (!job.survivors.empty()) co_await aside([&running] { running = shims(); });
+    for (const Shim& each : running) {
+        if (!job.survivors.contains(each.container)) continue;
+        const EngineRequest inspect{.op = Op::container_inspect, .id = each.container};
+        const Answer answer = co_await services_.engine.call(inspect);
+        if (answer.status == 404) containers.insert(each.container);  // nobody's any more: a step of a build
+    }
+    if (const int killed = co_await end_shims(std::move(containers)); killed > 0)
+        log::warn("processes were left of containers that the engine has forgotten", {{"job", job.facts.id}, {"killed", killed}});
+}
+
 /// Of jobs that ended without us.
 void Jobs::remove_old_pins() const
 {
@@ -336,9 +355,7 @@ Task<cleanup::Report> Jobs::reap(Job& job, std::chrono::seconds limit)
     for (const Connection& each : job.connections)
         if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
 
-    if (report.clean())
-        if (const int killed = co_await end_shims(std::move(containers)); killed > 0)
-            log::warn("processes were left of containers that the engine has forgotten", {{"job", job.facts.id}, {"killed", killed}});
+    if (report.clean()) co_await end_processes(job, std::move(containers));
     if (report.clean() && !co_await remove_limits(job)) report.left.push_back({db::Object{}, "processes are left in the job's cgroup"});
 
     Json detail = Json::object();

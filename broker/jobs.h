@@ -121,6 +121,8 @@ private:
     Task<> limit(Job& job);
     /// False while something is still in it.
     Task<bool> remove_limits(Job& job);
+    /// Ends what still runs of containers that the engine has forgotten.
+    Task<> end_processes(const Job& job, std::set<std::string> containers);
     std::filesystem::path directory_of(const std::string& key) const { return runtime_dir_ / "jobs" / key; }
     std::filesystem::path pins_of(const std::string& key) const { return runtime_dir_ / "pins" / key; }
 
