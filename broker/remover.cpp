@@ -49,6 +49,11 @@ bool is_nameless_line(const Json& image)
     return is_blank("RepoTags", "<none>:<none>") && is_blank("RepoDigests", "<none>@<none>");
 }
 
+bool is_nameless_since(const Json& image, db::Seconds since)
+{
+    return is_nameless_line(image) && image.value("Created", db::Seconds()) >= since;
+}
+
 /// What a line of a list bears of names of jobs.
 std::vector<std::string> real_names(Kind kind, const Json& each)
 {
@@ -246,6 +251,20 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
     co_return done(answer);
 }
 
+/// Notes what the job's `images` grew from while they are there: an engine that is killed removing one may leave it, and then nothing tells whose it was.
+void Remover::note_ancestors(const Json& list, const std::vector<db::Object>& images)
+{
+    if (images.empty()) return;
+    const db::Seconds since = std::ranges::min(images, {}, &db::Object::created).created - clock_slack;
+    std::map<std::string, const Json*> by_id;
+    for (const Json& image : list) by_id.emplace(image.value("Id", ""), &image);
+    for (const db::Object& each : images)
+        for (auto at = by_id.find(each.id); at != by_id.end();) {
+            at = by_id.find(at->second->value("ParentId", ""));
+            if (at == by_id.end() || !is_nameless_since(*at->second, since) || !ancestors_.insert(at->first).second) break;
+        }
+}
+
 Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Object>& images)
 {
     EngineRequest request{.op = Op::image_list};
@@ -253,22 +272,23 @@ Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Objec
     const Answer answer = co_await ask(request);
     if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
     const Json list = answer.json();
-    const auto is_of = [](const Json& image, db::Seconds since) { return is_nameless_line(image) && image.value("Created", db::Seconds()) >= since; };
+    note_ancestors(list, images);
     std::map<std::string, db::Seconds> parents;  // what grew from these since then is the job's
     std::set<std::string> steps;
     for (const Json& image : list) {
         const std::string id = image.value("Id", "");
+        if (ancestors_.contains(id) && is_nameless_line(image)) steps.insert(id);
         for (const db::Object& each : images) {
             // By its own id: an engine that was killed as it removed an image may have taken its name only.
             const bool is_step = is_short_of(each.real, id) || each.id == id;
-            if (is_step && is_of(image, each.created - clock_slack)) steps.insert(id);
+            if (is_step && is_nameless_since(image, each.created - clock_slack)) steps.insert(id);
             if (is_step) parents.emplace(id, each.created - clock_slack);
         }
     }
     for (bool more = true; std::exchange(more, false);)
         for (const Json& image : list) {
             const auto parent = parents.find(image.value("ParentId", ""));
-            if (parent == parents.end() || !is_of(image, parent->second)) continue;
+            if (parent == parents.end() || !is_nameless_since(image, parent->second)) continue;
             const std::string id = image.value("Id", "");
             parents.emplace(id, parent->second);
             more |= steps.insert(id).second;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "broker/engine.h"
 #include "broker/images.h"
 #include "cleanup/engine.h"
@@ -29,8 +31,11 @@ private:
     Task<rules::Result<bool>> remove_volume(const db::Object& object);
     Task<rules::Result<bool>> remove_image(const db::Object& object);
 
+    void note_ancestors(const rules::Json& list, const std::vector<db::Object>& images);
+
     broker::Engine& engine_;
     std::string key_;
+    std::set<std::string> ancestors_;  ///< full ids of images without a name from which the job's grew, which are its too
 };
 
 }  // namespace broker
