@@ -478,7 +478,8 @@ class FakeEngine:
                             "RootFS": {"Type": "layers", "Layers": []}})
 
     def _image_list(self, channel, request):
-        channel.reply(200, [])
+        channel.reply(200, [{"Id": image, "RepoTags": [key for key, value in self.images.items() if value == image], "RepoDigests": [], "ParentId": "",
+                             "Created": 1704067200, "Size": 1, "SharedSize": -1, "Labels": None, "Containers": -1} for image in set(self.images.values())])
 
     def _image_tag(self, channel, request, reference):
         self.images[f"{request.query['repo']}:{request.query['tag']}".removeprefix("docker.io/library/")] = reference
