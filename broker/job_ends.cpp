@@ -128,6 +128,8 @@ Task<> Jobs::watch()
 
 void Jobs::heed(std::string_view line)
 {
+    // Most of what comes: what a job makes, of whose image its create has told. Not worth being parsed.
+    if (line.find(R"("Action":"create")") != line.npos && line.find(R"("name":"berth.)") != line.npos) return;
     const Json event = Json::parse(line, nullptr, false);
     if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
     const std::string action = event.value("Action", ""), id = event["Actor"].value("ID", "");
