@@ -303,6 +303,17 @@ std::string rules_reference()
     return text;
 }
 
+Json json_of(const Profile& profile)
+{
+    Json values = Json::object();
+    for (const Knob& knob : table) {
+        const auto* map = std::get_if<std::map<std::string, std::string> Profile::*>(&knob.member);
+        // What TOML writes of the others is JSON too: no text of a profile has control characters.
+        values[std::string(knob.path)] = map ? Json(profile.*(*map)) : Json::parse(text_of(profile, knob));
+    }
+    return {{"name", profile.name}, {"lineage", profile.lineage}, {"values", std::move(values)}};
+}
+
 std::string profile_text(const Profile& profile, const Profile* base,
                          const std::function<std::string(std::string_view knob)>& notes)
 {

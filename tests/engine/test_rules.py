@@ -1,5 +1,6 @@
 """Rules files: what a profile refuses, caps and forces on a real engine; which job gets which; reloading."""
 
+import json
 import os
 import signal
 
@@ -267,6 +268,11 @@ class Changes(EngineCase):
             result = self.ruled.cli(*command)
             self.assertEqual(result.code, 1)
             self.assertIn(f'{self.ruled.rules_file}:5:10: unknown key "images.pish"; did you mean "images.push"?', result.err)
+        checked = self.ruled.cli("rules", "check", "--json")
+        self.assertEqual(checked.code, 1)
+        report = json.loads(checked.out)
+        self.assertEqual((report["ok"], report["profiles"], len(report["mistakes"])), (False, [], 1))
+        self.assertTrue(report["mistakes"][0].startswith(f"{self.ruled.rules_file}:5:10: "), report)
         job = self.open()
         job.build_busybox()
         self.assertFalse(self.publishes(job), "the old rules stand")
@@ -291,6 +297,13 @@ class Changes(EngineCase):
         shown = self.ruled.ok("rules", "show", "one", "--rules", str(folder))
         self.assertIn("# extends base\n# extends default\n[profile.one]\n", shown)
         self.assertIn("\nports.max = 7\n", shown)
+        as_json = json.loads(self.ruled.ok("rules", "show", "one", "--json", "--rules", str(folder)))
+        self.assertEqual((as_json["name"], as_json["lineage"], as_json["values"]["ports.max"]), ("one", ["base", "default"], 7))
+        # One value a key, those of rules files: as the text has them.
+        self.assertEqual([line.split(" = ")[0] for line in sorted(shown.splitlines()) if " = " in line and line[0] not in "#["], sorted(as_json["values"]))
+        self.assertEqual((as_json["values"]["job.grace"], as_json["values"]["env.forced"], as_json["values"]["images.push"]), ("2s", {}, True))
+        report = json.loads(self.ruled.ok("rules", "check", "--json", str(folder)))
+        self.assertEqual((report["ok"], len(report["profiles"]), report["selections"], report["mistakes"]), (True, 8, 0, []))
         (folder / "40-again.toml").write_text("[profile.one]\n")
         self.assertIn("is there already, at", self.ruled.cli("rules", "check", str(folder)).err)
 
