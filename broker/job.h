@@ -110,4 +110,16 @@ struct Job {
     std::uint64_t observed = 0;  ///< what would have been refused, had the profile been enforced
 };
 
+/// Keeps a job that is being closed from going away under those who wait to close it too.
+class Closing {
+public:
+    explicit Closing(Job& job) : job_(job) { ++job_.closers; }
+    Closing(const Closing&) = delete;
+    Closing& operator=(const Closing&) = delete;
+    ~Closing() { --job_.closers; }
+
+private:
+    Job& job_;
+};
+
 }  // namespace broker

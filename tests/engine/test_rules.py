@@ -5,7 +5,7 @@ import os
 import signal
 
 import attacks
-from harness import EngineCase, RuledBerth
+from harness import EngineCase, RuledBerth, RuledCase
 from tools import busybox_rootfs, wait_for
 
 MEGABYTE = 1 << 20
@@ -53,25 +53,8 @@ class Ruled(RuledBerth):
     """
 
 
-class Rules(EngineCase):
-    jobs_wanted = ()
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.ruled = Ruled(cls.engine).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.ruled.stop()
-        super().tearDownClass()
-
-    def open(self, *args, busybox=True):
-        job = self.ruled.open_job(*args)
-        self.addCleanup(lambda: job.closed or job.close())
-        if busybox:
-            job.build_busybox()
-        return job
+class Rules(RuledCase):
+    ruled_by = Ruled
 
     def real(self, job, name):
         return self.engine.api.get(f"/containers/{job.ok('inspect', '-f', '{{.Id}}', name)}/json")
