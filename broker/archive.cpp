@@ -98,6 +98,13 @@ void Spool::append(std::string_view bytes)
     }
 }
 
+rules::Error error_of(const BrokenArchive& failure, const std::string& what)
+{
+    if (dynamic_cast<const ArchiveTooLarge*>(&failure))
+        return rules::denied("limits.archive", "archive", failure.what(), "send less: a .dockerignore keeps what a build does not need out of its context").value();
+    return {400, what + failure.what(), {}, {}, {}};
+}
+
 Unpacker::Unpacker(Source source, std::uint64_t most) : source_(std::move(source)), most_(most)
 {
     first_ = take();
@@ -181,7 +188,7 @@ std::string_view Unpacker::next()
 {
     const std::string_view piece = xz_ ? unpacked_by_lzma() : filter_ ? unpacked_by_filter() : take();
     size_ += piece.size();
-    if (size_ > most_) throw BrokenArchive("it is too large once unpacked");
+    if (size_ > most_) throw ArchiveTooLarge();
     return piece;
 }
 
@@ -231,7 +238,7 @@ archive_entry* ArchiveReader::next()
     if (!name || !*name) throw BrokenArchive("an entry has no readable name");
     // A hole takes no byte of the archive, and its place where it is unpacked.
     given_ += static_cast<std::uint64_t>(std::max<la_int64_t>(0, ::archive_entry_size(entry)));
-    if (given_ > most_) throw BrokenArchive("it is too large once unpacked");
+    if (given_ > most_) throw ArchiveTooLarge();
     return entry;
 }
 
@@ -252,7 +259,7 @@ la_ssize_t ArchiveReader::read(archive* archive, void* self, const void** bytes)
         *bytes = piece.data();
         return static_cast<la_ssize_t>(piece.size());
     } catch (const BrokenArchive& failure) {
-        reader.failure_ = failure.what();
+        reader.failure_ = std::current_exception();
         ::archive_set_error(archive, EINVAL, "%s", failure.what());
         return -1;
     }
@@ -272,7 +279,7 @@ void ArchiveReader::check(int result)
 {
     if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return;
     // libarchive takes a failure of ours amid an entry for the end of the input, and says so.
-    if (!failure_.empty()) throw BrokenArchive(failure_);
+    if (failure_) std::rethrow_exception(failure_);
     const char* text = ::archive_error_string(archive_);
     throw BrokenArchive(text ? text : "the archive cannot be read");
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <system_error>
 
 #include "broker/io.h"
+#include "rules/result.h"
 
 // Archives that a client sends whole before they are judged, and those that are written anew from them. Everything
 // here but `aside` blocks.
@@ -56,6 +58,14 @@ private:
 struct BrokenArchive : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
+
+/// An archive that becomes more than the job's rules let it.
+struct ArchiveTooLarge : BrokenArchive {
+    ArchiveTooLarge() : BrokenArchive("it is too large once unpacked") {}
+};
+
+/// What the client reads: of an archive that is too large which rule says so, of others `what` and why, as a bad request.
+rules::Error error_of(const BrokenArchive& failure, const std::string& what);
 
 /// libarchive reads names in the thread's locale, and loses those that it cannot spell there: as long as this lives it
 /// is UTF-8.
@@ -130,7 +140,7 @@ private:
     std::uint64_t given_ = 0;                 ///< sizes of all entries so far, with their holes
     bool begun_ = false;
     std::uint64_t header_from_ = UINT64_MAX;  ///< where the header began that is being read; none: the end
-    std::string failure_ = {};                ///< of ours, while libarchive read
+    std::exception_ptr failure_ = {};         ///< of ours, while libarchive read
     Unpacker unpacker_;
 };
 

@@ -31,6 +31,8 @@ Client::Client(Socket socket, const std::string& identity) : wire_(std::move(soc
 Task<std::optional<RequestHead>> Client::read_head()
 {
     answered_ = false;
+    messages_ = false;
+    between_pieces_ = false;
     to_head_ = false;
     std::size_t length = head_length(wire_.buffered());
     while (length == 0) {
@@ -154,8 +156,16 @@ Task<> Client::reply_empty(int status)
 
 Task<> Client::refuse(const rules::Error& error)
 {
-    const rules::Json body = {{"message", error.message}};
-    co_await reply_json(error.status, body);
+    if (!answered_) {
+        const rules::Json body = {{"message", error.message}};
+        co_await reply_json(error.status, body);
+        co_return;
+    }
+    if (!messages_ || !between_pieces_) throw Gone("the answer broke off");
+    const rules::Json last = {{"errorDetail", {{"message", error.message}}}, {"error", error.message}};
+    const std::string text = last.dump(-1, ' ', false, rules::Json::error_handler_t::replace) + "\r\n";
+    co_await piece(text);
+    co_await end();
 }
 
 Task<> Client::begin(int status, std::string_view content_type, std::optional<std::uint64_t> length, Extra extra)
@@ -174,13 +184,16 @@ Task<> Client::begin(int status, std::string_view content_type, std::optional<st
     }
     const std::string head = head_text(status, content_type, line, extra);
     co_await wire_.write(head);
+    between_pieces_ = true;
 }
 
 Task<> Client::piece(std::string_view bytes)
 {
     if (bytes.empty() || to_head_) co_return;
+    between_pieces_ = false;
     if (framing_ != Framing::chunked) {
         co_await wire_.write(bytes);
+        between_pieces_ = true;
         co_return;
     }
     std::array<char, 20> size{};
@@ -188,10 +201,12 @@ Task<> Client::piece(std::string_view bytes)
     *end++ = '\r';
     *end++ = '\n';
     co_await wire_.write({size.data(), static_cast<std::size_t>(end - size.data())}, bytes, "\r\n");
+    between_pieces_ = true;
 }
 
 Task<> Client::end()
 {
+    between_pieces_ = false;
     if (framing_ == Framing::chunked && !to_head_) co_await wire_.write("0\r\n\r\n");
 }
 

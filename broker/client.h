@@ -33,12 +33,15 @@ public:
     Task<> reply(int status, std::string_view content_type, std::string_view body, Extra extra = {});
     Task<> reply_json(int status, const rules::Json& body);
     Task<> reply_empty(int status);
+    /// `error` as the answer; in an answer of messages that has begun, as its last one. Throws Gone when that cannot be told any more.
     Task<> refuse(const rules::Error& error);
 
     /// An answer of unknown length, piece by piece: chunked, or until close for HTTP/1.0. `length`: framed by it instead.
     Task<> begin(int status, std::string_view content_type, std::optional<std::uint64_t> length = {}, Extra extra = {});
     Task<> piece(std::string_view bytes);
     Task<> end();
+    /// The answer to this request is of Docker's progress messages, lines of JSON in whole pieces: what fails behind its beginning is told in it.
+    void will_send_messages() { messages_ = true; }
 
     /// `head` as it is; from now on the wire is the caller's.
     Task<> start_raw(std::string_view head);
@@ -71,6 +74,8 @@ private:
     bool body_unread_ = false;
     bool to_head_ = false;
     bool answered_ = false;
+    bool messages_ = false;
+    bool between_pieces_ = false;  ///< of the streamed answer: what is written now is not taken for a part of another piece
     int minor_ = 1;
     Framing framing_ = Framing::none;  ///< of the streamed answer
 };

@@ -47,8 +47,7 @@ rules::Result<Dockerfile> find_dockerfile(const Spool& context, const std::strin
                 take(lower, reader, entry);
         }
     } catch (const BrokenArchive& broken) {
-        return rules::bad_request(std::string("the build context is not a tar archive that can be read: ") +
-                                  broken.what());
+        return tl::unexpected(error_of(broken, "the build context is not a tar archive that can be read: "));
     }
     const bool fallback = !main.entry && lower.entry;
     Candidate& found = fallback ? lower : main;

@@ -87,6 +87,16 @@ Task<std::string> Upstream::read_body(const ResponseHead& head, std::size_t limi
     co_return std::move(*body);
 }
 
+Task<std::string_view> Upstream::next(BodyReader& body)
+{
+    try {
+        co_return co_await body.next();
+    } catch (const Gone& gone) {
+        if (!wire_.socket().is_open()) throw;
+        throw EngineFailure(gone.what());
+    }
+}
+
 Engine::Engine(asio::io_context& io, std::string socket_path) : io_(io), path_(std::move(socket_path)) {}
 
 std::optional<Upstream> Engine::pooled()

@@ -43,6 +43,8 @@ public:
     Task<ResponseHead> read_head(bool to_head = false);
     /// Reads to the end of the answer behind `head`, which makes the connection fit for another exchange.
     Task<std::string> read_body(const ResponseHead& head, std::size_t limit);
+    /// The next piece of an answer that is read bit by bit; empty at its end. Throws EngineFailure, or Gone when the connection was cut on our side.
+    Task<std::string_view> next(BodyReader& body);
     /// The answer behind `head` has been read to its end.
     void finished(const ResponseHead& head) { reusable_ = head.keep_alive; }
     /// Whether the request's body has been written to its end. While it has not, the engine would take another request for the rest.

@@ -81,7 +81,6 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         log::error("ledger", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
         refusal = Error{503, "berth: the ledger cannot be written, so nothing may be made", {}, {}, {}};
     }
-    if (client.answered()) throw Gone("the answer broke off");
     account(job, services, record, *refusal, false);
     co_await client.refuse(*refusal);
 }

@@ -20,9 +20,11 @@ constexpr std::size_t configs_max = std::size_t{64} << 20;  ///< of all images t
 constexpr std::size_t links_max = 10'000;
 constexpr std::size_t link_depth_max = 16;
 
+const std::string unloadable = "the archive cannot be loaded: ";
+
 rules::Error broken(const std::string& why)
 {
-    return {400, "the archive cannot be loaded: " + why, {}, {}, {}};
+    return {400, unloadable + why, {}, {}, {}};
 }
 
 /// SHA-256 as the engine writes digests.
@@ -215,7 +217,7 @@ Result<CarriedImages> read_images(const Spool& spool)
         }
         return judged(contents, *listed, carried_of(spool, configs, layers));
     } catch (const BrokenArchive& failure) {
-        return tl::unexpected(broken(failure.what()));
+        return tl::unexpected(error_of(failure, unloadable));
     }
 }
 

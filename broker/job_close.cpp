@@ -19,8 +19,9 @@ namespace {
 
 using rules::Json;
 using rules::Kind;
+using rules::Op;
 
-constexpr auto retry_after = 15s;  ///< of a close that left something
+constexpr auto retry_after = 15s;  ///< of a close that left something, or broke off
 
 }  // namespace
 
@@ -57,7 +58,18 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         report.proven = true;
         co_return report;
     }
+    try {
+        co_return co_await reap(job, limit);
+    } catch (const std::exception& failure) {
+        log::error("a job was not ended", {{"job", job.facts.id}, {"error", failure.what()}});
+        job.retry = Clock::now() + retry_after;
+        throw;
+    }
+}
 
+Task<cleanup::Report> Jobs::reap(Job& job, std::chrono::seconds limit)
+{
+    const std::string key = job.facts.key;
     const std::int64_t started = std::time(nullptr);
     const auto begun = Clock::now();
     job.facts.state = db::JobState::draining;
@@ -82,9 +94,7 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     for (const Connection& each : job.connections)
         if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
 
-    if (report.clean())
-        if (const int killed = co_await end_shims(std::move(containers)); killed > 0)
-            log::warn("processes were left of containers that the engine has forgotten", {{"job", job.facts.id}, {"killed", killed}});
+    if (report.clean()) co_await end_processes(job, std::move(containers));
     if (report.clean() && !co_await remove_limits(job)) report.left.push_back({db::Object{}, "processes are left in the job's cgroup"});
 
     Json detail = Json::object();
@@ -93,12 +103,12 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
         detail["left"].push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"id", each.object.id}, {"error", each.error}});
         log::warn("not removed", {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"error", each.error}});
     }
-    const db::Reap reap{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
+    const db::Reap told{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
     bool clean = report.clean();
-    const bool noted = co_await note([key, reap, clean](db::Ledger& ledger) {
-        ledger.add(reap);
+    const bool noted = co_await note([key, told, clean](db::Ledger& ledger) {
+        ledger.add(told);
         if (!clean) return;
-        ledger.set_state(key, db::JobState::closed, reap.finished);
+        ledger.set_state(key, db::JobState::closed, told.finished);
         ledger.end_leases(key);
     });
     if (!noted) report.left.push_back({db::Object{}, "the ledger cannot be written: that the job is over is recorded later"});
@@ -125,6 +135,25 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
             if (std::ranges::none_of(left, [&](const db::Object& one) { return one.row == each.row; })) job.objects.forget(each.row);
     }
     co_return report;
+}
+
+Task<> Jobs::end_processes(const Job& job, std::set<std::string> containers)
+{
+    try {  // those too that went in the meantime: an engine that starts removes what was to remove itself
+        containers.merge(co_await services_.store.read<std::set<std::string>>([key = job.facts.key](db::Ledger& ledger) { return ledger.containers(key); }));
+    } catch (const db::Failure& failure) {
+        log::warn("the ledger does not tell the containers of a job", {{"job", job.facts.id}, {"error", failure.what()}});
+    }
+    std::vector<Shim> running;
+    if (!job.survivors.empty()) co_await aside([&running] { running = shims(); });
+    for (const Shim& each : running) {
+        if (!job.survivors.contains(each.container)) continue;
+        const EngineRequest inspect{.op = Op::container_inspect, .id = each.container};
+        const Answer answer = co_await services_.engine.call(inspect);
+        if (answer.status == 404) containers.insert(each.container);  // nobody's any more: a step of a build
+    }
+    if (const int killed = co_await end_shims(std::move(containers)); killed > 0)
+        log::warn("processes were left of containers that the engine has forgotten", {{"job", job.facts.id}, {"killed", killed}});
 }
 
 Task<bool> Jobs::remove_limits(Job& job)

@@ -160,7 +160,12 @@ void Jobs::heed(std::string_view line)
     // Of whatever on the host uses an image that jobs pulled.
     if (kind == Kind::container && action == "create") services_.cache.used(event["Actor"].value(Json::json_pointer("/Attributes/image"), ""));
     if (kind == Kind::image && action == "pull") services_.cache.used(id);
+    if (kind == Kind::network && action == "connect")
+        if (Job* job = find(rules::key_of(event["Actor"].value(Json::json_pointer("/Attributes/name"), "")).value_or("")))
+            if (const std::string container = event["Actor"].value(Json::json_pointer("/Attributes/container"), ""); !job->objects.with_id(Kind::container, container))
+                job->guests.insert(container);
     if (action != "destroy") return;
+    for (const auto& [key, job] : jobs_) job->guests.erase(id);
     // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.
     const bool unique = kind == Kind::container || kind == Kind::network || (kind == Kind::volume && rules::looks_like_id(id));
     if (!unique) return;
@@ -183,7 +188,7 @@ Task<> Jobs::look_again()
 Task<> Jobs::follow_engine()
 {
     EngineRequest request{.op = Op::system_events};
-    request.query.set("filters", R"({"event":["create","destroy","die","pull"],"type":["container","image","network","volume"]})");
+    request.query.set("filters", R"({"event":["connect","create","destroy","die","pull"],"type":["container","image","network","volume"]})");
     for (bool broke_off = false;; broke_off = true) {
         try {
             if (broke_off) co_await services_.engine.learn();  // it may be another version now
@@ -202,6 +207,7 @@ Task<> Jobs::follow_engine()
             }
         } catch (const std::exception& failure) {
             log::warn("the engine's events broke off", {{"error", failure.what()}});
+            for (Job* job : all()) job->survivors.merge(job->guests);
         }
         co_await pause(1s);
     }

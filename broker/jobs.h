@@ -93,6 +93,8 @@ private:
     Task<> lease_address(Job& job);
     Task<> restore_networks(std::vector<db::Lease> leases);
     Task<> drain(Job& job, Clock::duration limit);
+    /// What close does, once it is its turn.
+    Task<cleanup::Report> reap(Job& job, std::chrono::seconds limit);
     Task<> keep_built(const Job& job);
     void heed(std::string_view event);
     /// Behind a gap in the events: looks at what they may have told.
@@ -119,6 +121,8 @@ private:
     Task<> limit(Job& job);
     /// False while something is still in it.
     Task<bool> remove_limits(Job& job);
+    /// Ends what still runs of containers that the engine has forgotten.
+    Task<> end_processes(const Job& job, std::set<std::string> containers);
     std::filesystem::path directory_of(const std::string& key) const { return runtime_dir_ / "jobs" / key; }
     std::filesystem::path pins_of(const std::string& key) const { return runtime_dir_ / "pins" / key; }
 

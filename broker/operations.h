@@ -112,7 +112,7 @@ using LineSink = std::function<Task<>(std::string_view lines)>;
 /// Passes what is behind `head` to `sink`, to its end.
 Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& sink);
 /// Pulls `reference`, which has a tag or a digest, with the credentials `auth` (X-Registry-Auth), and records it as the job's. False when
-/// the engine could not: its last line says why. Throws Refused before any line.
+/// the engine could not: its last line says why.
 Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink);
 /// Removes a container, its row and those of its execs.
 Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool force, bool volumes);

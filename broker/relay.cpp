@@ -206,6 +206,7 @@ Task<> forward_upload(Call& call)
 Task<> send_for_lines(Call& call, const EngineRequest& request, std::optional<std::uint64_t> length, const std::function<Task<>(Upstream&)>& body,
                       const LineView& view, const std::function<Task<>()>& before_end)
 {
+    call.client.will_send_messages();
     Upstream upstream = co_await call.services.engine.send_head(request, length, "application/x-tar");
     const UpstreamShown while_relayed(call.connection, upstream);
     const auto send = [&]() -> Task<> {
@@ -260,7 +261,7 @@ Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, con
     BodyReader body(upstream.wire(), head);
     std::string pending, out;
     for (;;) {
-        const std::string_view piece = co_await body.next();
+        const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
         pending.append(piece);
         std::size_t start = 0;

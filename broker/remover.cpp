@@ -259,9 +259,10 @@ Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Objec
     for (const Json& image : list) {
         const std::string id = image.value("Id", "");
         for (const db::Object& each : images) {
-            const bool is_step = is_short_of(each.real, id);
+            // By its own id: an engine that was killed as it removed an image may have taken its name only.
+            const bool is_step = is_short_of(each.real, id) || each.id == id;
             if (is_step && is_of(image, each.created - clock_slack)) steps.insert(id);
-            if (is_step || each.id == id) parents.emplace(id, each.created - clock_slack);
+            if (is_step) parents.emplace(id, each.created - clock_slack);
         }
     }
     for (bool more = true; std::exchange(more, false);)

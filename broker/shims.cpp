@@ -7,8 +7,8 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
+#include <sstream>
 
 #include "broker/archive.h"
 #include "broker/beneath.h"
@@ -20,7 +20,9 @@ namespace {
 std::string text_of(pid_t pid, const char* what)
 {
     std::ifstream file("/proc/" + std::to_string(pid) + "/" + what, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    std::ostringstream text;
+    text << file.rdbuf();  // of a process that has ended meanwhile: nothing (an iterator over the buffer throws)
+    return std::move(text).str();
 }
 
 std::vector<pid_t> processes()

@@ -21,7 +21,8 @@ public:
     /// The same of every job, open or not; each with its job's key.
     virtual Task<rules::Result<std::vector<db::Object>>> found_of_all(rules::Kind kind) = 0;
 
-    /// Images without a name that grew from one of `images` since its row was made, children first: steps of builds that were cut off.
+    /// Images without a name that are, or grew from, one of `images`, and younger than its row; children first: steps of builds that were
+    /// cut off, and what the engine was killed removing.
     /// What an image of somebody else grew from in turn is not among them.
     virtual Task<rules::Result<std::vector<db::Object>>> grown(const std::vector<db::Object>& images) = 0;
 

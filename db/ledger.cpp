@@ -222,6 +222,14 @@ std::vector<Object> Ledger::objects(const std::string& job) const
     return objects;
 }
 
+std::set<std::string> Ledger::containers(const std::string& job) const
+{
+    Rows rows = state_->connection.query("SELECT id FROM objects WHERE job = ? AND kind = 'container' AND id <> ''", job);
+    std::set<std::string> ids;
+    while (rows.next()) ids.insert(rows.text(0));
+    return ids;
+}
+
 std::int64_t Ledger::last_row() const
 {
     Rows rows = state_->connection.query("SELECT max(row) FROM objects");

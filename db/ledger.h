@@ -153,6 +153,7 @@ public:
     /// A row that is not there is Failure.
     void set_state(std::int64_t row, ObjectState state);
     std::vector<Object> objects(const std::string& job) const;  ///< all that are not gone, oldest first
+    std::set<std::string> containers(const std::string& job) const;  ///< full ids of all that it had, gone or not
     std::int64_t last_row() const;                              ///< 0 when there is none
 
     /// Replaces the lease of the same network.

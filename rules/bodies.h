@@ -53,7 +53,7 @@ Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& jo
 
 /// What an image brings into every container made from it: judged and capped like the request's own.
 /// `config`: the image inspect's Config. Call between judge and rewrite: healthcheck intervals, EXPOSE with
-/// PublishAllPorts, the user.
+/// PublishAllPorts, the user. When it refuses, `body` has nothing of `profile`, so that another one may be asked about it.
 Result<void> merge_image_config(Json& body, const Json& config, const Profile& profile);
 
 /// The body that is sent. `name`: the container's virtual name (its DNS alias). `gateway`: address of the job's default network,

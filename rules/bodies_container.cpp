@@ -170,12 +170,14 @@ Result<void> merge_image_config(Json& body, const Json& config, const Profile& p
     const std::string inherited =
         of_image != config.end() && of_image->is_string() ? of_image->get<std::string>() : std::string();
     if (auto judged = judge_user(user.empty() ? inherited : user, "User", profile); !judged) return judged;
+    const Json& exposed = section(config, "ExposedPorts");
+    if (exposed.is_object() && section(body, "HostConfig").value("PublishAllPorts", false)) {
+        for (const auto& [port, nothing] : exposed.items()) body["ExposedPorts"][port] = Json::object();
+        if (auto judged = judge_ports(body, profile); !judged) return judged;
+    }
     const Json& healthcheck = section(config, "Healthcheck");
     if (healthcheck.is_object()) merge_healthcheck(body, healthcheck, profile);
-    const Json& exposed = section(config, "ExposedPorts");
-    if (!exposed.is_object() || !section(body, "HostConfig").value("PublishAllPorts", false)) return {};
-    for (const auto& [port, nothing] : exposed.items()) body["ExposedPorts"][port] = Json::object();
-    return judge_ports(body, profile);
+    return {};
 }
 
 }  // namespace rules

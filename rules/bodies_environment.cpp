@@ -19,9 +19,9 @@ bool is_no_new_privileges(std::string_view option)
 Result<void> judge_env(const Json& body, const Profile& profile)
 {
     for (const Json& entry : section(body, "Env")) {
-        const auto variable = entry.get<std::string>();
-        const std::string name = variable.substr(0, variable.find('='));
-        if (matches_any(profile.env_refused, name)) return denied("env.refused", "Env", name, "leave the variable out");
+        const std::string_view variable = entry.get_ref<const std::string&>();
+        const std::string_view name = variable.substr(0, variable.find('='));
+        if (matches_any(profile.env_refused, name)) return denied("env.refused", "Env", std::string(name), "leave the variable out");
     }
     return {};
 }

@@ -1,7 +1,6 @@
 #include "rules/redact.h"
 
 #include <algorithm>
-#include <array>
 
 #include "rules/query.h"
 
@@ -10,15 +9,44 @@ namespace {
 
 constexpr const char* hidden = "***";
 
+/// Whether `text` begins with `word`, in whatever case and with separators between the letters.
+bool begins_with(std::string_view text, std::string_view word)
+{
+    std::size_t matched = 0;
+    for (const char c : text) {
+        if (c == '-' || c == '_' || c == '.') continue;
+        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != word[matched]) return false;
+        if (++matched == word.size()) return true;
+    }
+    return false;
+}
+
+/// Asked of every key and every string of all bodies that are kept: hence without a copy, and by the first letter.
 bool names_secret(std::string_view key)
 {
-    std::string folded;
-    for (const char c : key)
-        if (c != '-' && c != '_' && c != '.')
-            folded += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    constexpr std::array words = {"password", "passwd", "passphrase", "secret",     "token",
-                                  "apikey",   "auth",   "credential", "privatekey", "accesskey"};
-    return std::ranges::any_of(words, [&](std::string_view word) { return folded.find(word) != folded.npos; });
+    for (; !key.empty(); key.remove_prefix(1)) {
+        const auto any = [key](const auto&... words) { return (begins_with(key, words) || ...); };
+        switch (key.front() | 0x20) {  // a letter in lower case
+            case 'a':
+                if (any("auth", "apikey", "accesskey")) return true;
+                break;
+            case 'c':
+                if (any("credential")) return true;
+                break;
+            case 'p':
+                if (any("password", "passwd", "passphrase", "privatekey")) return true;
+                break;
+            case 's':
+                if (any("secret")) return true;
+                break;
+            case 't':
+                if (any("token")) return true;
+                break;
+            default:
+                break;
+        }
+    }
+    return false;
 }
 
 bool is_of_name(char c)
@@ -57,32 +85,45 @@ std::size_t end_of_user(std::string_view text, std::size_t at)
     return sign == authority.npos ? at : at + sign;
 }
 
-/// `https://user:password@host/` and `password=x` in any text, without what they tell.
-std::string without_secrets(std::string_view text)
+/// Hides what `https://user:password@host/` and `password=x` in any text tell.
+void hide_secrets(std::string& text)
 {
+    const auto sign_from = [&text](std::size_t at) {
+        while (at < text.size() && text[at] != ':' && text[at] != '=') ++at;
+        return at;
+    };
     std::string out;
-    for (std::size_t at = 0; at < text.size();) {
-        const char c = text[at];
-        std::size_t end = at + 1;
-        out.push_back(c);
-        if (text.substr(at).starts_with("://")) {
-            out += "//";
-            end = end_of_user(text, at + 3);
-            if (end > at + 3) out += hidden;
-        } else if ((c == '=' || c == ':') && names_secret(name_before(text, at))) {
-            end = end_of_value(text, at + 1);
-            out += hidden;
+    std::size_t shown = 0;  // up to where it is in `out`
+    const auto hide = [&](std::size_t begin, std::size_t end) {
+        out.append(text, shown, begin - shown).append(hidden);
+        shown = end;
+    };
+    for (std::size_t at = sign_from(0); at < text.size(); at = sign_from(at)) {
+        const std::size_t value = at + 1;
+        if (text.compare(at, 3, "://") == 0) {
+            at = end_of_user(text, value + 2);
+            if (at > value + 2) hide(value + 2, at);
+        } else if (names_secret(name_before(text, at))) {
+            at = end_of_value(text, value);
+            hide(value, at);
+        } else {
+            at = value;
         }
-        at = end;
     }
-    return out;
+    if (shown > 0) text = out.append(text, shown);
 }
 
-/// `KEY=value` as `KEY=***`.
-std::string without_value(const std::string& text)
+std::string without_secrets(std::string text)
+{
+    hide_secrets(text);
+    return text;
+}
+
+/// `KEY=value` becomes `KEY=***`.
+void hide_value(std::string& text)
 {
     const std::size_t equals = text.find('=');
-    return equals == text.npos ? text : text.substr(0, equals + 1) + hidden;
+    if (equals != text.npos) text.replace(equals + 1, text.npos, hidden);
 }
 
 /// The first word alone.
@@ -95,7 +136,7 @@ void cut_command(Json& words)
 
 void hide(Json& value, int depth = 0)
 {
-    if (value.is_string()) value = without_secrets(value.get<std::string>());
+    if (value.is_string()) hide_secrets(value.get_ref<std::string&>());
     if (depth > 64 || !value.is_structured()) return;
     if (value.is_array()) {
         for (Json& each : value) hide(each, depth + 1);
@@ -104,7 +145,7 @@ void hide(Json& value, int depth = 0)
     for (auto& [key, each] : value.items()) {
         if (key == "Env" && each.is_array())
             for (Json& variable : each)
-                if (variable.is_string()) variable = without_value(variable.get<std::string>());
+                if (variable.is_string()) hide_value(variable.get_ref<std::string&>());
         if (key == "Cmd" || key == "Entrypoint" || key == "Test" || key == "Shell") cut_command(each);
         if (names_secret(key) && (each.is_string() || each.is_array()) && !is_zero(each))
             each = each.is_string() ? Json(hidden) : Json::array({hidden});

@@ -37,15 +37,15 @@ Task<> receive_archive(Call& call, Spool& spool)
 
 Task<> send_archive(Upstream& upstream, ArchiveWriter& archive)
 {
-    std::string broken;
+    std::optional<rules::Error> broken;
     for (;;) {
         const std::string* piece = nullptr;
         try {
             co_await aside([&] { piece = &archive.next(); }, Aside::archive);
-        } catch (const std::runtime_error& failure) {
-            broken = failure.what();
+        } catch (const BrokenArchive& failure) {
+            broken = error_of(failure, "the archive cannot be read: ");
         }
-        if (!piece) throw Refused{{400, "the archive cannot be read: " + broken, {}, {}, {}}};
+        if (broken) throw Refused{*broken};
         const std::string size = fmt::format("{:x}\r\n", piece->size());
         try {
             co_await upstream.wire().write(size, *piece, "\r\n");

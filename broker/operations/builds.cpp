@@ -48,14 +48,10 @@ public:
         });
         const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_, call_.route.query.get("target")));
 
+        call_.client.will_send_messages();
         bool admitted = false;
         const auto admit = [&]() -> Task<> { admitted = co_await admit_all(bases); };
-        try {
-            co_await while_client_stays(call_, admit());
-        } catch (const Refused& refused) {
-            if (!call_.client.answered()) throw;
-            last_words_ = refused.error.message;
-        }
+        co_await while_client_stays(call_, admit());
         if (admitted)
             co_await build();
         else
@@ -162,12 +158,9 @@ private:
         std::exception_ptr ended;
         try {
             co_await race(exchange(), stop_when_abandoned());
-        } catch (const Refused& refused) {
+        } catch (const Refused&) {
             settled_ = true;
-            if (call_.client.answered())
-                last_words_ = refused.error.message;
-            else
-                ended = std::current_exception();
+            ended = std::current_exception();
         } catch (...) {
             ended = std::current_exception();
         }
@@ -378,12 +371,8 @@ private:
     Task<> finish()
     {
         co_await begin();
-        if (!last_words_.empty()) {
-            const Json last = {{"errorDetail", {{"message", last_words_}}}, {"error", last_words_}};
-            co_await call_.client.piece(last.dump(-1, ' ', false, Json::error_handler_t::replace) + "\r\n");
-        } else if (quiet_ && !output_.failed() && !output_.result().empty()) {
+        if (quiet_ && !output_.failed() && !output_.result().empty())
             co_await call_.client.piece(Json({{"stream", output_.result() + "\n"}}).dump() + "\r\n");
-        }
         co_await call_.client.end();
     }
 
@@ -397,8 +386,7 @@ private:
     std::vector<std::int64_t> steps_;  ///< rows of output_.made()
     std::set<std::string> parents_before_;  ///< of the job's images, when the build began
     rules::BuildOutput output_;
-    std::string network_;     ///< of the RUN steps, as sent
-    std::string last_words_;  ///< of a refusal after the answer's beginning
+    std::string network_;  ///< of the RUN steps, as sent
     std::int64_t began_ = 0;
     bool quiet_ = false;
     bool abandoned_ = false;  ///< nobody reads the answer any more

@@ -202,11 +202,8 @@ Task<> create_container(Call& call)
     call.services.cache.used(image);
     const Json config = want(co_await call.services.images.config(image));
     call.record.facts["image"] = rules::image_facts(config);
-    call.body = judged(call, [&](const rules::Profile& profile) -> rules::Result<Json> {
-        Json merged = call.body;
-        if (const auto merging = rules::merge_image_config(merged, config, profile); !merging) return tl::unexpected(merging.error());
-        return merged;
-    });
+    judged(call, [&](const rules::Profile& profile) { return rules::merge_image_config(call.body, config, profile); });
+    const bool may_have_volumes = may_have_anonymous_volumes(call.body, config);
     const std::string name = co_await free_name(call, call.route.query.get("name"));
 
     const Making making(call);
@@ -220,7 +217,7 @@ Task<> create_container(Call& call)
     rules::Author author = job.author(call.route.version);
     author.pins = co_await pin_paths(call, needs.paths, held);
     author.version = create_version(author.pins, author.version);
-    Json sent = want(rules::rewrite_container_create(call.body, name, job.objects, job.acting, author, job.gateway));
+    Json sent = want(rules::rewrite_container_create(std::move(call.body), name, job.objects, job.acting, author, job.gateway));
     want_room(call, Kind::container);
     db::Object object;
     object.kind = Kind::container;
@@ -248,7 +245,7 @@ Task<> create_container(Call& call)
     unmake.query.set("force", "1");
     unmake.query.set("v", "1");
     co_await unmake_after_end(call, unmake);
-    if (may_have_anonymous_volumes(call.body, config)) co_await record_anonymous_volumes(call, id);
+    if (may_have_volumes) co_await record_anonymous_volumes(call, id);
 
     Json warnings = Json::array();
     if (const auto given = made.find("Warnings"); given != made.end() && given->is_array())

@@ -365,6 +365,7 @@ Task<> push_image(Call& call)
     const rules::Reference reference = want(rules::parse_reference(call.route.id));
     if (!reference.digest.empty()) throw Refused{{400, "cannot push a digest reference", {}, {}, {}}};
     const std::vector<rules::Named> images = pushed(call, reference);
+    call.client.will_send_messages();
     const auto pass = [&](std::string_view lines) -> Task<> {
         if (!call.client.answered()) co_await call.client.begin(200, "application/json");
         const std::string seen = rules::view_push(lines);

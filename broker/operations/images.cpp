@@ -187,7 +187,7 @@ Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& 
     BodyReader body(upstream.wire(), head);
     std::string pending;
     for (;;) {
-        const std::string_view piece = co_await body.next();
+        const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
         pending.append(piece);
         const std::size_t lines = pending.rfind('\n') + 1;
@@ -272,10 +272,7 @@ Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::st
         if (!co_await pull_once(call, request, sink)) co_return false;
         if (co_await keep_pulled(call, name, pull)) co_return true;
     }
-    const std::string words = "berth: " + name + " was removed from the engine each time that it had been pulled";
-    const std::string last = Json({{"errorDetail", {{"message", words}}}, {"error", words}}).dump() + "\r\n";
-    co_await sink(last);
-    co_return false;
+    throw Refused{{409, "berth: " + name + " was removed from the engine each time that it had been pulled", {}, {}, {}}};
 }
 
 Task<> pull_image(Call& call)
@@ -287,6 +284,7 @@ Task<> pull_image(Call& call)
     if (call.head.framing != Framing::none) throw Refused{{400, "a pull has no body", {}, {}, {}}};
     const rules::Reference reference = want(rules::pulled_reference(call.route.query));
     const std::string platform(call.route.query.get("platform")), auth(call.head.header("x-registry-auth"));
+    call.client.will_send_messages();
     const auto begin = [&]() -> Task<> {
         if (!call.client.answered()) co_await call.client.begin(200, "application/json");
     };

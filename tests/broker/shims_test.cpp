@@ -1,8 +1,12 @@
 #include "broker/shims.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 
 namespace broker {
 namespace {
@@ -25,6 +29,21 @@ TEST(ContainerOfShim, WhatIsNoShimOfAnEngineIsNone)
     EXPECT_EQ(container_of_shim("containerd-shim\0-namespace\0moby\0-id\0short\0"s), "");
     EXPECT_EQ(container_of_shim("containerd-shim\0-namespace\0moby\0-id\0"s), "");
     EXPECT_EQ(container_of_shim("containerd-shim"), "");
+}
+
+TEST(Shims, AreFoundAmongProcessesThatEndWhileTheyAreLookedAt)
+{
+    std::atomic<bool> over = false;
+    std::thread ending([&over] {
+        while (!over) {
+            const pid_t child = ::fork();
+            if (child == 0) ::_exit(0);
+            ::waitpid(child, nullptr, 0);
+        }
+    });
+    for (int looks = 0; looks < 500; ++looks) EXPECT_NO_THROW(shims());
+    over = true;
+    ending.join();
 }
 
 }  // namespace

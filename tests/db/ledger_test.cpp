@@ -159,6 +159,23 @@ TEST_F(LedgerTest, AnObjectPutAgainReplacesItsRow)
     EXPECT_EQ(objects[0].name, "renamed");
 }
 
+TEST_F(LedgerTest, AContainerIsToldWhenItIsGoneToo)
+{
+    ledger.add(job_of(key_a, "a"));
+    ledger.add(job_of(key_b, "b"));
+    const std::string there(64, '1'), gone(64, '2'), others(64, '3'), image = "sha256:" + std::string(64, '4');
+    for (const auto& [row, key, kind, id] : {std::tuple{1, key_a, rules::Kind::container, there}, {2, key_a, rules::Kind::container, gone},
+                                             {3, key_b, rules::Kind::container, others}, {4, key_a, rules::Kind::image, image},
+                                             {5, key_a, rules::Kind::container, std::string()}}) {
+        Object object = object_of(row, key);
+        object.kind = kind;
+        object.id = id;
+        ledger.put(object);
+    }
+    ledger.set_state(2, ObjectState::gone);
+    EXPECT_EQ(ledger.containers(key_a), (std::set{there, gone}));
+}
+
 TEST_F(LedgerTest, ObjectsAreListedByJobUntilTheyAreGone)
 {
     ledger.add(job_of(key_a, "a"));

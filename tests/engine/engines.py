@@ -64,8 +64,9 @@ class Engine:
         Engine.counter += 1
         self.namespace = f"berth-{os.getpid()}-{Engine.counter}"
         self.folder = Path(tempfile.mkdtemp(prefix="berth-test-", dir=PLACE))
-        self.lock = open(self.folder / "lock", "wb")
+        self.lock = open(self.folder / "lock.new", "wb")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
+        (self.folder / "lock.new").rename(self.folder / "lock")  # never there without being held, or another run would take this for a rest
         self.socket = self.folder / "docker.sock"
         self.config = self.folder / "cli"
         self.log = self.folder / "engine.log"

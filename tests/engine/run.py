@@ -128,7 +128,7 @@ def main():
     options = parser.parse_args()
 
     # A cancelled run ends as an interrupted one does: what it started is removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     harness.EngineCase.kind = options.engine
     tests = discovered(options.engine, options.k)
     for test in tests:

@@ -286,5 +286,5 @@ class Bounded(FakeCase):
         for name, data in archives.items():
             with self.subTest(name), self.client(300) as client:
                 reply = client.send(request("POST", "/build", data, content_type="application/x-tar")).reply()
-                self.assertEqual(reply.status, 400, reply)
-                self.assertIn("too large", reply.message())
+                self.assertEqual(reply.status, 403, reply)
+                self.assertIn('refused by rule "limits.archive"', reply.message())

@@ -280,7 +280,15 @@ class EngineVanishes(FakeCase):
         ("a pull", "POST", "/images/create?fromImage=busybox&tag=latest", None),
         ("a build", "POST", "/build", CONTEXT),
     ]
+    MESSAGES = ("a pull", "a build")  # what fails behind their beginning is told in them
     number = 0
+
+    def assert_last_tells(self, reply):
+        """The last of the messages, and only that, is an error as the engine's are."""
+        *before, last = [json.loads(line) for line in reply.body.splitlines()]
+        self.assertFalse([each for each in before if "error" in each])
+        self.assertIn("engine", last["error"])
+        self.assertEqual(last["errorDetail"], {"message": last["error"]})
 
     def cut_at(self, method, path, body, size):
         """The answer when the engine vanishes after `size` bytes of its own; None when it broke off."""
@@ -313,12 +321,48 @@ class EngineVanishes(FakeCase):
                 for size in range(self.total):
                     reply = self.cut_at(method, path, body, size)
                     self.engine.clear()
-                    if reply:
+                    if name in self.MESSAGES:
+                        self.assertIsNotNone(reply, f"cut at byte {size} of {self.total}, and not told")
+                    if reply and reply.status == 200:
+                        self.assertIn(name, self.MESSAGES, f"cut at byte {size} of {self.total}, and passed off as whole")
+                        self.assert_last_tells(reply)
+                    elif reply:
                         self.assertEqual(reply.status, 502, f"cut at byte {size} of {self.total}: {reply}")
                         if method != "HEAD":
                             self.assertIn("engine", reply.message())
                 self.assertEqual(self.cut_at(method, path, body, self.total).status, whole.status)
                 self.engine.clear()
+
+    def test_within_messages_is_told_in_a_last_one(self):
+        def half_a_line(channel, request):
+            lines(channel)
+            channel.chunk(b'{"status":"y"}\r\n{"half')
+            raise Cut
+
+        with self.client() as client:
+            client.call("POST", "/images/create?fromImage=busybox&tag=latest")
+            client.call("POST", "/images/busybox/tag?repo=registry.test/x&tag=1")
+            for method, path, body in (("POST", "/images/create?fromImage=busybox&tag=latest", None), ("POST", "/images/create?fromSrc=-&repo=cut", TAR),
+                                       ("POST", "/images/registry.test/x/push?tag=1", None), ("POST", "/build?t=cut", CONTEXT)):
+                with self.subTest(path):
+                    self.engine.on("POST", path.split("?")[0].rsplit("/", 1)[1], half_a_line)
+                    reply = client.send(request(method, path, body, content_type="application/x-tar")).reply()
+                    self.assertEqual((reply.status, reply.headers.get("connection")), (200, None))
+                    self.assertEqual(reply.body.count(b"status"), 2, reply.body)
+                    self.assert_last_tells(reply)
+
+    def test_within_a_build_and_is_away_afterwards(self):
+        def and_go(channel, request):
+            lines(channel)
+            # What berth asks to record what was made is not answered either.
+            self.engine.fault("GET", "away.*json", "cut", 0)
+            raise Cut
+
+        with self.client() as client:
+            self.engine.on("POST", "build", and_go)
+            reply = client.send(request("POST", "/build?t=away", CONTEXT, content_type="application/x-tar")).reply()
+            self.assertEqual((reply.status, self.engine.faults), (200, []))
+            self.assert_last_tells(reply)
 
     def test_within_an_upgraded_connection_at_any_byte(self):
         def answer(channel, request):
@@ -355,6 +399,37 @@ class EngineVanishes(FakeCase):
         closed = self.berth.cli("job", "close", job["id"])
         self.assertEqual(closed.returncode, 0, closed.stdout + closed.stderr)
         self.assertEqual(made(), [])
+
+    def test_within_the_removal_of_an_image(self):
+        image = "sha256:" + "c" * 64
+        kept = []
+        blank = {"Id": image, "RepoTags": [], "RepoDigests": [], "Size": 1, "Config": {}}
+
+        def commit(channel, request):
+            self.engine._image_tag(channel, request, image)
+            kept.append(image)
+
+        def untag(channel, request):
+            self.engine.images.pop(next(name for name in self.engine.images if "made" in name))
+            raise Cut
+
+        def remove(channel, request):
+            kept.remove(image)
+            channel.reply(200, [{"Deleted": image}])
+
+        job = self.berth.open_job()
+        with Client(job["door"]) as client:
+            client.call("POST", "/images/create?fromImage=busybox&tag=latest")
+            client.call("POST", "/containers/create?name=box", {"Image": "busybox"})
+            self.engine.on("POST", "commit", commit)
+            self.assertEqual(client.call("POST", "/commit?container=box&repo=made&tag=1", {}).status, 201)
+        self.engine.on("DELETE", "images/berth.*made", untag)
+        self.engine.on("DELETE", "images/sha256:c", remove)
+        self.engine.on("GET", "images/json", lambda channel, _: channel.reply(200, [{**blank, "ParentId": "", "Created": 4102444800} for _ in kept]), times=100)
+        self.engine.on("GET", "images/sha256:c", lambda channel, _: channel.reply(200, {**blank, "Created": "2100-01-01T00:00:00Z"}), times=100)
+        closed = self.berth.cli("job", "close", job["id"])
+        self.assertEqual(closed.returncode, 0, closed.stdout + closed.stderr)
+        self.assertEqual(kept, [])
 
     def test_between_two_requests(self):
         """A kept connection that the engine closed, or on which it spoke unasked, is not used again."""
@@ -483,6 +558,15 @@ class EngineTalksNonsense(FakeCase):
                         continue  # a view that has nothing to show
                     self.assertEqual(reply.status, 502, reply)
                     self.assertIn("engine", reply.message())
+
+    def test_an_end_of_a_job_that_it_disturbs_is_tried_again(self):
+        job = self.berth.open_job()
+        self.engine.on("GET", "containers/json", lambda channel, _: channel.reply(200, [{"Names": 1, "Labels": "none", "HostConfig": {"NetworkMode": 1}}]), times=100)
+        closed = self.berth.cli("job", "close", job["id"])
+        self.assertNotEqual(closed.returncode, 0, closed.stdout)
+        self.assertIn(job["id"], self.berth.cli("job", "list").stdout)
+        self.engine.clear()
+        wait_for(lambda: job["id"] not in self.berth.cli("job", "list").stdout, 60, "the end of the job")
 
     def test_a_body_where_none_may_be_is_not_the_next_answer(self):
         evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"

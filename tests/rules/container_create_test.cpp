@@ -571,9 +571,11 @@ TEST(ContainerCreate, JudgesWhatTheImageBrings)
     EXPECT_EQ(quiet, Json::parse(R"({"Image":"alpine"})"));
 
     Json flood = Json::parse(R"({"Image":"alpine","HostConfig":{"PublishAllPorts":true}})");
-    const Result<void> merged = merge_image_config(flood, Json::parse(R"({"ExposedPorts":{"1-65535/tcp":{}}})"), {});
+    const Json flooding = Json::parse(R"({"ExposedPorts":{"1-65535/tcp":{}},"Healthcheck":{"Interval":1}})");
+    const Result<void> merged = merge_image_config(flood, flooding, {});
     ASSERT_FALSE(merged);
     EXPECT_EQ(merged.error().rule, "ports.max");
+    EXPECT_FALSE(flood.contains("Healthcheck")) << "another profile may have another floor";
 }
 
 TEST(ContainerCreate, RefusesWhatWasRemovedSinceItWasJudged)

@@ -69,6 +69,9 @@ TEST(Redacted, AnyTextHasNoSecretsLeft)
         {"Env", "DB_PASSWORD=x y", "DB_PASSWORD=*** y"},
         {"Foo", R"({"a":1,"apiKey":"x\"y","b":{"Token":"z"}})", R"({"a":1,"apiKey":"***","b":{"Token":"***"}})"},
         {"X", "token=", "token=***"},
+        {"X", "a:X-Api_Key: b, MY.PassPhrase='c d', x_private-key=e f=g", "a:X-Api_Key:*** b, MY.PassPhrase=***, x_private-key=*** f=g"},
+        {"X", "pass=1 tok-en=2 secre=3", "pass=1 tok-en=*** secre=3"},
+        {"X", "http://u:p@x/?token=1&k=ftp://v@y", "http://***@x/?token=***&k=ftp://***@y"},
         {"X", "://", "://"},
         {"X", "secret:\"open", "secret:***"},
     };
