@@ -3,7 +3,7 @@
 import json
 
 import attacks
-from harness import EngineCase
+from harness import EngineCase, RuledBerth
 
 
 class Jobs(EngineCase):
@@ -56,9 +56,14 @@ class Jobs(EngineCase):
             self.assertRegex(self.berth.ok("status"), rf"(?m)^disk +{whose} at {disk['path']}: [0-9.]+ .?i?B free \([0-9]+ %\)$")
 
     def test_errors_and_warnings_of_the_log_are_counted(self):
-        log = self.berth.log.read_text(errors="replace")
-        logged = json.loads(self.berth.ok("status", "--json"))["logged"]
-        later = self.berth.log.read_text(errors="replace")
+        berth = RuledBerth(self.engine).start()
+        self.addCleanup(berth.stop)
+        berth.write_rules("[profile.ci]\nnonsense = 1\n")
+        self.assertEqual(berth.cli("rules", "reload").code, 1)  # which is logged as an error
+        before = berth.log.read_text(errors="replace")
+        logged = json.loads(berth.ok("status", "--json"))["logged"]
+        after = berth.log.read_text(errors="replace")
+        self.assertGreaterEqual(logged["errors"], 1)
         for level, count in (("error", logged["errors"]), ("warn", logged["warnings"])):
-            self.assertLessEqual(log.count(f" level={level} "), count)
-            self.assertLessEqual(count, later.count(f" level={level} "))
+            self.assertLessEqual(before.count(f" level={level} "), count)
+            self.assertLessEqual(count, after.count(f" level={level} "))
