@@ -2,10 +2,12 @@
 
 #include <charconv>
 
+#include "broker/archive.h"
 #include "broker/firewall.h"
 #include "broker/image_cache.h"
 #include "broker/log.h"
 #include "broker/past.h"
+#include "broker/space.h"
 #include "rules/names.h"
 
 namespace broker {
@@ -80,6 +82,14 @@ Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
         observed += job->observed;
         requests += job->requests;
     }
+    Json disks = Json::object();
+    const std::string engine_data = services.engine.root_directory();
+    const auto look = [&] {
+        disks["ledger"] = json_of(space_at(daemon.config->state_dir, false));
+        if (!engine_data.empty()) disks["engine"] = json_of(space_at(engine_data, false));
+    };
+    co_await aside(look);
+    const log::Counts logged = log::counts();
     Json json = {{"version", daemon.version},
                  {"uptime", std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - daemon.started).count()},
                  {"engine", {{"address", "unix://" + services.engine.address()}, {"version", services.engine.server_version()}, {"api", rules::to_string(services.engine.versions().newest)}}},
@@ -94,6 +104,8 @@ Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
                  {"observed", observed},
                  {"isolation", json_of(services.firewall)},
                  {"cache", services.cache.size()},
+                 {"disks", std::move(disks)},
+                 {"logged", {{"errors", logged.errors}, {"warnings", logged.warnings}}},
                  {"ledger", services.store.trouble()},
                  {"ledger_lost", services.store.lost()}};
     if (reap) json["last_reap"] = {{"finished", reap->finished}, {"removed", reap->removed}, {"left", reap->left}};

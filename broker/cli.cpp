@@ -59,6 +59,13 @@ void print_job(const Json& job)
     if (job.value("mode", "") == "observe") fmt::print("observed  {}\n", job.value("observed", 0));
 }
 
+void print_disk(const char* whose, const Json& disk)
+{
+    const std::string problem = disk.value("problem", "");
+    fmt::print("disk      {} at {}: {}\n", whose, disk.value("path", ""),
+               problem.empty() ? fmt::format("{} free ({:.0f} %)", human(disk.value("bytes_free", std::uint64_t{0})), disk.value("percent_free", 0.0)) : problem);
+}
+
 void print_status(const Json& status)
 {
     const Json& engine = status.at("engine");
@@ -70,6 +77,9 @@ void print_status(const Json& status)
         fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0), reap->value("left", 0));
     if (const Json cache = status.value("cache", Json()); !cache.is_null())
         fmt::print("cache     {} images, {} ({} ago)\n", cache.value("images", 0), human(cache.value("bytes", std::uint64_t{0})), age_of(cache.value("looked", std::int64_t{0})));
+    for (const auto& [whose, disk] : status.at("disks").items()) print_disk(whose.c_str(), disk);
+    const Json& logged = status.at("logged");
+    fmt::print("logged    {} errors, {} warnings\n", logged.value("errors", 0), logged.value("warnings", 0));
     if (const std::string trouble = status.value("ledger", ""); !trouble.empty()) fmt::print("ledger    {}\n", trouble);
 }
 
@@ -344,7 +354,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
         status = std::ranges::count(findings, Health::fail, &Finding::health) > 0 ? 1 : 0;
     });
 
-    CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap");
+    CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap, room on the disks, errors and warnings that were logged since the start");
     overview->add_flag("--json", flags.json, "As JSON");
     overview->footer("Examples:\n  berth status\n  berth status --json | jq .jobs\nExit status: 0 shown, 1 no daemon answers");
     overview->callback([&flags] {

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "broker/admin_client.h"
@@ -27,6 +28,12 @@ using rules::Outcome;
 
 constexpr const char* which = "The rules file or directory; without it, the daemon's";
 
+/// The rules of the path that was given, or where the daemon has its own.
+std::string path_of_rules(const std::string& path, const std::string& admin)
+{
+    return path.empty() ? ask_daemon(admin, "GET", "/rules").value("path", "") : path;
+}
+
 rules::Rulebook book_at(const std::string& path)
 {
     auto read = read_rulebook(path);
@@ -37,7 +44,7 @@ rules::Rulebook book_at(const std::string& path)
 /// The rules at `path`, or those that the daemon was started with.
 rules::Rulebook rulebook_of(const std::string& path, const std::string& admin)
 {
-    return book_at(path.empty() ? ask_daemon(admin, "GET", "/rules").value("path", "") : path);
+    return book_at(path_of_rules(path, admin));
 }
 
 /// The same; where no daemon runs, berth's own profiles.
@@ -49,6 +56,14 @@ rules::Rulebook rulebook_or_own(const std::string& path, const std::string& admi
         fmt::print(stderr, "berth: no daemon at {}, and no --rules: berth's own profiles\n", admin);
         return book_at({});
     }
+}
+
+std::vector<std::string> lines_of(const std::string& text)
+{
+    std::istringstream stream(text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
 }
 
 const rules::Profile& profile_of(const rules::Rulebook& book, const std::string& name)
@@ -66,6 +81,26 @@ Json read_body(const std::string& file)
     auto body = rules::parse_json(text);
     if (!body) throw std::runtime_error(file + ": " + body.error().message);
     return *std::move(body);
+}
+
+// check
+
+/// 0 only if they can be used.
+int check_rules(const RulesFlags& flags, const std::string& admin)
+{
+    const auto read = read_rulebook(path_of_rules(flags.rules, admin));
+    if (!flags.json) {
+        if (!read) throw std::runtime_error(read.error().message);
+        fmt::print("{} profiles, {} selection{}\n", read->profiles.size(), read->selections.size(), read->selections.size() == 1 ? "" : "s");
+        return 0;
+    }
+    Json json = {{"ok", read.has_value()}, {"profiles", Json::array()}, {"selections", read ? read->selections.size() : 0}, {"mistakes", Json::array()}};
+    if (read)
+        for (const auto& [name, profile] : read->profiles) json["profiles"].push_back(name);
+    else
+        json["mistakes"] = lines_of(read.error().message);
+    print_json(json);
+    return read ? 0 : 1;
 }
 
 // explain
@@ -345,19 +380,19 @@ void add_rules_commands(CLI::App& app, RulesFlags& flags, const std::string& adm
 
     CLI::App* check = group->add_subcommand("check", "Whether a rules file can be used; each mistake with file, line and column");
     check->add_option("PATH", flags.rules, which);
-    check->footer("Examples:\n  berth rules check /etc/berth/rules.toml && berth rules reload\nExit status: 0 they can be used, 1 they cannot");
-    check->callback([&flags, &admin] {
-        const rules::Rulebook book = rulebook_of(flags.rules, admin);
-        fmt::print("{} profiles, {} selection{}\n", book.profiles.size(), book.selections.size(), book.selections.size() == 1 ? "" : "s");
-    });
+    check->add_flag("--json", flags.json, "As JSON, mistakes too");
+    check->footer("Examples:\n  berth rules check /etc/berth/rules.toml && berth rules reload\n  berth rules check rules.toml --json | jq -r '.mistakes[]'\nExit status: 0 they can be used, 1 they cannot");
+    check->callback([&flags, &admin, &status] { status = check_rules(flags, admin); });
 
     CLI::App* show = group->add_subcommand("show", "A profile with all its values, as TOML");
     show->add_option("PROFILE", flags.profile, "Its name")->required();
     show->add_option("--rules", flags.rules, which);
-    show->footer("Examples:\n  berth rules show strict\n  berth rules show ci --rules rules.toml\nExit status: 0 shown, 1 there is no such profile, or the rules cannot be used");
+    show->add_flag("--json", flags.json, "As JSON");
+    show->footer("Examples:\n  berth rules show strict\n  berth rules show strict --json | jq -r '.values[\"limits.job.time\"]'\n  berth rules show ci --rules rules.toml\nExit status: 0 shown, 1 there is no such profile, or the rules cannot be used");
     show->callback([&flags, &admin] {
         const rules::Rulebook book = rulebook_of(flags.rules, admin);
         const rules::Profile& profile = profile_of(book, flags.profile);
+        if (flags.json) return print_json(rules::json_of(profile));
         for (const std::string& each : profile.lineage) fmt::print("# extends {}\n", each);
         fmt::print("{}", rules::profile_text(profile, nullptr));
     });

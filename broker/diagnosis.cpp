@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "rules/model.h"
 #include "rules/names.h"
@@ -63,11 +62,6 @@ rules::Version version_of(const std::string& text)
     rules::Version version{0, 0};
     std::sscanf(text.c_str(), "%d.%d", &version.major, &version.minor);
     return version;
-}
-
-double percent(std::uint64_t part, std::uint64_t whole)
-{
-    return whole == 0 ? 100.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
 Finding user(const HostFacts& facts)
@@ -347,15 +341,6 @@ Finding addresses(const HostFacts& facts)
 }
 
 }  // namespace
-
-std::string human(std::uint64_t bytes)
-{
-    constexpr std::array<const char*, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
-    return fmt::format("{:.{}f} {}", value, unit == 0 || value >= 100 ? 0 : 1, units[unit]);
-}
 
 std::vector<Finding> diagnose(const HostFacts& facts)
 {

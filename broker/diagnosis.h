@@ -4,24 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "broker/space.h"
 #include "db/check.h"
 #include "rules/json.h"
 #include "rules/subnets.h"
 
 // What `berth doctor` makes of what it saw: values in, values out.
 namespace broker {
-
-/// `3.2 GiB`.
-std::string human(std::uint64_t bytes);
-
-/// A file system, at a path.
-struct Space {
-    std::string path;
-    std::string kind;  ///< `ext4`, `xfs`, `nfs`, ...; a number in hex when we have no name for it
-    std::uint64_t bytes = 0, bytes_free = 0;    ///< for root
-    std::uint64_t inodes = 0, inodes_free = 0;  ///< 0 of 0: the file system does not count them
-    std::string problem;                        ///< why nothing is known
-};
 
 /// What can be seen of a host.
 struct HostFacts {

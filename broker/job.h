@@ -61,6 +61,8 @@ struct Job {
     /// Where those outside reach its published ports; empty while it has no address.
     std::string address() const { return acting.ports_address == "loopback" ? "127.0.0.1" : gateway; }
     bool open() const { return facts.state == db::JobState::open; }
+    /// For what holds it to come back, before it ends.
+    std::chrono::seconds grace() const { return std::chrono::seconds(profile.job_grace); }
 
     /// Who writes into a body that is sent in `version`.
     rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version, cgroup}; }
@@ -92,6 +94,8 @@ struct Job {
     int closers = 0;      ///< who hold on to this job in order to close it
     Clock::time_point seen = Clock::now();  ///< the last sign of whoever opened it
     int holders = 0;                        ///< connections that hold it open
+    std::optional<Clock::time_point> anchor_stopped;  ///< when it was last seen to have stopped; empty: it runs, as far as is known
+    bool anchor_awaited = false;                      ///< somebody looks at it again when the grace is over
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
     std::set<std::string> built = {};  ///< ids of results of builds, where the profile keeps them
@@ -106,6 +110,18 @@ struct Job {
     int refusals_logged = 0;           ///< in this second
     std::uint64_t refusals_unlogged = 0;  ///< in this second: only the ledger has them
     std::uint64_t observed = 0;  ///< what would have been refused, had the profile been enforced
+};
+
+/// Keeps a job that is being closed from going away under those who wait to close it too.
+class Closing {
+public:
+    explicit Closing(Job& job) : job_(job) { ++job_.closers; }
+    Closing(const Closing&) = delete;
+    Closing& operator=(const Closing&) = delete;
+    ~Closing() { --job_.closers; }
+
+private:
+    Job& job_;
 };
 
 }  // namespace broker

@@ -16,9 +16,29 @@ using rules::Op;
 constexpr auto anchor_interval = 15s;      ///< between two looks at every anchor
 constexpr auto housekeeping_interval = 5min;
 constexpr auto relief_interval = 10s;      ///< between two collections because of pulls
-constexpr auto anchor_grace = 2s;          ///< to be started again, after it has stopped
 constexpr db::Seconds start_limit = 600;   ///< for an anchor that was made to be started
-constexpr auto return_limit = 5s;          ///< for a holder to come back
+
+/// What the engine says of an anchor.
+struct AnchorSeen {
+    std::string gone = {};    ///< why the job should end; empty: it should not
+    bool may_return = false;  ///< it can be started again
+};
+
+Task<std::optional<AnchorSeen>> look_at_anchor(Engine& engine, std::string anchor, db::Seconds age)
+{
+    const EngineRequest request{.op = Op::container_inspect, .id = std::move(anchor)};
+    try {
+        const Answer answer = co_await engine.call(request);
+        if (answer.status == 404) co_return AnchorSeen{"its anchor was removed"};
+        if (!answer.ok()) co_return std::nullopt;
+        const std::string status = answer.json().value(Json::json_pointer("/State/Status"), "");
+        if (status == "exited" || status == "dead") co_return AnchorSeen{"its anchor has stopped", true};
+        if (status == "created" && age > start_limit) co_return AnchorSeen{"its anchor was never started"};
+        co_return AnchorSeen{};
+    } catch (const std::exception&) {
+        co_return std::nullopt;  // an engine that cannot be asked says nothing
+    }
+}
 
 }  // namespace
 
@@ -53,8 +73,7 @@ Task<rules::Result<void>> Jobs::hold(std::string id, Client& holder)
     Job* job = find(key);
     if (!job) co_return rules::Result<void>();
     --job->holders;
-    const auto lease = std::chrono::seconds(job->facts.lease);
-    job->seen = Clock::now() - lease + std::min<Clock::duration>(lease, return_limit);
+    job->seen = Clock::now() - std::chrono::seconds(job->facts.lease);  // the grace is left to come back in
     co_return rules::Result<void>();
 }
 
@@ -64,33 +83,33 @@ void Jobs::end_if_over(Job& job)
     if (!job.open()) return;
     if (facts.deadline != 0 && facts.deadline <= std::time(nullptr))
         end(job, "its time is up");
-    else if (facts.lease > 0 && job.holders == 0 && Clock::now() - job.seen > std::chrono::seconds(facts.lease))
+    else if (facts.lease > 0 && job.holders == 0 && Clock::now() - job.seen > std::chrono::seconds(facts.lease) + job.grace())
         end(job, "its lease was not renewed");
 }
 
 Task<> Jobs::end_without_anchor(std::string key)
 {
-    std::string why;
-    for (const bool again : {false, true}) {
-        if (again) co_await pause(anchor_grace);
-        const Job* job = find(key);
-        if (!job || !job->open() || job->facts.anchor.empty()) co_return;
-        const db::Seconds age = std::time(nullptr) - job->facts.created;
-        const EngineRequest request{.op = Op::container_inspect, .id = job->facts.anchor};
-        why.clear();
-        try {
-            const Answer answer = co_await services_.engine.call(request);
-            if (answer.status == 404) why = "its anchor was removed";
-            if (!answer.ok() && answer.status != 404) co_return;
-            const std::string status = answer.ok() ? answer.json().value(Json::json_pointer("/State/Status"), "") : "";
-            if (status == "exited" || status == "dead") why = "its anchor has stopped";
-            if (status == "created" && age > start_limit) why = "its anchor was never started";
-        } catch (const std::exception&) {
-            co_return;  // an engine that cannot be asked says nothing
+    for (;;) {
+        const Job* asked = find(key);
+        if (!asked || !asked->open() || asked->facts.anchor.empty()) co_return;
+        const auto seen = co_await look_at_anchor(services_.engine, asked->facts.anchor, std::time(nullptr) - asked->facts.created);
+        Job* job = find(key);
+        if (!job || !seen) co_return;
+        if (seen->gone.empty()) {
+            job->anchor_stopped.reset();
+            co_return;
         }
-        if (why.empty()) co_return;
+        if (!job->anchor_stopped) job->anchor_stopped = Clock::now();
+        const auto left = *job->anchor_stopped + job->grace() - Clock::now();
+        if (!seen->may_return || left <= Clock::duration::zero()) {
+            end(*job, seen->gone);
+            co_return;
+        }
+        if (job->anchor_awaited) co_return;
+        job->anchor_awaited = true;
+        co_await pause(left);
+        if (Job* waited = find(key)) waited->anchor_awaited = false;
     }
-    if (Job* job = find(key)) end(*job, why);
 }
 
 Task<> Jobs::watch()
@@ -136,7 +155,10 @@ void Jobs::heed(std::string_view line)
     const Kind kind = rules::kind_of(event.value("Type", ""));
     if (kind == Kind::container)
         for (const auto& [key, job] : jobs_)
-            if (job->facts.anchor == id) asio::co_spawn(services_.io, end_without_anchor(key), asio::detached);
+            if (job->facts.anchor == id) {
+                if (action == "die") job->anchor_stopped = Clock::now();  // it may have been started again since it last stopped
+                asio::co_spawn(services_.io, end_without_anchor(key), asio::detached);
+            }
     // Of whatever on the host uses an image that jobs pulled.
     if (kind == Kind::container && action == "create") services_.cache.used(event["Actor"].value(Json::json_pointer("/Attributes/image"), ""));
     if (kind == Kind::image && action == "pull") services_.cache.used(id);

@@ -3,12 +3,14 @@
 #include <fmt/chrono.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <ctime>
 
 namespace broker::log {
 namespace {
 
 int most = 2;  ///< of `importance`
+std::atomic<std::uint64_t> errors = 0, warnings = 0;  // several threads write lines
 
 int importance(std::string_view level)
 {
@@ -57,12 +59,19 @@ void info(std::string_view message, std::initializer_list<Item> items)
 
 void warn(std::string_view message, std::initializer_list<Item> items)
 {
+    ++warnings;
     line("warn", message, items);
 }
 
 void error(std::string_view message, std::initializer_list<Item> items)
 {
+    ++errors;
     line("error", message, items);
+}
+
+Counts counts()
+{
+    return {errors, warnings};
 }
 
 }  // namespace broker::log

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -28,5 +29,11 @@ void set_level(std::string_view level);
 void info(std::string_view message, std::initializer_list<Item> items = {});
 void warn(std::string_view message, std::initializer_list<Item> items = {});
 void error(std::string_view message, std::initializer_list<Item> items = {});
+
+/// Lines since the process began, written or not.
+struct Counts {
+    std::uint64_t errors = 0, warnings = 0;
+};
+Counts counts();
 
 }  // namespace broker::log

@@ -155,6 +155,7 @@ constexpr Knob table[] = {
     {"limits.job.connections", &P::job_connections, refuse, "Connections to a job's door at a time; further ones are closed", {}, 1, 100000},
     {"limits.job.requests_per_second", &P::job_requests_per_second, cap, "Requests of a job in a second, after a burst of as many: further ones wait for their turn, up to 5 seconds; 0: no limit", {}, 0, 1000000},
     {"limits.job.time", &P::job_time, force, "How long a job may be open; a shorter --ttl stands; 0: no limit", Unit::seconds, 0, 3650 * day},
+    {"job.grace", &P::job_grace, choose, "How long a job goes on after its anchor has stopped, its lease has run out or its `berth run` has gone, lest they come back; at once where the anchor was removed or the time is up", Unit::seconds, 0, 600},
     {"limits.body", &P::body_max, refuse, "Size of a request's JSON body", Unit::bytes, 1024, 256 << 20},
     {"limits.archive", &P::archive_max, refuse, "What a build's context, or an archive of images with its layers, may become once it is unpacked", Unit::bytes, 1 << 20},
 
@@ -300,6 +301,17 @@ std::string rules_reference()
         text += "| `" + std::string(knob.path) + "` | " + kind_of(knob) + " | `" + text_of(defaults, knob) + "` | " +
                 std::string(name_of(knob.act)) + " | " + std::string(knob.what) + " |\n";
     return text;
+}
+
+Json json_of(const Profile& profile)
+{
+    Json values = Json::object();
+    for (const Knob& knob : table) {
+        const auto* map = std::get_if<std::map<std::string, std::string> Profile::*>(&knob.member);
+        // What TOML writes of the others is JSON too: no text of a profile has control characters.
+        values[std::string(knob.path)] = map ? Json(profile.*(*map)) : Json::parse(text_of(profile, knob));
+    }
+    return {{"name", profile.name}, {"lineage", profile.lineage}, {"values", std::move(values)}};
 }
 
 std::string profile_text(const Profile& profile, const Profile* base,

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <variant>
 
+#include "rules/json.h"
 #include "rules/profile.h"
 #include "rules/result.h"
 
@@ -66,6 +67,9 @@ std::string text_of(const Profile& profile, const Knob& knob);
 /// `notes`: further comments of a knob, whole lines.
 std::string profile_text(const Profile& profile, const Profile* base,
                          const std::function<std::string(std::string_view knob)>& notes = {});
+
+/// The same values for machines: {"name","lineage","values":{"<path>": value}}, each value as a rules file has it.
+Json json_of(const Profile& profile);
 
 /// The profile under which a job that only observes is served: what merely the operator's rules refuse is let through.
 Profile opened(Profile profile);

@@ -82,7 +82,8 @@ struct Profile {
     Number job_image_bytes = 0;
     Number job_connections = 1000;
     Number job_requests_per_second = 0;
-    Number job_time = 0;  ///< seconds
+    Number job_time = 0;   ///< seconds
+    Number job_grace = 2;  ///< seconds
     Number body_max = Number{4} << 20;
     Number archive_max = Number{64} << 30;
 

@@ -247,6 +247,30 @@ class EngineCase(unittest.TestCase):
         self.assertNotRegex(text, r"berth\.[a-z2-7]{26}", "a real name is shown")
 
 
+class RuledCase(EngineCase):
+    """A test of rules: `ruled` is a daemon of the class's own, made by `ruled_by`."""
+
+    jobs_wanted = ()
+    ruled_by = RuledBerth
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ruled = cls.ruled_by(cls.engine).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.ruled.stop()
+        super().tearDownClass()
+
+    def open(self, *args, busybox=True):
+        job = self.ruled.open_job(*args)
+        self.addCleanup(lambda: job.closed or job.close())
+        if busybox:
+            job.build_busybox()
+        return job
+
+
 def end_world():
     """Removes what the tests of this process shared."""
     if EngineCase.world:

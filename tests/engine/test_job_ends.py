@@ -6,8 +6,18 @@ import subprocess
 import time
 
 from engines import clean_env
-from harness import BINARY, EngineCase
+from harness import BINARY, EngineCase, RuledBerth
 from tools import wait_for
+
+
+class Patient(RuledBerth):
+    rules = """
+        [profile.at-once]
+        job.grace = 0
+
+        [profile.patient]
+        job.grace = "20s"
+    """
 
 
 class Ends(EngineCase):
@@ -145,6 +155,32 @@ class Ends(EngineCase):
         wait_for(lambda: "killed-run" not in self.berth.ok("job", "list"), 20, "the end of the job")
         wait_for(lambda: subprocess.run(["kill", "-0", str(child)], capture_output=True).returncode != 0, 5, "the end of the command")
         self.assertEqual(self.difference(), "")
+
+    def test_its_profile_sets_the_grace_of_its_end(self):
+        berth = Patient(self.engine).start()
+        self.addCleanup(berth.stop)
+        open_jobs = lambda: berth.ok("job", "list", "--json")
+
+        self.anchor("at-once")
+        job = berth.open_job("--profile", "at-once", "--anchor", "at-once")
+        job.closed = True  # by itself
+        self.engine.docker.ok("kill", "at-once")
+        wait_for(lambda: job.key not in open_jobs(), 20, "the end of the job")
+
+        self.anchor("patient")
+        stopped = berth.open_job("--profile", "patient", "--anchor", "patient")
+        leased = berth.open_job("--profile", "patient", "--lease", "1s")
+        leased.closed = True
+        self.engine.docker.ok("kill", "patient")
+        berth.kill()  # the next one finds an anchor that has stopped
+        berth.start()
+        time.sleep(4)  # longer than the grace that a profile has which says nothing
+        self.assertIn(stopped.key, open_jobs())
+        berth.ok("job", "renew", leased.id)  # after its lease, within the grace
+        self.engine.docker.ok("start", "patient")
+        wait_for(lambda: leased.key not in open_jobs(), 60, "the end of the job that nobody renews, after the grace of the anchor")
+        self.assertIn(stopped.key, open_jobs(), "its anchor was started again within the grace")
+        self.assertEqual(stopped.close().code, 0)
 
     def test_run_outlives_a_restart_of_the_daemon(self):
         process = self.run_in_job("restarted-run", "docker volume create left; read line < /dev/null; sleep 9; docker volume ls -q")

@@ -3,7 +3,7 @@
 import json
 
 import attacks
-from harness import EngineCase
+from harness import EngineCase, RuledBerth
 
 
 class Jobs(EngineCase):
@@ -46,4 +46,24 @@ class Jobs(EngineCase):
         self.assertEqual(facts["objects"]["container"], 1)
         self.assertIn("shown", self.berth.ok("job", "list"))
         self.assertIn(job.key, self.berth.ok("job", "show", "shown"))
-        self.assertGreaterEqual(json.loads(self.berth.ok("status", "--json"))["siblings"], 1)
+        status = json.loads(self.berth.ok("status", "--json"))
+        self.assertGreaterEqual(status["siblings"], 1)
+        self.assertEqual({whose: disk["path"] for whose, disk in status["disks"].items()},
+                         {"ledger": status["state_dir"], "engine": self.engine.api.get("/info")["DockerRootDir"]})
+        for whose, disk in status["disks"].items():
+            self.assertEqual(disk["problem"], "")
+            self.assertTrue(0 < disk["bytes_free"] < disk["bytes"] and 0 < disk["percent_free"] < 100, disk)
+            self.assertRegex(self.berth.ok("status"), rf"(?m)^disk +{whose} at {disk['path']}: [0-9.]+ .?i?B free \([0-9]+ %\)$")
+
+    def test_errors_and_warnings_of_the_log_are_counted(self):
+        berth = RuledBerth(self.engine).start()
+        self.addCleanup(berth.stop)
+        berth.write_rules("[profile.ci]\nnonsense = 1\n")
+        self.assertEqual(berth.cli("rules", "reload").code, 1)  # which is logged as an error
+        before = berth.log.read_text(errors="replace")
+        logged = json.loads(berth.ok("status", "--json"))["logged"]
+        after = berth.log.read_text(errors="replace")
+        self.assertGreaterEqual(logged["errors"], 1)
+        for level, count in (("error", logged["errors"]), ("warn", logged["warnings"])):
+            self.assertLessEqual(before.count(f" level={level} "), count)
+            self.assertLessEqual(count, after.count(f" level={level} "))

@@ -1,10 +1,11 @@
 """Rules files: what a profile refuses, caps and forces on a real engine; which job gets which; reloading."""
 
+import json
 import os
 import signal
 
 import attacks
-from harness import EngineCase, RuledBerth
+from harness import EngineCase, RuledBerth, RuledCase
 from tools import busybox_rootfs, wait_for
 
 MEGABYTE = 1 << 20
@@ -52,25 +53,8 @@ class Ruled(RuledBerth):
     """
 
 
-class Rules(EngineCase):
-    jobs_wanted = ()
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.ruled = Ruled(cls.engine).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.ruled.stop()
-        super().tearDownClass()
-
-    def open(self, *args, busybox=True):
-        job = self.ruled.open_job(*args)
-        self.addCleanup(lambda: job.closed or job.close())
-        if busybox:
-            job.build_busybox()
-        return job
+class Rules(RuledCase):
+    ruled_by = Ruled
 
     def real(self, job, name):
         return self.engine.api.get(f"/containers/{job.ok('inspect', '-f', '{{.Id}}', name)}/json")
@@ -267,6 +251,11 @@ class Changes(EngineCase):
             result = self.ruled.cli(*command)
             self.assertEqual(result.code, 1)
             self.assertIn(f'{self.ruled.rules_file}:5:10: unknown key "images.pish"; did you mean "images.push"?', result.err)
+        checked = self.ruled.cli("rules", "check", "--json")
+        self.assertEqual(checked.code, 1)
+        report = json.loads(checked.out)
+        self.assertEqual((report["ok"], report["profiles"], len(report["mistakes"])), (False, [], 1))
+        self.assertTrue(report["mistakes"][0].startswith(f"{self.ruled.rules_file}:5:10: "), report)
         job = self.open()
         job.build_busybox()
         self.assertFalse(self.publishes(job), "the old rules stand")
@@ -291,6 +280,13 @@ class Changes(EngineCase):
         shown = self.ruled.ok("rules", "show", "one", "--rules", str(folder))
         self.assertIn("# extends base\n# extends default\n[profile.one]\n", shown)
         self.assertIn("\nports.max = 7\n", shown)
+        as_json = json.loads(self.ruled.ok("rules", "show", "one", "--json", "--rules", str(folder)))
+        self.assertEqual((as_json["name"], as_json["lineage"], as_json["values"]["ports.max"]), ("one", ["base", "default"], 7))
+        # One value a key, those of rules files: as the text has them.
+        self.assertEqual([line.split(" = ")[0] for line in sorted(shown.splitlines()) if " = " in line and line[0] not in "#["], sorted(as_json["values"]))
+        self.assertEqual((as_json["values"]["job.grace"], as_json["values"]["env.forced"], as_json["values"]["images.push"]), ("2s", {}, True))
+        report = json.loads(self.ruled.ok("rules", "check", "--json", str(folder)))
+        self.assertEqual((report["ok"], len(report["profiles"]), report["selections"], report["mistakes"]), (True, 8, 0, []))
         (folder / "40-again.toml").write_text("[profile.one]\n")
         self.assertIn("is there already, at", self.ruled.cli("rules", "check", str(folder)).err)
 

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 from engines import reason_of
-from harness import BINARY, EngineCase, RuledBerth
+from harness import BINARY, EngineCase, RuledBerth, RuledCase
 from tools import clean_env, run, wait_for
 
 EXAMPLE = Path(__file__).parents[1] / "rules/example"
@@ -157,25 +157,8 @@ ELSEWHERE = {"networks.isolation_required", "limits.job.connections", "limits.bo
 ALONE = {"limits.job.images", "limits.job.image_bytes", "build.networks", "build.remote_files"}
 
 
-class Tools(EngineCase):
-    jobs_wanted = ()
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.ruled = Walked(cls.engine).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.ruled.stop()
-        super().tearDownClass()
-
-    def open(self, *args, busybox=True):
-        job = self.ruled.open_job(*args)
-        self.addCleanup(lambda: job.closed or job.close())
-        if busybox:
-            job.build_busybox()
-        return job
+class Tools(RuledCase):
+    ruled_by = Walked
 
     def audit(self, *args):
         return [json.loads(line) for line in self.ruled.ok("audit", "--json", *args).splitlines()]

@@ -48,6 +48,7 @@ TEST(RulesFile, GivesAProfileEachKindOfValue)
         limits.container.memory_max = "2GiB"
         limits.container.cpus_max = 1.5
         limits.job.time = "1h30m"
+        job.grace = "1m"
         healthcheck.interval_min = "500ms"
         capabilities.allowed = ["NET_ADMIN"]
         binds.allowed = "none"
@@ -59,6 +60,8 @@ TEST(RulesFile, GivesAProfileEachKindOfValue)
     EXPECT_EQ(profile.container_memory_max, std::int64_t{2} << 30);
     EXPECT_EQ(profile.container_nano_cpus_max, 1'500'000'000);
     EXPECT_EQ(profile.job_time, 5400);
+    EXPECT_EQ(profile.job_grace, 60);
+    EXPECT_EQ(Profile{}.job_grace, 2);
     EXPECT_EQ(profile.healthcheck_min, 500'000'000);
     EXPECT_EQ(profile.capabilities_allowed, std::vector<std::string>{"NET_ADMIN"});
     EXPECT_EQ(profile.binds_allowed, "none");
@@ -106,6 +109,7 @@ TEST(RulesFile, IsRefusedWithFileLineColumnKeyAndTheNearestKnownOne)
         {"[profiles.ci]\n", R"(ci.toml:1:2: unknown key "profiles"; did you mean "profile"?)"},
         {"[profile.ci]\nimages.push = \"no\"", "ci.toml:2:15: images.push: it must be true or false"},
         {"[profile.ci]\nports.max = 70000", "ci.toml:2:13: ports.max: it must be at most 65535"},
+        {"[profile.ci]\njob.grace = \"11m\"", "ci.toml:2:13: job.grace: it must be at most \"10m\""},
         {"[profile.ci]\nports.max = -1", "ci.toml:2:13: ports.max: it must be at least 0"},
         {"[profile.ci]\nlogs.size_max = \"many\"", "logs.size_max: it must be a size"},
         {"[profile.ci]\nstop.timeout_max = 30", "stop.timeout_max: it must be a time with its unit"},

@@ -1,0 +1,188 @@
+#include <ctime>
+#include <set>
+
+#include "broker/beneath.h"
+#include "broker/firewall.h"
+#include "broker/jobs.h"
+#include "broker/leases.h"
+#include "broker/log.h"
+#include "broker/remover.h"
+#include "rules/image_names.h"
+#include "rules/names.h"
+
+// What a process makes of the jobs that the last one left.
+namespace broker {
+namespace {
+
+using rules::Json;
+using rules::Kind;
+using rules::Op;
+
+}  // namespace
+
+Task<> Jobs::restore(bool serving)
+{
+    struct Restored {
+        db::Job job;
+        std::vector<db::Object> objects;
+    };
+    std::vector<Restored> restored;
+    std::vector<db::Lease> leases;
+    co_await services_.store.write([&](db::Ledger& ledger) {
+        for (db::Job& each : ledger.jobs()) {
+            std::vector<db::Object> objects = ledger.objects(each.key);
+            restored.push_back({std::move(each), std::move(objects)});
+        }
+        next_row_ = ledger.last_row();
+        leases = ledger.leases();
+    });
+    services_.leases.restore(leases);
+    if (services_.store.damaged()) co_await end_lost_jobs();
+    std::map<Job*, db::Seconds> began;  // builds, commits and the like that the last process did not see the end of
+    for (Restored& each : restored) {
+        const std::string key = each.job.key;
+        const rules::Profile* profile = rulebook_.find(each.job.profile);
+        if (!profile) {  // closed by default
+            log::warn("the profile of a job is gone from the rules: it goes on under `strict`", {{"job", each.job.id}, {"profile", each.job.profile}});
+            profile = rulebook_.find("strict");
+        }
+        auto made = make_job(std::move(each.job), *profile);
+        Job& job = *made;
+        job.objects.restore(std::move(each.objects));
+        if (const db::Job& facts = job.facts; !facts.anchor.empty() || !facts.workspace.empty()) {
+            rules::Result<rules::JobPaths> paths = co_await paths_of(key, facts.anchor, facts.workspace);
+            if (paths)
+                job.objects.set_paths(*std::move(paths));
+            else
+                log::warn("the job's paths are not there any more", {{"job", facts.id}, {"error", paths.error().message}});
+        }
+        jobs_.emplace(key, std::move(made));
+        for (const db::Object& object : job.objects.all(Kind::image))
+            if (object.state == db::ObjectState::intended) began.try_emplace(&job, object.created);
+        co_await limit(job);
+        co_await reconcile(job);
+    }
+    // Before the first door is open again.
+    co_await adopt_cut_builds(std::move(began));
+    co_await restore_networks(std::move(leases));
+    for (Job* each : all()) {
+        Job& job = *each;
+        const std::string key = job.facts.key;
+        if (!serving) continue;
+        if (job.open())
+            open_door(job);
+        else
+            asio::co_spawn(services_.io, close_later(key), asio::detached);
+        log::info("job restored", {{"job", job.facts.id}, {"key", key}, {"state", db::state_name(job.facts.state)}});
+    }
+    remove_old_pins();
+}
+
+/// The ledger does not say which jobs there are. Those of this daemon have their directories: they are over, and go by the names that they
+/// gave on the engine.
+Task<> Jobs::end_lost_jobs()
+{
+    log::error("no new jobs, and those that were open are ended", {{"why", damage_told()}});
+    std::error_code ignored;
+    for (const auto& each : std::filesystem::directory_iterator(runtime_dir_ / "jobs", ignored)) {
+        db::Job facts;
+        facts.key = facts.id = each.path().filename();
+        facts.profile = "strict";
+        facts.state = db::JobState::draining;
+        facts.created = std::time(nullptr);
+        if (facts.key.size() != rules::key_length) continue;
+        co_await services_.store.write([facts](db::Ledger& ledger) { ledger.add(facts); });
+        const std::string key = facts.key;
+        jobs_.emplace(key, make_job(std::move(facts), *rulebook_.find("strict")));
+    }
+}
+
+Task<> Jobs::reconcile(Job& job)
+{
+    for (const db::Object& each : job.objects.all()) {
+        if (each.state != db::ObjectState::intended) continue;
+        if (each.kind == Kind::image && !rules::is_real_reference(job.facts.key, each.real)) continue;  // a build's step: the reap's
+        // The last process ended between the intent and the record: the engine says whether the object came to be.
+        const Op op = each.kind == Kind::container ? Op::container_inspect
+                      : each.kind == Kind::network ? Op::network_inspect
+                      : each.kind == Kind::volume  ? Op::volume_inspect
+                                                   : Op::image_inspect;
+        const EngineRequest request{.op = op, .id = each.real};
+        const Answer answer = co_await services_.engine.call(request);
+        if (answer.ok())
+            co_await job.objects.live(each.row, each.kind == Kind::volume ? each.real : answer.json().value("Id", ""));
+        else if (answer.status == 404)
+            co_await job.objects.gone(each.row);
+    }
+    if (const db::Lease* lease = services_.leases.find(job.facts.key, "bridge")) {
+        if (const auto subnet = rules::parse_subnet(lease->subnet)) job.gateway = rules::gateway_of(*subnet);
+    } else if (const auto network = job.objects.network("bridge")) {
+        const EngineRequest request{.op = Op::network_inspect, .id = network->id};
+        const Answer answer = co_await services_.engine.call(request);
+        const Json::json_pointer at("/IPAM/Config/0/Gateway");
+        if (answer.ok())
+            if (const Json inspect = answer.json(); inspect.contains(at) && inspect.at(at).is_string()) {
+                const auto address = inspect.at(at).get<std::string>();
+                job.gateway = address.substr(0, address.find('/'));
+            }
+    }
+}
+
+/// The last process ended amid builds of these jobs: what the engine made of them since, and nobody wrote down, is noted. At most the step
+/// that was then under way is still to come. Any image without a name that grew meanwhile from one that the job may use is taken for such
+/// a step: only a build of the host's own, from the same base and in those very moments, could look the same.
+Task<> Jobs::adopt_cut_builds(std::map<Job*, db::Seconds> began)
+{
+    constexpr int listings_max = 7;
+    for (int listing = 0, same = 0; listing < listings_max && same < 2 && !began.empty(); ++listing) {
+        if (listing > 0) co_await pause(300ms);
+        bool more = false;
+        for (const auto& [job, since] : began) {
+            std::vector<db::Object> images = job->objects.all(Kind::image);
+            std::set<std::string> known;
+            for (db::Object& each : images) {
+                known.insert(each.real);
+                each.created = since;
+            }
+            Remover remover(services_.engine, job->facts.key);
+            const auto grown = co_await remover.grown(images);
+            if (!grown) {
+                log::warn("the builds that were cut off cannot be looked up", {{"job", job->facts.id}, {"error", grown.error().message}});
+                continue;
+            }
+            for (db::Object step : *grown) {
+                if (!known.insert(step.real).second) continue;
+                step.id.clear();
+                step.created = since;
+                co_await job->objects.intend(std::move(step));
+                more = true;
+            }
+        }
+        same = more ? 0 : same + 1;
+    }
+}
+
+/// Leases of networks that never came to be are given back, the rules of the others stand again.
+Task<> Jobs::restore_networks(std::vector<db::Lease> leases)
+{
+    std::vector<rules::GuardedNetwork> guarded;
+    for (const db::Lease& each : leases) {
+        const auto job = jobs_.find(each.job);
+        const bool made = job != jobs_.end() && job->second->objects.named(Kind::network, each.network);
+        if (made)
+            guarded.push_back(job->second->guarded(each));
+        else if (job == jobs_.end() || each.network != "bridge")
+            services_.leases.give_back(each.job, each.network);
+    }
+    co_await services_.firewall.restore(std::move(guarded));
+}
+
+/// Of jobs that ended without us.
+void Jobs::remove_old_pins() const
+{
+    std::error_code ignored;
+    for (const auto& each : std::filesystem::directory_iterator(runtime_dir_ / "pins", ignored))
+        if (!jobs_.contains(each.path().filename())) unpin_all(each.path());
+}
+
+}  // namespace broker
