@@ -99,8 +99,6 @@ struct Job {
     Clock::time_point retry = Clock::time_point::max();  ///< when to close it again, after a close that left something
     std::string gateway;  ///< address of the default network's gateway: where published ports are bound; leased before it is made
     std::set<std::string> built = {};  ///< ids of results of builds, where the profile keeps them
-    std::set<std::string> guests = {};    ///< full ids of what is on its networks and is no object of its: steps of builds, and what an operator put there
-    std::set<std::string> survivors = {};  ///< those of its guests that an engine which broke off may have forgotten
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
     std::bitset<static_cast<std::size_t>(rules::Op::count)> used;  ///< operations of which the ledger has a request

@@ -145,14 +145,15 @@ Task<> Jobs::end_processes(const Job& job, std::set<std::string> containers)
         log::warn("the ledger does not tell the containers of a job", {{"job", job.facts.id}, {"error", failure.what()}});
     }
     std::vector<Shim> running;
-    if (!job.survivors.empty()) co_await aside([&running] { running = shims(); });
+    co_await aside([&running] { running = shims(); });
+    std::set<std::string> forgotten;
     for (const Shim& each : running) {
-        if (!job.survivors.contains(each.container)) continue;
+        if (!containers.contains(each.container)) continue;
         const EngineRequest inspect{.op = Op::container_inspect, .id = each.container};
         const Answer answer = co_await services_.engine.call(inspect);
-        if (answer.status == 404) containers.insert(each.container);  // nobody's any more: a step of a build
+        if (answer.status == 404) forgotten.insert(each.container);  // else it is an operator's, on a network of the job
     }
-    if (const int killed = co_await end_shims(std::move(containers)); killed > 0)
+    if (const int killed = co_await end_shims(std::move(forgotten)); killed > 0)
         log::warn("processes were left of containers that the engine has forgotten", {{"job", job.facts.id}, {"killed", killed}});
 }
 

@@ -165,9 +165,8 @@ void Jobs::heed(std::string_view line)
     if (kind == Kind::network && action == "connect")
         if (Job* job = find(rules::key_of(event["Actor"].value(Json::json_pointer("/Attributes/name"), "")).value_or("")))
             if (const std::string container = event["Actor"].value(Json::json_pointer("/Attributes/container"), ""); !job->objects.with_id(Kind::container, container))
-                job->guests.insert(container);
+                job->objects.remember(container);
     if (action != "destroy") return;
-    for (const auto& [key, job] : jobs_) job->guests.erase(id);
     // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.
     const bool unique = kind == Kind::container || kind == Kind::network || (kind == Kind::volume && rules::looks_like_id(id));
     if (!unique) return;
@@ -209,7 +208,6 @@ Task<> Jobs::follow_engine()
             }
         } catch (const std::exception& failure) {
             log::warn("the engine's events broke off", {{"error", failure.what()}});
-            for (Job* job : all()) job->survivors.merge(job->guests);
         }
         co_await pause(1s);
     }

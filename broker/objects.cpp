@@ -131,6 +131,18 @@ void Objects::forget(std::int64_t row)
     store_.enqueue([row](db::Ledger& ledger) { ledger.set_state(row, ObjectState::gone); });
 }
 
+void Objects::remember(std::string id)
+{
+    db::Object object;
+    object.row = ++next_row_;
+    object.job = key_;
+    object.kind = Kind::container;
+    object.state = db::ObjectState::gone;
+    object.id = std::move(id);
+    object.created = std::time(nullptr);
+    store_.enqueue([object](db::Ledger& ledger) { ledger.put(object); });
+}
+
 void Objects::destroyed(Kind kind, const std::string& id)
 {
     const db::Object* object = with_id(kind, id);

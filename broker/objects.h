@@ -38,6 +38,10 @@ public:
     /// As `gone`, without waiting for the ledger: a row that stays there longer only costs the reap a 404.
     void forget(std::int64_t row);
 
+    /// The container `id` is on the job's networks and none of its objects: a step of a build, or what an operator put there. The ledger keeps
+    /// the id, among what is gone, for the job's end.
+    void remember(std::string id);
+
     /// The engine has removed the object: its rows go, and those of a container's execs.
     void destroyed(rules::Kind kind, const std::string& id);
 
