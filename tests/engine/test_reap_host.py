@@ -3,6 +3,8 @@
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -176,6 +178,20 @@ class Reaped(HostCase):
         self.assertEqual(job.docker("network", "create", "--subnet", "198.18.0.0/24", "bad").code, 1)
         self.learn()
         self.assert_closed()
+
+    def test_a_process_of_a_step_that_the_engine_has_forgotten(self):
+        """As an engine leaves one that was killed as it started the step's container. Such a container is no object of the job."""
+        self.job.build_busybox()
+        self.job.build("built", {"Dockerfile": f"FROM {self.job.image}\nRUN echo built >/x\n"})
+        steps = wait_for(lambda: self.ledger("SELECT id FROM objects WHERE job = ? AND kind = 'container' AND real = ''"), 30, "the step in the ledger")
+        self.served.kill()
+        self.served.start()
+        shim = subprocess.Popen(["containerd-shim-runc-v2", "-c", "import time; time.sleep(1000)", "-namespace", "moby", "-id", steps[0][0]], executable=sys.executable)
+        self.addCleanup(shim.wait)
+        self.addCleanup(shim.kill)
+        self.learn()
+        self.assert_closed()
+        self.assertEqual(shim.wait(10), -signal.SIGKILL)
 
     def test_networks_made_and_removed_leave_nothing_while_the_job_is_open(self):
         self.job.build_busybox()
