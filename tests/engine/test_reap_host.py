@@ -1,6 +1,7 @@
 """After `berth job close` nothing of the job is on the host: not in what the engine lists, nor in the places that no engine lists."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -35,6 +36,8 @@ class HostCase(EngineCase):
 
     def setUp(self):
         self.before = self.engine.snapshot()
+        self.rules_before = set()
+        self.rules_before = set(self.rules())
         self.workspace = self.engine.folder / "reap-work"
         (self.workspace / "sub").mkdir(parents=True, exist_ok=True)
         self.job = self.served.open_job("--workspace", str(self.workspace))
@@ -80,18 +83,26 @@ class HostCase(EngineCase):
         self.devices = [bridge for _, bridge in leases]
         self.subnets = [subnet for subnet, _ in leases if subnet]
 
+    def rules(self):
+        """The lines of the packet filter that were not there before the job: an engine that was killed leaves rules of its own."""
+        return [line for line in self.engine.inside("nft", "-s", "list", "ruleset").out.splitlines() if line not in self.rules_before]
+
+    @staticmethod
+    def named_in(words, lines):
+        """Those of `words` that stand in `lines`, not as a part of a longer address."""
+        return [word for word in words if any(re.search(rf"(?<![\w.]){re.escape(word)}(?![\w.])", line) for line in lines)]
+
     def traces(self):
         """What of the job is in each place."""
         key, real = self.job.key, f"berth.{self.job.key}"
         api = self.engine.api
-        ruleset = self.engine.inside("nft", "list", "ruleset").out
         links = self.engine.inside("ip", "-o", "link").out
         images = api.get("/images/json?all=1")
         mounts = [line for pid in {"self", self.served.process.pid, self.engine.process.pid}
                   for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines() if key in line]
         files = run(["find", self.engine.folder, "-name", "overlay2", "-prune", "-o", "-name", f"*{key}*", "-print"]).out.splitlines()
         return {
-            "rules of the packet filter": [word for word in (*self.devices, *self.subnets, self.address) if word in ruleset],
+            "rules of the packet filter": self.named_in((*self.devices, *self.subnets, self.address), self.rules()),
             "devices": [name for name in self.devices if f" {name}:" in links],
             "leases": self.ledger("SELECT network FROM leases WHERE job = ?"),
             "objects of the ledger": self.ledger("SELECT kind, real, state FROM objects WHERE job = ? AND state <> 'gone'"),
@@ -205,8 +216,7 @@ class Reaped(HostCase):
         self.learn()
         self.assertEqual(len(devices) - len(self.devices), 3)
         gone = (set(devices) - set(self.devices)) | (set(subnets) - set(self.subnets))
-        ruleset = self.engine.inside("nft", "list", "ruleset").out + self.engine.inside("ip", "-o", "link").out
-        self.assertEqual([word for word in gone if word in ruleset], [])
+        self.assertEqual(self.named_in(gone, [*self.rules(), *self.engine.inside("ip", "-o", "link").out.splitlines()]), [])
         self.assert_closed()
 
 
