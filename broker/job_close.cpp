@@ -144,6 +144,7 @@ Task<> Jobs::end_processes(const Job& job, std::set<std::string> containers)
     } catch (const db::Failure& failure) {
         log::warn("the ledger does not tell the containers of a job", {{"job", job.facts.id}, {"error", failure.what()}});
     }
+    if (containers.empty()) co_return;
     std::vector<Shim> running;
     co_await aside([&running] { running = shims(); });
     std::set<std::string> forgotten;

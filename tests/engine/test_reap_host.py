@@ -23,6 +23,7 @@ class Limited(RuledBerth):
 
 class HostCase(EngineCase):
     jobs_wanted = ()
+    rules_before = frozenset()
 
     @classmethod
     def setUpClass(cls):
@@ -36,8 +37,7 @@ class HostCase(EngineCase):
 
     def setUp(self):
         self.before = self.engine.snapshot()
-        self.rules_before = set()
-        self.rules_before = set(self.rules())
+        self.rules_before = frozenset(self.rules())
         self.workspace = self.engine.folder / "reap-work"
         (self.workspace / "sub").mkdir(parents=True, exist_ok=True)
         self.job = self.served.open_job("--workspace", str(self.workspace))
