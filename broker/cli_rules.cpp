@@ -15,6 +15,7 @@
 #include "broker/past.h"
 #include "broker/rulebook.h"
 #include "broker/terminal.h"
+#include "rules/kept.h"
 #include "rules/knobs.h"
 #include "rules/rule_cases.h"
 #include "rules/suggest.h"
@@ -216,8 +217,26 @@ void print_request(const Json& request, bool json)
                job.empty() ? request.value("key", "") : job, request.value("verdict", ""), request.value("method", ""), request.value("target", ""), why);
 }
 
+/// The table of what may be kept, with every place where a request may have a value.
+int print_kept(bool json)
+{
+    if (!json) fmt::print("{:<20} {:<5} {:<48} {:<12} {}\n", "ENDPOINT", "IN", "FIELD", "KEPT", "KEYS");
+    Json all = Json::array();
+    for (const rules::ValuePlace& each : rules::value_places()) {
+        const bool whole = each.type == "number" || each.type == "number_list" || each.type == "boolean";
+        const std::string_view value = whole ? "number" : rules::keep_name(each.kept->value), key = rules::keep_name(each.kept->key), in = each.query ? "query" : "body";
+        if (json)
+            all.push_back({{"endpoint", each.endpoint->name}, {"method", rules::method_name(each.endpoint->method)}, {"path", each.endpoint->path}, {"in", in}, {"field", each.path}, {"type", each.type}, {"kept", value}, {"keys", key}});
+        else
+            fmt::print("{:<20} {:<5} {:<48} {:<12} {}\n", each.endpoint->name, in, each.path, value, key == "nothing" ? "" : key);
+    }
+    if (json) print_json(all);
+    return 0;
+}
+
 int audit(const RulesFlags& flags, const std::string& admin)
 {
+    if (flags.kept) return print_kept(flags.json);
     db::RequestFilter filter = filter_of(flags);
     std::vector<Json> requests = past_requests(admin, flags.state_dir, filter);
     for (;;) {
@@ -361,14 +380,15 @@ void add_tools(CLI::App& group, RulesFlags& flags, const std::string& admin, int
 
 void add_audit(CLI::App& app, RulesFlags& flags, const std::string& admin, int& status)
 {
-    CLI::App* command = app.add_subcommand("audit", "What jobs asked for and what became of it; secrets are not kept");
+    CLI::App* command = app.add_subcommand("audit", "What jobs asked for and what became of it; of values only those that are listed (--kept), of others length and hash");
     command->add_option("--job", flags.job, "Id or key of a job, open or closed");
     command->add_flag("--denied", flags.denied, "Only what a rule refused, or would have");
     command->add_option("--since", flags.since, "Only of the last time (90s, 1h)");
     command->add_flag("--follow", flags.follow, "Go on with what comes");
     command->add_flag("--json", flags.json, "A JSON object a line, with the body");
+    command->add_flag("--kept", flags.kept, "Instead, what of each field of a request is kept");
     command->add_option("--state-dir", flags.state_dir, "Where the ledger is, when no daemon runs")->capture_default_str();
-    command->footer("Examples:\n  berth audit --job build-17\n  berth audit --denied --since 1h --json | jq .rule\nExit status: 0");
+    command->footer("Examples:\n  berth audit --job build-17\n  berth audit --denied --since 1h --json | jq .rule\n  berth audit --kept | grep Label\nExit status: 0");
     command->callback([&flags, &admin, &status] { status = audit(flags, admin); });
 }
 

@@ -5,8 +5,8 @@
 #include "broker/archive.h"
 #include "broker/log.h"
 #include "broker/operations.h"
+#include "broker/redaction.h"
 #include "rules/endpoint_policy.h"
-#include "rules/redact.h"
 
 // The life of a request, top to bottom: head → job → route → whose → body → operation → answer.
 namespace broker {
@@ -67,7 +67,8 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
         refusal = Error{502, "berth: the engine does not answer", {}, {}, {}};
     } catch (const rules::Json::exception& failure) {
-        log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", failure.what()}});
+        // Not what it says, which may quote the answer.
+        log::error("engine", {{"job", job.facts.id}, {"endpoint", endpoint ? endpoint->name : "?"}, {"error", "its answer has an unknown shape (JSON error " + std::to_string(failure.id) + ")"}});
         refusal = Error{502, "berth: the engine's answer has an unknown shape", {}, {}, {}};
     } catch (const Gone& gone) {
         if (client.answered()) throw;
@@ -95,9 +96,9 @@ void account_head(Job& job, Services& services, const Error& error)
     request.endpoint = "unknown";
     request.whole = false;
     request.outcome = rules::Outcome::refused;
-    request.field = error.field;
+    request.field = redactor().field(error.field);
     request.rule = error.rule;
-    request.value = error.value;
+    request.value = redactor().value(nullptr, error.field, error.value);
     services.store.enqueue([request](db::Ledger& ledger) { ledger.add(request); });
 }
 
@@ -122,8 +123,8 @@ void account(Job& job, Services& services, const rules::Endpoint* endpoint, cons
     if (error.rule.empty()) return;
     ++(observed ? job.observed : job.refusals);
     const std::string name = endpoint ? std::string(endpoint->name) : "unknown";
-    const std::string value = rules::redacted_value(name, error.field, error.value);
-    db::Refusal refusal{job.facts.key, name, error.field, error.rule + (observed ? " (observed)" : ""), value, std::time(nullptr)};
+    const std::string field = redactor().field(error.field), value = redactor().value(endpoint, error.field, error.value);
+    db::Refusal refusal{job.facts.key, name, field, error.rule + (observed ? " (observed)" : ""), value, std::time(nullptr)};
     services.store.enqueue([refusal = std::move(refusal)](db::Ledger& ledger) { ledger.add(refusal); });
     if (job.refusals_logged >= refusals_logged_max) {
         ++job.refusals_unlogged;
@@ -131,7 +132,7 @@ void account(Job& job, Services& services, const rules::Endpoint* endpoint, cons
     }
     ++job.refusals_logged;
     log::warn(observed ? "would be refused" : "refused",
-              {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", error.field}, {"value", value.substr(0, 256)}});
+              {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", field}, {"value", value.substr(0, 256)}});
 }
 
 void account(Job& job, Services& services, Record& record, const Error& error, bool observed)

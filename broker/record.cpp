@@ -2,7 +2,7 @@
 
 #include <ctime>
 
-#include "rules/redact.h"
+#include "broker/redaction.h"
 
 namespace broker {
 namespace {
@@ -37,9 +37,9 @@ void Record::note(const rules::Error& error, bool observed)
     if (observed && outcome_ != Outcome::allowed) return;
     outcome_ = observed ? Outcome::observed : error.rule.empty() ? Outcome::failed : Outcome::refused;
     if (error.rule.empty()) return;
-    field_ = error.field;
+    field_ = redactor().field(error.field);
     rule_ = error.rule;
-    value_ = rules::redacted_value(endpoint ? endpoint->name : "", error.field, error.value);
+    value_ = redactor().value(endpoint, error.field, error.value);
 }
 
 bool Record::is_kept(bool first) const
@@ -70,11 +70,12 @@ Record::~Record()
         request.field = std::move(field_);
         request.rule = std::move(rule_);
         request.value = std::move(value_);
-        const Op op = endpoint ? endpoint->op : Op::count;
-        store_.enqueue([request = std::move(request), op, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
-            request.target = rules::redacted_target(request.target);
-            if (!given.is_null()) request.body = text_of(rules::redacted(op, std::move(given)));
-            if (!known.is_null()) request.facts = text_of(known);
+        store_.enqueue([request = std::move(request), row = endpoint, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
+            const rules::Redactor& keep = redactor();
+            request.method = keep.method(row, request.method);
+            request.target = keep.target(row, request.target);
+            if (!given.is_null()) request.body = text_of(keep.body(row, std::move(given)));
+            if (!known.is_null()) request.facts = text_of(keep.facts(std::move(known)));
             ledger.add(request);
         });
     } catch (const std::bad_alloc&) {

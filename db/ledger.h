@@ -88,7 +88,7 @@ struct Request {
     bool first = false;    ///< of its endpoint in its job: kept longer than the others
     std::string endpoint;  ///< `container.create`
     std::string method;
-    std::string target;    ///< redacted, as the client wrote it; one that is not printable ASCII is escaped and cut
+    std::string target;    ///< redacted; one that is not printable ASCII is escaped and cut
     std::string body;      ///< redacted JSON; empty: none
     std::string facts;     ///< JSON, see rules::AskedRequest
     bool whole = true;     ///< target and body are all there, so that they can be judged again

@@ -95,7 +95,7 @@ CREATE TABLE host_images (image TEXT NOT NULL PRIMARY KEY CHECK (length(CAST(ima
 ALTER TABLE program ADD COLUMN host_seen INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-// What jobs asked for, as it may be shown (rules/redact.h). `first`: the first of its endpoint in its job, which stays.
+// What jobs asked for, as it may be kept (rules/redact.h). `first`: the first of its endpoint in its job, which stays.
 constexpr const char* version_requests = R"sql(
 CREATE TABLE requests (
     row      INTEGER PRIMARY KEY,
@@ -115,6 +115,13 @@ CREATE TABLE requests (
     value    TEXT NOT NULL CHECK (length(CAST(value AS BLOB)) <= 256),
     UNIQUE (job, nth)
 ) STRICT;
+)sql";
+
+// What was kept when secrets were what was known as one, and not all that is not listed (rules/kept.h). Overwritten, not only let go of.
+constexpr const char* version_listed = R"sql(
+PRAGMA secure_delete = ON;
+UPDATE requests SET target = '', body = '', facts = '', whole = 0, value = '';
+UPDATE refusals SET value = '';
 )sql";
 
 std::int64_t version_of(Connection& connection)
@@ -137,7 +144,8 @@ std::int64_t version_of(Connection& connection)
 std::span<const Migration> migrations()
 {
     static const std::array steps{Migration{"0.1.0", version_1}, Migration{"0.1.0", version_2}, Migration{"0.1.0", version_3},
-                                  Migration{"0.1.0", version_cache}, Migration{"0.1.0", version_requests}};
+                                  Migration{"0.1.0", version_cache}, Migration{"0.1.0", version_requests},
+                                  Migration{"0.1.0", version_listed}};
     return steps;
 }
 

@@ -8,7 +8,6 @@
 namespace rules {
 namespace {
 
-constexpr std::string_view real_prefix = "berth.";
 constexpr std::string_view hex_digits = "0123456789ABCDEF";
 // The real name of a volume becomes a directory's name.
 constexpr std::size_t longest_real_name = 255;

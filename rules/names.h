@@ -19,6 +19,9 @@ std::string real_name(std::string_view key, std::string_view name);
 /// The job's name of the engine's `real`; nullopt when `real` is not a name of this job. A leading `/` is ignored.
 std::optional<std::string> virtual_name(std::string_view key, std::string_view real);
 
+/// How every real name and every label of berth's own begins.
+inline constexpr std::string_view real_prefix = "berth.";
+
 /// The key in `real`, a real name or the engine's reference of an image of some job; nullopt when it is neither.
 std::optional<std::string> key_of(std::string_view real);
 

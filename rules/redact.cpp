@@ -1,221 +1,290 @@
 #include "rules/redact.h"
 
 #include <algorithm>
+#include <cctype>
 
+#include "rules/bodies.h"
+#include "rules/kept_text.h"
 #include "rules/query.h"
 
 namespace rules {
 namespace {
 
-constexpr const char* hidden = "***";
-
-/// Whether `text` begins with `word`, in whatever case and with separators between the letters.
-bool begins_with(std::string_view text, std::string_view word)
+std::string text_of(const Json& json)
 {
-    std::size_t matched = 0;
-    for (const char c : text) {
-        if (c == '-' || c == '_' || c == '.') continue;
-        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != word[matched]) return false;
-        if (++matched == word.size()) return true;
-    }
-    return false;
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Asked of every key and every string of all bodies that are kept: hence without a copy, and by the first letter.
-bool names_secret(std::string_view key)
+/// A value of which nothing may be kept but whether it is none.
+void hide(const HashKey& key, Json& value)
 {
-    for (; !key.empty(); key.remove_prefix(1)) {
-        const auto any = [key](const auto&... words) { return (begins_with(key, words) || ...); };
-        switch (key.front() | 0x20) {  // a letter in lower case
-            case 'a':
-                if (any("auth", "apikey", "accesskey")) return true;
-                break;
-            case 'c':
-                if (any("credential")) return true;
-                break;
-            case 'p':
-                if (any("password", "passwd", "passphrase", "privatekey")) return true;
-                break;
-            case 's':
-                if (any("secret")) return true;
-                break;
-            case 't':
-                if (any("token")) return true;
-                break;
-            default:
-                break;
+    if (is_zero(value) || value.is_boolean()) return;
+    value = hidden(key, value.is_string() ? value.get_ref<const std::string&>() : text_of(value));
+}
+
+void keep_text(const HashKey& key, Keep keep, Json& value)
+{
+    if (value.is_string())
+        value = kept_text(key, keep, value.get_ref<const std::string&>());
+    else
+        hide(key, value);
+}
+
+/// A key that a client chose.
+std::string kept_key(const HashKey& key, Keep keep, const std::string& text)
+{
+    return keep == Keep::nothing && is_word(text) ? text : kept_text(key, keep, text);
+}
+
+void rename_keys(const HashKey& key, Keep keep, Json::object_t& map)
+{
+    Json::object_t renamed;
+    for (auto member = map.begin(); member != map.end();) {
+        std::string name = kept_key(key, keep, member->first);
+        if (name == member->first) {
+            ++member;
+            continue;
         }
+        renamed.insert_or_assign(std::move(name), std::move(member->second));
+        member = map.erase(member);
     }
-    return false;
+    map.merge(renamed);
 }
 
-bool is_of_name(char c)
+/// A value of whatever shape, of which `row` says what may be kept.
+void keep_any(const HashKey& key, const Kept& row, Json& value)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-/// The name that ends in front of `at`, a quote between them or not.
-std::string_view name_before(std::string_view text, std::size_t at)
-{
-    if (at > 0 && text[at - 1] == '"') --at;
-    std::size_t begin = at;
-    while (begin > 0 && is_of_name(text[begin - 1])) --begin;
-    return text.substr(begin, at - begin);
-}
-
-/// Where the value that begins at `at` ends.
-std::size_t end_of_value(std::string_view text, std::size_t at)
-{
-    if (at >= text.size()) return at;
-    if (const char quote = text[at]; quote == '"' || quote == '\'') {
-        for (std::size_t end = at + 1; end < text.size(); ++end) {
-            if (text[end] == '\\') ++end;
-            else if (text[end] == quote) return end + 1;
-        }
-        return text.size();
+    if (row.value == Keep::nothing && row.key == Keep::nothing) return hide(key, value);
+    if (value.is_string()) return keep_text(key, row.value, value);
+    if (auto* items = value.get_ptr<Json::array_t*>())
+        for (Json& each : *items) keep_any(key, row, each);
+    if (auto* members = value.get_ptr<Json::object_t*>()) {
+        for (auto& [name, each] : *members) keep_any(key, row, each);
+        rename_keys(key, row.key, *members);
     }
-    return std::min(text.find_first_of(" \t\r\n,;&\"'", at), text.size());
 }
 
-/// Behind `://`: the part up to the last `@` in front of the path.
-std::size_t end_of_user(std::string_view text, std::size_t at)
+void keep_object(const HashKey& key, const Schema& schema, Json& object);
+
+void keep_objects(const HashKey& key, const Schema& inside, Json& list)
 {
-    const std::string_view authority = text.substr(at, text.find_first_of("/?# \t\r\n\"'", at) - at);
-    const std::size_t sign = authority.rfind('@');
-    return sign == authority.npos ? at : at + sign;
+    if (!list.is_array()) return hide(key, list);
+    for (Json& each : list) keep_object(key, inside, each);
 }
 
-/// Hides what `https://user:password@host/` and `password=x` in any text tell.
-void hide_secrets(std::string& text)
+void keep_field(const HashKey& key, const Field& field, Json& value)
 {
-    const auto sign_from = [&text](std::size_t at) {
-        while (at < text.size() && text[at] != ':' && text[at] != '=') ++at;
-        return at;
-    };
-    std::string out;
-    std::size_t shown = 0;  // up to where it is in `out`
-    const auto hide = [&](std::size_t begin, std::size_t end) {
-        out.append(text, shown, begin - shown).append(hidden);
-        shown = end;
-    };
-    for (std::size_t at = sign_from(0); at < text.size(); at = sign_from(at)) {
-        const std::size_t value = at + 1;
-        if (text.compare(at, 3, "://") == 0) {
-            at = end_of_user(text, value + 2);
-            if (at > value + 2) hide(value + 2, at);
-        } else if (names_secret(name_before(text, at))) {
-            at = end_of_value(text, value);
-            hide(value, at);
-        } else {
-            at = value;
-        }
+    const auto is_integer = [](const Json& each) { return each.is_number_integer(); };
+    const bool is_map = field.type == Type::object_map || field.type == Type::object_list_map || field.type == Type::text_map;
+    switch (field.type) {
+        case Type::boolean: return hide(key, value);
+        case Type::integer:
+            if (!is_integer(value)) hide(key, value);
+            return;
+        case Type::integer_list:
+            if (!value.is_array() || !std::ranges::all_of(value, is_integer)) hide(key, value);
+            return;
+        case Type::text: return keep_text(key, kept_of(field).value, value);
+        case Type::any: return keep_any(key, kept_of(field), value);
+        case Type::text_list:
+        case Type::text_or_list:
+            if (!value.is_array()) return keep_text(key, kept_of(field).value, value);
+            for (Json& each : value) keep_text(key, kept_of(field).value, each);
+            return;
+        default: break;
     }
-    if (shown > 0) text = out.append(text, shown);
-}
-
-std::string without_secrets(std::string text)
-{
-    hide_secrets(text);
-    return text;
-}
-
-/// `KEY=value` becomes `KEY=***`.
-void hide_value(std::string& text)
-{
-    const std::size_t equals = text.find('=');
-    if (equals != text.npos) text.replace(equals + 1, text.npos, hidden);
-}
-
-/// The first word alone.
-void cut_command(Json& words)
-{
-    if (words.is_string()) words = hidden;
-    if (!words.is_array() || words.size() < 2) return;
-    words = Json::array({words[0], hidden});
-}
-
-void hide(Json& value, int depth = 0)
-{
-    if (value.is_string()) hide_secrets(value.get_ref<std::string&>());
-    if (depth > 64 || !value.is_structured()) return;
-    if (value.is_array()) {
-        for (Json& each : value) hide(each, depth + 1);
-        return;
-    }
-    for (auto& [key, each] : value.items()) {
-        if (key == "Env" && each.is_array())
-            for (Json& variable : each)
-                if (variable.is_string()) hide_value(variable.get_ref<std::string&>());
-        if (key == "Cmd" || key == "Entrypoint" || key == "Test" || key == "Shell") cut_command(each);
-        if (names_secret(key) && (each.is_string() || each.is_array()) && !is_zero(each))
-            each = each.is_string() ? Json(hidden) : Json::array({hidden});
+    if (field.inside && field.type == Type::object) return keep_object(key, *field.inside, value);
+    if (field.inside && field.type == Type::object_list) return keep_objects(key, *field.inside, value);
+    auto* members = is_map ? value.get_ptr<Json::object_t*>() : nullptr;
+    if (!members) return hide(key, value);
+    const Kept& row = kept_of(field);
+    const bool is_listed = row.value != Keep::nothing || row.key != Keep::nothing;
+    if (!is_listed || (field.type != Type::text_map && !field.inside)) return hide(key, value);
+    for (auto& [name, each] : *members) {
+        if (field.type == Type::text_map)
+            keep_text(key, row.value, each);
+        else if (field.type == Type::object_map)
+            keep_object(key, *field.inside, each);
         else
-            hide(each, depth + 1);
+            keep_objects(key, *field.inside, each);
     }
+    rename_keys(key, row.key, *members);
 }
 
-/// Options of log drivers hold the credentials of log services; the rules read two of them.
-void hide_log_options(Json& body)
+void keep_object(const HashKey& key, const Schema& schema, Json& object)
 {
-    const Json::json_pointer at("/HostConfig/LogConfig/Config");
-    if (!body.contains(at) || !body.at(at).is_object()) return;
-    for (auto& [key, each] : body.at(at).items())
-        if (key != "max-size" && key != "max-file" && each.is_string()) each = hidden;
+    auto* members = object.get_ptr<Json::object_t*>();
+    if (!members) return hide(key, object);
+    for (auto& [name, value] : *members) {
+        if (is_zero(value)) continue;  // most of what clients written in Go send
+        const auto field = std::ranges::find(schema.fields, name, &Field::name);
+        if (field == schema.fields.end())
+            hide(key, value);
+        else
+            keep_field(key, *field, value);
+    }
+    rename_keys(key, Keep::nothing, *members);
 }
 
-/// A JSON object of texts, each hidden.
-std::string without_values(const std::string& text)
+/// The field at `path`, as refusals name it; nullptr when there is none. What is behind a map of texts is a key of it.
+const Field* field_at(const Schema& schema, std::string_view path)
 {
-    Json map = Json::parse(text, nullptr, false);
-    if (!map.is_object()) return hidden;
-    for (auto& [key, each] : map.items()) each = each.is_null() ? Json() : Json(hidden);
-    return map.dump(-1, ' ', false, Json::error_handler_t::replace);
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    const std::string_view name = path.substr(0, std::min(path.find('['), dot));
+    const auto field = std::ranges::find(schema.fields, name, &Field::name);
+    if (field == schema.fields.end()) return nullptr;
+    if (!field->inside || dot == path.size()) return &*field;
+    path.remove_prefix(dot + 1);
+    if (field->type == Type::object_map || field->type == Type::object_list_map) path.remove_prefix(path.rfind('.') + 1);  // keys may have dots
+    return field_at(*field->inside, path);
+}
+
+std::string keep_parameter(const HashKey& key, const Param& param, const std::string& value)
+{
+    const Kept& row = kept_of(param);
+    if (param.type != ParamType::json) return kept_text(key, row.value, value);
+    Json json = Json::parse(value, nullptr, false);
+    if (!json.is_structured()) return kept_text(key, Keep::nothing, value);
+    keep_any(key, row, json);
+    return json.is_string() ? json.get<std::string>() : text_of(json);
+}
+
+const Param* parameter_of(const Endpoint* row, std::string_view name)
+{
+    if (!row) return nullptr;
+    const auto param = std::ranges::find(row->params, name, &Param::name);
+    return param == row->params.end() ? nullptr : &*param;
+}
+
+/// `/v1.41`, or nothing.
+std::string_view version_of(std::string_view path)
+{
+    if (!path.starts_with("/v")) return {};
+    const std::string_view version = path.substr(0, path.find('/', 1));
+    const bool is_version = version.size() > 2 && version.size() < 10 && version.find_first_not_of("0123456789.", 2) == version.npos;
+    return is_version ? version : std::string_view();
+}
+
+/// The path of a request to `row`, with the reference in it if it is a name.
+std::string keep_path(const HashKey& key, const Endpoint& row, std::string_view path)
+{
+    const std::string_view version = version_of(path);
+    path.remove_prefix(version.size());
+    if (path == row.path) return std::string(version) + std::string(path);
+    const std::size_t open = std::min(row.path.find('{'), row.path.size());
+    const std::string_view before = row.path.substr(0, open), after = row.path.substr(std::min(row.path.find('}', open), row.path.size() - 1) + 1);
+    if (open == row.path.size() || after.find('{') != after.npos || path.size() < before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after))
+        return std::string(version) + "/" + hidden(key, path);
+    const std::string_view written = path.substr(before.size(), path.size() - before.size() - after.size());
+    const std::string reference = percent_decode(written, false).value_or(std::string(written));
+    const bool is_named = is_word(reference) || kept_text(key, Keep::reference, reference) == reference;
+    return std::string(version) + std::string(before) + (is_named ? std::string(written) : hidden(key, reference)) + std::string(after);
+}
+
+/// `text` with the inside of each pair of `quote`s hidden.
+std::string without_quoted(const HashKey& key, std::string_view text, char quote)
+{
+    std::string out;
+    for (;;) {
+        const std::size_t begin = text.find(quote), end = begin == text.npos ? begin : text.find(quote, begin + 1);
+        if (end == text.npos) return out.append(text);
+        out.append(text.substr(0, begin + 1)).append(kept_text(key, Keep::nothing, text.substr(begin + 1, end - begin - 1))) += quote;
+        text.remove_prefix(end + 1);
+    }
 }
 
 }  // namespace
 
-Json redacted(Op op, Json body)
+Json Redactor::body(const Endpoint* row, Json body) const
 {
-    if (!body.is_object()) return body.is_null() ? body : Json(hidden);
-    if (op == Op::system_auth)
-        for (auto& [key, each] : body.items())
-            if (key != "serveraddress" && !is_zero(each)) each = hidden;
-    if (op == Op::container_create) hide_log_options(body);
-    hide(body);
+    if (row && row->schema)
+        keep_object(key_, *row->schema, body);
+    else
+        hide(key_, body);
     return body;
 }
 
-std::string redacted_target(std::string_view target)
+std::string Redactor::method(const Endpoint* row, const std::string& method) const
 {
-    const std::size_t mark = std::min(target.find('?'), target.size());
-    std::string path(target.substr(0, mark));
-    if (mark == target.size()) return path;
-    const Result<Query> query = Query::parse(target.substr(mark + 1));
-    if (!query) return path + "?" + hidden;
-    Query kept;
-    for (const auto& [key, value] : query->items()) {
-        if (key == "buildargs")
-            kept.add(key, without_values(value));
-        else if (key == "changes" || (names_secret(key) && !value.empty()))
-            kept.add(key, hidden);
-        else
-            kept.add(key, without_secrets(value));
-    }
-    return path + "?" + kept.encode();
+    return row ? method : kept_text(key_, method.size() <= 7 ? Keep::word : Keep::nothing, method);
 }
 
-std::string redacted_value(std::string_view endpoint, std::string_view field, const std::string& value)
+std::string Redactor::target(const Endpoint* row, std::string_view target) const
 {
-    const std::string_view last = field.substr(field.rfind('.') + 1);
-    if (value.empty()) return value;
-    if (endpoint == "system.auth" || names_secret(last)) return hidden;
-    if (last == "buildargs") return without_values(value);
+    const std::size_t mark = std::min(target.find('?'), target.size());
+    const std::string_view path = target.substr(0, mark);
+    std::string out = row ? keep_path(key_, *row, path) : "/" + hidden(key_, path);
+    if (mark == target.size()) return out;
+    const Result<Query> query = Query::parse(target.substr(mark + 1));
+    if (!query) return out + "?" + hidden(key_, target.substr(mark + 1));
+    Query kept;
+    for (const auto& [name, value] : query->items()) {
+        const Param* param = parameter_of(row, name);
+        kept.add(param ? name : kept_key(key_, Keep::nothing, name),
+                 param ? keep_parameter(key_, *param, value) : kept_text(key_, Keep::nothing, value));
+    }
+    return out + "?" + kept.encode();
+}
+
+Json Redactor::facts(Json facts) const
+{
+    auto* members = facts.get_ptr<Json::object_t*>();
+    if (!members) return facts;
+    for (auto& [name, value] : *members) {
+        if (name == "image")
+            keep_object(key_, container_create_schema, value);
+        else if (name == "pulls")
+            keep_any(key_, Kept{"", "", Keep::reference}, value);
+        else
+            hide(key_, value);
+    }
+    return facts;
+}
+
+std::string Redactor::field(const std::string& field) const
+{
+    constexpr std::string_view marks = "_.-/:[]+ ";
+    const auto fits = [marks](unsigned char c) { return std::isalnum(c) != 0 || marks.find(static_cast<char>(c)) != marks.npos; };
+    return field.size() <= 256 && std::ranges::all_of(field, fits) ? field : hidden(key_, field);
+}
+
+std::string Redactor::value(const Endpoint* row, std::string_view field, const std::string& value) const
+{
+    if (value.empty()) return {};
+    if (const Param* param = parameter_of(row, field)) return keep_parameter(key_, *param, value);
+    const Field* known = row && row->schema ? field_at(*row->schema, field) : nullptr;
+    if (field == "fromImage") return kept_text(key_, Keep::reference, value);  // of a build's bases
+    if (!known) return hidden(key_, value);
     Json json = Json::parse(value, nullptr, false);
-    // A long one was cut: it cannot be read any more.
-    if (json.is_discarded() && (value[0] == '{' || value[0] == '[') && names_secret(value)) return hidden;
-    if (!json.is_structured()) return without_secrets(value);
-    hide(json);
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (json.is_discarded() && (value[0] == '{' || value[0] == '[')) return hidden(key_, value);  // a long one, which was cut
+    if (json.is_discarded() || json.is_number() || (json.is_string() && known->type != Type::any)) {
+        if (known->type == Type::integer || known->type == Type::integer_list) return kept_text(key_, Keep::number, value);
+        return kept_text(key_, kept_of(*known).value, json.is_string() ? json.get<std::string>() : value);
+    }
+    keep_field(key_, *known, json);
+    return json.is_string() ? json.get<std::string>() : text_of(json);
+}
+
+std::string Redactor::told(std::string_view text) const
+{
+    std::string shown;
+    for (bool first = true; !text.empty(); first = false) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        std::string_view word = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (!first) shown += ' ';
+        for (const std::string_view inside : {"/_data/", "/merged/", "/diff/"})
+            if (const std::size_t at = word.find(inside); at != word.npos) {
+                shown.append(word.substr(0, at + inside.size()));
+                const std::string_view rest = word.substr(at + inside.size());
+                const std::size_t colon = rest.ends_with(':') ? rest.size() - 1 : rest.size();
+                shown.append(hidden(key_, rest.substr(0, colon))).append(rest.substr(colon));
+                word = {};
+                break;
+            }
+        shown.append(word);
+    }
+    return without_quoted(key_, without_quoted(key_, shown, '"'), '`');
 }
 
 }  // namespace rules

@@ -5,20 +5,34 @@
 
 #include "rules/endpoints.h"
 #include "rules/json.h"
+#include "rules/keyed_hash.h"
 
-// Requests as they may be kept and shown: what could be a secret is `***`, and the rules say of the rest what they said of
-// the whole. Headers are never kept at all.
+// Requests as they may be kept and shown: what may be kept of them is listed (rules/kept.h), all else is `hidden.<length>.<hash>`. The
+// hash is keyed: equal texts look alike, and no more can be told of them. The rules say of such a request what they said of the whole, as
+// far as they go by what is listed. Headers are never kept at all.
 namespace rules {
 
-/// A body of the row `endpoint`: values of variables, words of commands behind the first, credentials, options of log
-/// drivers, and whatever a key calls a secret.
-Json redacted(Op op, Json body);
+class Redactor {
+public:
+    explicit Redactor(HashKey key) : key_(key) {}
 
-/// A request's target with the values of build arguments, of instructions and of credentials within URLs gone.
-std::string redacted_target(std::string_view target);
+    // `row`: of the request; nullptr when it has none.
 
-/// The value of `field` that `endpoint` (`system.auth`) refused, which may be JSON or any text: also without `password=x` and
-/// what is in front of a URL's host.
-std::string redacted_value(std::string_view endpoint, std::string_view field, const std::string& value);
+    Json body(const Endpoint* row, Json body) const;
+    std::string method(const Endpoint* row, const std::string& method) const;
+    /// A request's target. The references in its path are names of objects.
+    std::string target(const Endpoint* row, std::string_view target) const;
+    /// AskedRequest::facts
+    Json facts(Json facts) const;
+    /// The path of a field that was refused, which holds keys of the client's.
+    std::string field(const std::string& field) const;
+    /// The value of `field` that was refused: JSON or a text.
+    std::string value(const Endpoint* row, std::string_view field, const std::string& value) const;
+    /// What an engine says of a failure: without what it quotes, and without what is inside a volume or a container.
+    std::string told(std::string_view text) const;
+
+private:
+    HashKey key_;
+};
 
 }  // namespace rules

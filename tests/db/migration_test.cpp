@@ -61,9 +61,37 @@ TEST(Migration, ALedgerOfVersion1IsRead)
     EXPECT_EQ(object.real, "real");
     EXPECT_EQ(object.parent, "parent");
     EXPECT_EQ(ledger.last_row(), 41);
-    EXPECT_EQ(ledger.refusals("key1", 9).at(0).value, "value");
+    EXPECT_EQ(ledger.refusals("key1", 9).at(0).rule, "rule");
     EXPECT_EQ(ledger.refusal_count("key1"), 1);
     EXPECT_EQ(ledger.last_reap().value_or(Reap{}).removed, 3);
+}
+
+/// Whether the bytes of the file, or of what SQLite keeps beside it, have `text` somewhere.
+bool holds(const std::filesystem::path& file, const std::string& text)
+{
+    for (const char* suffix : {"", "-wal", "-journal"}) {
+        std::ifstream stream(file.string() + suffix, std::ios::binary);
+        if (std::string(std::istreambuf_iterator<char>(stream), {}).find(text) != std::string::npos) return true;
+    }
+    return false;
+}
+
+TEST(Migration, ValuesThatWereKeptWhenSecretsWereListedAreNotInTheFileAnyMore)
+{
+    const TemporaryDirectory directory;
+    make_database(directory.file(), 5);
+    Connection(directory.file()).script(R"(
+        INSERT INTO refusals VALUES (1, 'key1', 1, 'container.create', 'field', 'rule', 'old-secret-1', 12);
+        INSERT INTO requests VALUES (1, 'key1', 1, 0, 12, 'container.create', 'POST', '/x?y=old-secret-2', '{"a":"old-secret-3"}', '{"b":"old-secret-4"}', 1,
+                                     'refused', 'field', 'rule', 'old-secret-5');
+    )");
+    ASSERT_TRUE(holds(directory.file(), "old-secret"));
+    make_ledger(directory.file());
+    EXPECT_FALSE(holds(directory.file(), "old-secret"));
+    const Ledger ledger(directory.file());
+    const Request request = ledger.requests({}).at(0);
+    EXPECT_EQ(request.rule, "rule");
+    EXPECT_FALSE(request.whole) << "it cannot be judged again";
 }
 
 TEST(Migration, EveryPastVersionBecomesTheNewest)

@@ -1,0 +1,170 @@
+#include "rules/kept_text.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "rules/bodies_parts.h"
+#include "rules/ps_args.h"
+#include "rules/reference.h"
+
+namespace rules {
+namespace {
+
+constexpr std::size_t word_max = 128;
+constexpr std::size_t number_max = 40;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/// Of letters, digits and `marks`, and begins with none of these but `_` and `/`.
+bool consists_of(std::string_view text, std::string_view marks, std::size_t most)
+{
+    const auto fits = [marks](char c) { return is_letter(c) || is_digit(c) || marks.find(c) != marks.npos; };
+    return !text.empty() && text.size() <= most && (is_letter(text[0]) || is_digit(text[0]) || text[0] == '_' || text[0] == '/') &&
+           std::ranges::all_of(text, fits);
+}
+
+bool is_name(std::string_view text) { return consists_of(text, "_.-/", word_max); }
+
+/// Values of mounts, security options, resolvers and the like that are words and not of the job's choice.
+constexpr auto known_words = std::to_array<std::string_view>(
+    {"true", "false", "yes", "no", "on", "off", "all", "none", "auto", "default", "disable", "host-gateway", "-",
+     "ro", "rw", "z", "Z", "nocopy", "bind", "rbind", "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable",
+     "blocking", "non-blocking", "consistent", "cached", "delegated", "volume-nocopy", "tmpfs", "nfs", "nfs4", "cifs", "ext4", "xfs", "btrfs", "local", "size", "mode", "uid", "gid",
+     "exec", "noexec", "dev", "nodev", "suid", "nosuid", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime",
+     "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "defaults", "huge", "mpol", "nr_inodes", "nr_blocks",
+     "no-new-privileges", "unconfined", "writable-cgroups", "rotate", "use-vc", "edns0", "single-request", "single-request-reopen",
+     "no-aaaa", "trust-ad", "no-check-names", "inet6"});
+
+bool is_known(std::string_view text) { return std::ranges::find(known_words, text) != known_words.end(); }
+
+/// Digits and their units: letters only behind a digit, few, or as a protocol.
+bool is_number(std::string_view text)
+{
+    if (text == "true" || text == "false") return true;
+    for (const std::string_view protocol : {"/tcp", "/udp", "/sctp"})
+        if (text.ends_with(protocol)) text.remove_suffix(protocol.size());
+    if (text.empty() || text.size() > number_max || std::ranges::none_of(text, is_digit)) return false;
+    int letters = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (is_digit(c) || std::string_view(".,:/+- ").find(c) != std::string_view::npos) continue;
+        const bool is_unit = is_letter(c) && at > 0 && (is_digit(text[at - 1]) || is_letter(text[at - 1]));
+        if (!is_unit || ++letters > 6) return false;
+    }
+    return true;
+}
+
+bool is_address(std::string_view text)
+{
+    constexpr std::size_t longest = 49;  // IPv6 with a prefix
+    const auto fits = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' || c == ':' || c == '/'; };
+    return text.size() <= longest && text.find_first_of(".:") != text.npos && std::ranges::all_of(text, fits);
+}
+
+bool is_registry(std::string_view text)
+{
+    for (const std::string_view scheme : {"https://", "http://"})
+        if (text.starts_with(scheme)) {
+            text.remove_prefix(scheme.size());
+            break;
+        }
+    const std::size_t slash = std::min(text.find('/'), text.size());
+    const std::string_view path = text.substr(slash);
+    return consists_of(text.substr(0, slash), ".-:", word_max) && (path.empty() || path == "/" || path == "/v1/" || path == "/v2/");
+}
+
+std::string kept_path(const HashKey& key, std::string_view text)
+{
+    if (text == "/" || text == "/var/run/docker.sock" || text == "/run/docker.sock") return std::string(text);
+    return (text.starts_with('/') ? "/" : "") + hidden(key, text);
+}
+
+/// A piece of a list of settings.
+std::string kept_setting(const HashKey& key, std::string_view text)
+{
+    constexpr std::array<std::string_view, 2> names_objects = {"apparmor", "label"};
+    if (text.empty() || is_known(text) || is_number(text)) return std::string(text);
+    const std::size_t sign = text.find_first_of("=:");
+    if (sign == text.npos || !is_name(text.substr(0, sign))) return hidden(key, text);
+    const std::string_view name = text.substr(0, sign), value = text.substr(sign + 1);
+    const bool is_object = std::ranges::find(names_objects, name) != names_objects.end() && is_word(value);
+    if (value.empty() || is_known(value) || is_number(value) || is_address(value) || is_object) return std::string(text);
+    return std::string(text.substr(0, sign + 1)) + hidden(key, value);
+}
+
+std::string kept_settings(const HashKey& key, std::string_view text)
+{
+    std::string out;
+    for (const std::string& piece : split(text, ',')) out += (out.empty() ? "" : ",") + kept_setting(key, piece);
+    return out;
+}
+
+std::string kept_mount(const HashKey& key, std::string_view text)
+{
+    const std::vector<std::string> parts = split(text, ':');
+    std::string out = is_name(parts[0]) && parts[0][0] != '/' ? parts[0] : kept_path(key, parts[0]);
+    for (std::size_t at = 1; at < parts.size(); ++at)
+        out += ":" + (at == 1 && parts[at].starts_with('/') ? kept_path(key, parts[at]) : kept_settings(key, parts[at]));
+    return out;
+}
+
+std::string kept_variable(const HashKey& key, std::string_view text)
+{
+    const std::size_t sign = std::min(text.find('='), text.size());
+    std::string_view name = text.substr(0, sign);
+    if (name.ends_with('!')) name.remove_suffix(1);  // of a filter
+    if (!is_name(name) || name[0] == '/') return hidden(key, text);
+    if (sign + 1 >= text.size()) return std::string(text);
+    return std::string(text.substr(0, sign + 1)) + hidden(key, text.substr(sign + 1));
+}
+
+std::string kept_instruction(const HashKey& key, std::string_view text)
+{
+    constexpr auto instructions = std::to_array<std::string_view>({"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"});
+    const std::size_t blank = std::min(text.find(' '), text.size());
+    std::string word(text.substr(0, blank));
+    for (char& c : word)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    if (std::ranges::find(instructions, word) == instructions.end()) return hidden(key, text);
+    return blank == text.size() ? word : word + " " + hidden(key, text.substr(blank + 1));
+}
+
+}  // namespace
+
+bool is_word(std::string_view text)
+{
+    return consists_of(text, "_.-/:+", word_max);
+}
+
+std::string hidden(const HashKey& key, std::string_view text)
+{
+    char mark[64];
+    const int length = std::snprintf(mark, sizeof mark, "hidden.%zu.%016llx", text.size(), static_cast<unsigned long long>(keyed_hash(key, text)));
+    return {mark, static_cast<std::size_t>(length)};
+}
+
+std::string kept_text(const HashKey& key, Keep keep, std::string_view text)
+{
+    if (text.empty()) return {};
+    const auto whole_if = [&](bool may) { return may ? std::string(text) : hidden(key, text); };
+    switch (keep) {
+        case Keep::nothing: break;
+        case Keep::word: return whole_if(is_word(text));
+        case Keep::number: return whole_if(is_number(text));
+        case Keep::address: return whole_if(is_address(text));
+        case Keep::reference: return whole_if(text.size() <= word_max * 4 && (parse_reference(text) || full_image_id(text)));
+        case Keep::registry: return whole_if(is_registry(text));
+        case Keep::path: return kept_path(key, text);
+        case Keep::device: return whole_if(consists_of(text, "_.-/:=", word_max));
+        case Keep::mount: return kept_mount(key, text);
+        case Keep::setting: return kept_settings(key, text);
+        case Keep::variable: return kept_variable(key, text);
+        case Keep::instruction: return kept_instruction(key, text);
+        case Keep::ps_args: return whole_if(check_ps_args(text).has_value());
+    }
+    return hidden(key, text);
+}
+
+}  // namespace rules
