@@ -8,6 +8,7 @@
 #include "broker/log.h"
 #include "broker/past.h"
 #include "broker/space.h"
+#include "cleanup/parallel.h"
 #include "rules/names.h"
 
 namespace broker {
@@ -63,6 +64,24 @@ Json json_of_report(const cleanup::Report& report)
     for (const cleanup::Left& each : report.left)
         left.push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"id", each.object.id}, {"error", each.error}});
     return {{"removed", std::move(removed)}, {"kept", report.kept}, {"left", std::move(left)}, {"clean", report.clean()}};
+}
+
+/// Closes all jobs side by side, within `limit`: of each its report, or why there is none.
+Task<Json> close_all(Jobs& jobs, std::chrono::seconds limit)
+{
+    Json reports = Json::array();
+    for (const Job* job : jobs.all()) reports.push_back({{"id", job->facts.id}, {"key", job->facts.key}});
+    const auto close_one = [&](std::size_t at) -> Task<> {
+        try {
+            const std::string key = reports[at].at("key");
+            const auto report = co_await jobs.close(key, limit);
+            reports[at].update(report ? json_of_report(*report) : Json{{"error", report.error().message}, {"clean", false}});
+        } catch (const std::exception& failure) {
+            reports[at].update({{"error", failure.what()}, {"clean", false}});
+        }
+    };
+    co_await cleanup::side_by_side(reports.size(), reports.size(), close_one);
+    co_return reports;
 }
 
 Json profile_names(const Jobs& jobs)
@@ -152,6 +171,7 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
         for (const db::Request& each : requests) list.push_back(json_of(each));
         co_return list;
     }
+    if (post && path == "/jobs/close") co_return co_await close_all(jobs, seconds_of(query.get("timeout"), close_limit_default));
     if (post && path == "/cleanup") co_return co_await jobs.cleanup(query.flag("dry_run"), query.flag("orphans"));
     if (const auto id = job_of(path, "/close"); id && post)
         co_return json_of_report(want(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));

@@ -14,6 +14,8 @@ namespace broker {
 
 namespace {
 
+constexpr std::chrono::seconds close_margin(3);  ///< for the daemon to say what is left
+
 /// The answer comes in one piece, once it is there. Who waits for it at a terminal sees that it takes its time. False
 /// when the limit is over.
 bool await_answer(int socket, std::optional<std::chrono::seconds> limit)
@@ -60,6 +62,11 @@ rules::Json ask_daemon(const std::string& admin_socket, const std::string& metho
     if (json.is_discarded()) throw std::runtime_error("what answers at " + admin_socket + " is not berth");
     if (parsed->status >= 400) throw std::runtime_error(json.is_object() ? json.value("message", "the daemon refused") : "the daemon refused");
     return json;
+}
+
+rules::Json ask_to_close(const std::string& admin_socket, const std::string& path, std::chrono::seconds timeout)
+{
+    return ask_daemon(admin_socket, "POST", path + "/close?timeout=" + std::to_string(timeout.count()), std::nullopt, timeout + close_margin);
 }
 
 void hold_job(const std::string& admin_socket, const std::string& key)

@@ -96,11 +96,13 @@ void print_findings(const std::vector<Finding>& findings)
 /// 0 only if nothing is left.
 int print_report(const Json& report)
 {
-    for (const auto& [kind, count] : report.at("removed").items()) fmt::print("removed {} {}{}\n", count.get<int>(), kind, count.get<int>() == 1 ? "" : "s");
+    const Json removed = report.value("removed", Json::object());
+    for (const auto& [kind, count] : removed.items()) fmt::print("removed {} {}{}\n", count.get<int>(), kind, count.get<int>() == 1 ? "" : "s");
     if (const int kept = report.value("kept", 0); kept > 0) fmt::print("kept {} pulled image{} in the host's cache\n", kept, kept == 1 ? "" : "s");
-    for (const Json& each : report.at("left")) fmt::print("left: {} {}: {}\n", each.value("kind", ""), each.value("name", ""), each.value("error", ""));
+    if (const std::string error = report.value("error", ""); !error.empty()) fmt::print("not closed: {}\n", error);
+    for (const Json& each : report.value("left", Json::array())) fmt::print("left: {} {}: {}\n", each.value("kind", ""), each.value("name", ""), each.value("error", ""));
     const bool clean = report.value("clean", false);
-    if (!clean) fmt::print("not everything is proven gone: run the same command again\n");
+    if (!clean) fmt::print("not everything is proven gone: berth goes on with it; run the same command again to know\n");
     return clean ? 0 : 1;
 }
 
@@ -117,8 +119,7 @@ struct Flags {
     bool all = false;
     std::string page, shell;
 
-    std::string path_of_job() const { return path_of(id); }
-    static std::string path_of(const std::string& job) { return "/jobs/" + rules::percent_encode(job); }
+    std::string path_of_job() const { return "/jobs/" + rules::percent_encode(id); }
 };
 
 Json open_body(const Flags& flags)
@@ -236,20 +237,16 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
 
     CLI::App* close = job->add_subcommand("close", "End a job and remove all that it made");
     close->add_option("ID", flags.id, "The job");
-    close->add_flag("--all", flags.all, "Every open job, one after another");
-    close->add_option("--timeout", flags.timeout, "How long what it is just making may still take")->capture_default_str();
+    close->add_flag("--all", flags.all, "Every job, side by side: a report for each, with --json in one list");
+    close->add_option("--timeout", flags.timeout, "How long to wait, whatever hangs: half of it for what it is just making. What takes longer goes on without this command")->capture_default_str();
     close->add_flag("--json", flags.json, "The report as JSON");
-    close->footer("Examples:\n  berth job close build-17\n  berth job close --all --timeout 10s\nExit status: 0 nothing is left, 1 something is (run it again), or there is no such job");
+    close->footer("Examples:\n  berth job close build-17\n  berth job close --all --timeout 10s\nExit status: 0 nothing is left, 1 something is or may be (berth goes on; run it again to know), or there is no such job");
     close->callback([&flags, &status] {
         if (flags.all != flags.id.empty()) throw CLI::RequiredError("either ID or --all");
-        std::vector<std::string> jobs;
-        if (!flags.all) jobs.push_back(flags.id);
-        if (flags.all)
-            for (const Json& each : ask_daemon(flags.admin, "GET", "/jobs")) jobs.push_back(each.value("id", ""));
-        for (const std::string& each : jobs) {
-            const Json report = ask_daemon(flags.admin, "POST", Flags::path_of(each) + "/close?timeout=" + std::to_string(seconds_of(flags.timeout)));
-            if (flags.all && !flags.json) fmt::print("{}:\n", each);
-            if (flags.json) print_json(report);
+        const Json answer = ask_to_close(flags.admin, flags.all ? "/jobs" : flags.path_of_job(), std::chrono::seconds(seconds_of(flags.timeout)));
+        if (flags.json) print_json(answer);
+        for (const Json& report : flags.all ? answer : Json::array({answer})) {
+            if (flags.all && !flags.json) fmt::print("{}:\n", report.value("id", ""));
             const int left = flags.json ? (report.value("clean", false) ? 0 : 1) : print_report(report);
             status = std::max(status, left);
         }

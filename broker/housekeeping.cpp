@@ -5,7 +5,7 @@
 #include "broker/jobs.h"
 #include "broker/log.h"
 #include "broker/remover.h"
-#include "cleanup/sweep.h"
+#include "cleanup/parallel.h"
 #include "rules/names.h"
 
 // What is left of jobs: on the engine, and in the ledger. The daemon does it now and then, `berth cleanup` when it is called.
@@ -16,7 +16,14 @@ using rules::Json;
 using rules::Kind;
 
 constexpr db::Seconds retention = 30 * 24 * 3600;  ///< of jobs that are over, in the ledger
-constexpr auto close_limit = 10s;
+constexpr auto close_limit = 60s;
+
+/// A job that is over, with what it had and what could not be removed of it.
+struct Over {
+    std::string key, id;
+    std::vector<db::Object> had;
+    std::vector<cleanup::Left> left = {};
+};
 
 Json line(const std::string& job, const db::Object& object, std::string_view why, std::string_view outcome, std::string error = {})
 {
@@ -42,23 +49,22 @@ Task<Json> Jobs::cleanup(bool dry_run, bool orphans)
 {
     Json objects = Json::array();
     bool clean = true;
-    for (const std::string& key : keys()) {
-        const Job* job = find(key);
-        if (!job || !is_over(*job)) continue;
-        const std::string id = job->facts.id;
-        const std::vector<db::Object> had = job->objects.all();
-        std::vector<cleanup::Left> left;
-        if (!dry_run)
-            if (const auto report = co_await close(key, close_limit)) {
-                left = report->left;
-                clean = clean && report->clean();
-            }
-        for (const db::Object& each : had) {
+    std::vector<Over> jobs;
+    for (const auto& [key, job] : jobs_)
+        if (is_over(*job)) jobs.push_back({key, job->facts.id, job->objects.all()});
+    const auto close_one = [&](std::size_t at) -> Task<> {
+        const auto report = co_await close(jobs[at].key, close_limit);
+        if (!report) co_return;
+        jobs[at].left = report->left;
+        clean = clean && report->clean();
+    };
+    if (!dry_run) co_await cleanup::side_by_side(jobs.size(), jobs.size(), close_one);
+    for (const Over& job : jobs)
+        for (const db::Object& each : job.had) {
             if (each.kind == Kind::exec) continue;
-            const cleanup::Left* stays = left_of(left, each);
-            objects.push_back(line(id, each, "its job is over", dry_run ? "would go" : stays ? "left" : "gone", stays ? stays->error : ""));
+            const cleanup::Left* stays = left_of(job.left, each);
+            objects.push_back(line(job.id, each, "its job is over", dry_run ? "would go" : stays ? "left" : "gone", stays ? stays->error : ""));
         }
-    }
 
     Remover remover(services_.engine, {});
     std::set<std::string> open;

@@ -90,7 +90,6 @@ struct Job {
     Lock naming;          ///< held while an image gets or loses a name
     Lock large_body;      ///< held by the request whose JSON body is a large one, to its end
     Lock unpacking;       ///< held while an archive is read: to unpack takes memory, and that of one job is bounded
-    Lock removal;         ///< one close at a time
     int closers = 0;      ///< who hold on to this job in order to close it
     Clock::time_point seen = Clock::now();  ///< the last sign of whoever opened it
     int holders = 0;                        ///< connections that hold it open

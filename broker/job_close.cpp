@@ -22,6 +22,17 @@ using rules::Kind;
 using rules::Op;
 
 constexpr auto retry_after = 15s;  ///< of a close that left something, or broke off
+constexpr auto step_limit = 30s;   ///< of each step that waits for the engine
+
+/// What those are told who do not wait for the end any longer.
+cleanup::Report unfinished(const Job& job)
+{
+    cleanup::Report report;
+    for (const db::Object& each : job.objects.all())
+        if (each.kind != Kind::exec) report.left.push_back({each, "not known to be gone yet: the end of the job goes on"});
+    if (report.left.empty()) report.left.push_back({db::Object{}, "the end of the job goes on"});
+    return report;
+}
 
 }  // namespace
 
@@ -50,51 +61,72 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     Job* found = find(id);
     if (!found) co_return rules::not_found("there is no open job " + id);
     Job& job = *found;
-    const std::string key = job.facts.key;
     const Closing closing(job);
-    const auto turn = co_await job.removal.hold();
-    if (!find(key)) {  // another close has just finished
-        cleanup::Report report;
-        report.proven = true;
-        co_return report;
+    const auto [at, is_first] = endings_.try_emplace(job.facts.key);
+    if (is_first) {
+        job.facts.state = db::JobState::draining;
+        at->second = std::make_shared<Ending>(services_.io.get_executor());
+        asio::co_spawn(services_.io, finish(job, Clock::duration(limit) / 2, at->second), asio::detached);
     }
+    const std::shared_ptr<Ending> ending = at->second;
+    const auto wait = [ending]() -> Task<> {
+        if (!ending->is_over()) co_await ending->over.async_wait(use_task_tuple);
+    };
+    co_await within(limit, wait());
+    if (ending->failure) std::rethrow_exception(ending->failure);
+    co_return ending->report ? *ending->report : unfinished(job);
+}
+
+Task<> Jobs::finish(Job& job, Clock::duration limit, std::shared_ptr<Ending> ending)
+{
+    const Closing closing(job);
     try {
-        co_return co_await reap(job, limit);
+        cleanup::Report report = co_await reap(job, limit);
+        ending->report = std::move(report);
     } catch (const std::exception& failure) {
         log::error("a job was not ended", {{"job", job.facts.id}, {"error", failure.what()}});
         job.retry = Clock::now() + retry_after;
-        throw;
+        ending->failure = std::current_exception();
     }
+    endings_.erase(job.facts.key);
+    ending->over.cancel();
 }
 
-Task<cleanup::Report> Jobs::reap(Job& job, std::chrono::seconds limit)
+Task<cleanup::Report> Jobs::reap(Job& job, Clock::duration limit)
 {
     const std::string key = job.facts.key;
     const std::int64_t started = std::time(nullptr);
     const auto begun = Clock::now();
-    job.facts.state = db::JobState::draining;
     // A ledger that cannot be written keeps nothing from going: what goes makes room.
     co_await note([key, started](db::Ledger& ledger) { ledger.set_state(key, db::JobState::draining, started); });
     services_.supervisor.drop(kept_name(key));  // else who connects now would wait for the next process
     co_await drain(job, limit);
 
-    if (const auto network = job.objects.network("bridge"); network && !job.facts.anchor.empty())
-        co_await part_anchor(services_.engine, job.facts.anchor, network->id);
+    const auto turn = co_await removals_.hold();
+    if (const auto network = job.objects.network("bridge"); network && !job.facts.anchor.empty()) {
+        Task<> parting = part_anchor(services_.engine, job.facts.anchor, network->id);
+        co_await within(step_limit, std::move(parting));
+    }
     Remover remover(services_.engine, key);
     const std::vector<db::Object> images = job.objects.all(Kind::image);
-    if (job.profile.image_cache == "built") co_await keep_built(job);
+    if (job.profile.image_cache == "built") co_await within(step_limit, keep_built(job));
     std::vector<db::Object> objects = job.objects.all();
     std::set<std::string> containers;
     for (const db::Object& each : objects)
         if (each.kind == Kind::container && !each.id.empty()) containers.insert(each.id);
     cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
-    report.kept -= co_await leave_cache(images, job.profile.image_cache);
+    const auto leave = [&]() -> Task<> { report.kept -= co_await leave_cache(images, job.profile.image_cache); };
+    co_await within(step_limit, leave());
 
     // What the engine is still making will be removed by whoever asked for it, once the engine has answered.
     for (const Connection& each : job.connections)
         if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
 
-    if (report.clean()) co_await end_processes(job, std::move(containers));
+    if (report.clean()) {
+        Task<> ending = end_processes(job, std::move(containers));
+        const bool known = co_await within(step_limit, std::move(ending));
+        if (!known) report.left.push_back({db::Object{}, "the engine does not tell which containers it has forgotten"});
+    }
     if (report.clean() && !co_await remove_limits(job)) report.left.push_back({db::Object{}, "processes are left in the job's cgroup"});
 
     Json detail = Json::object();

@@ -8,6 +8,7 @@
 #include "broker/exchange.h"
 #include "broker/firewall.h"
 #include "broker/log.h"
+#include "cleanup/parallel.h"
 #include "rules/endpoint_policy.h"
 
 namespace broker {
@@ -133,12 +134,15 @@ std::vector<std::string> Jobs::keys() const
 
 Task<> Jobs::stop(Clock::duration limit)
 {
-    const auto deadline = Clock::now() + limit;
-    for (Job* job : all()) {
-        co_await drain(*job, std::max(Clock::duration::zero(), deadline - Clock::now()));
+    const std::vector<Job*> jobs = all();
+    const auto stop_one = [&](std::size_t at) -> Task<> {
+        Job& job = *jobs[at];
+        const Closing closing(job);
+        co_await drain(job, limit);
         std::error_code ignored;
-        if (!job->door_kept) std::filesystem::remove(job->door(), ignored);
-    }
+        if (!job.door_kept) std::filesystem::remove(job.door(), ignored);
+    };
+    co_await cleanup::side_by_side(jobs.size(), jobs.size(), stop_one);
 }
 
 bool Jobs::quiet() const

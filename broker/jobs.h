@@ -9,7 +9,7 @@
 #include "broker/cgroups.h"
 #include "broker/job.h"
 #include "broker/rulebook.h"
-#include "cleanup/reap.h"
+#include "cleanup/sweep.h"
 
 namespace broker {
 
@@ -22,6 +22,17 @@ struct OpenRequest {
     bool workspace_wanted = true;  ///< false: one that cannot be given to containers is no error
     std::chrono::seconds time_to_live{0};  ///< 0: none
     std::chrono::seconds lease{0};         ///< 0: none; else the job ends when it was not renewed or held for so long
+};
+
+/// The end of a job that is under way. Whoever closes the job meanwhile waits for this one.
+struct Ending {
+    explicit Ending(Executor executor) : over(executor, Clock::time_point::max()) {}
+
+    Timer over;  ///< waited for until it is cancelled
+    std::optional<cleanup::Report> report = {};  ///< once it is over, unless it broke off
+    std::exception_ptr failure = {};             ///< why it broke off
+
+    bool is_over() const { return report || failure; }
 };
 
 /// The open jobs: opens their doors, serves them, ends them.
@@ -37,8 +48,9 @@ public:
 
     Task<rules::Result<Job*>> open(OpenRequest request);
 
-    /// Stops admitting, cuts the job's streams, lets what is being made finish for at most `limit`, removes everything and proves it.
-    /// The job stays `draining` when something could not be removed; closing it again tries again.
+    /// Stops admitting, cuts the job's streams, lets what is being made finish for at most half of `limit`, removes everything and proves
+    /// it. When that takes longer than `limit`, whatever hangs, the report says what is not gone yet, and the end goes on.
+    /// The job stays `draining` when something could not be removed; closing it again tries again, as berth itself does after a moment.
     Task<rules::Result<cleanup::Report>> close(std::string id, std::chrono::seconds limit);
 
     /// Ends what should have ended, removes what is left of jobs that are over, forgets jobs that ended long ago, and collects the cache of
@@ -93,8 +105,9 @@ private:
     Task<> lease_address(Job& job);
     Task<> restore_networks(std::vector<db::Lease> leases);
     Task<> drain(Job& job, Clock::duration limit);
-    /// What close does, once it is its turn.
-    Task<cleanup::Report> reap(Job& job, std::chrono::seconds limit);
+    /// The job's end, beside whoever waits for it; lets what is being made finish for at most `limit`.
+    Task<> finish(Job& job, Clock::duration limit, std::shared_ptr<Ending> ending);
+    Task<cleanup::Report> reap(Job& job, Clock::duration limit);
     Task<> keep_built(const Job& job);
     void heed(std::string_view event);
     /// Behind a gap in the events: looks at what they may have told.
@@ -135,6 +148,8 @@ private:
     std::size_t connections_most_;  ///< of all jobs together
     Clock::time_point crowd_told_;
     std::int64_t next_row_ = 0;
+    std::map<std::string, std::shared_ptr<Ending>> endings_;  ///< under way, by key
+    Lock removals_{cleanup::jobs_at_once};  ///< held while what a job made is removed
     std::map<std::string, std::unique_ptr<Job>> jobs_;  ///< by key
     std::vector<std::unique_ptr<Job>> retired_;         ///< closed, with connections that have not noticed yet
 };

@@ -6,9 +6,11 @@
 
 namespace broker {
 
-/// Lets one coroutine at a time through, in the order of their coming.
+/// Lets one coroutine at a time through, or so many, in the order of their coming.
 class Lock {
 public:
+    explicit Lock(std::size_t at_once = 1) : free_(at_once) {}
+
     class Held {
     public:
         explicit Held(Lock& lock) : lock_(&lock) {}
@@ -26,11 +28,11 @@ public:
     /// Waits for its turn; the destructor of what it returns ends it.
     Task<Held> hold()
     {
-        while (held_) {
+        while (free_ == 0) {
             Waiter waiter(*this, co_await asio::this_coro::executor);
             co_await waiter.turn.async_wait(use_task_tuple);
         }
-        held_ = true;
+        --free_;
         co_return Held(*this);
     }
 
@@ -47,11 +49,11 @@ private:
 
     void release()
     {
-        held_ = false;
+        ++free_;
         if (!waiting_.empty()) waiting_.front()->cancel();
     }
 
-    bool held_ = false;
+    std::size_t free_;
     std::deque<Timer*> waiting_;
 };
 

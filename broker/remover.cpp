@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "broker/redaction.h"
 #include "rules/names.h"
 #include "rules/until.h"
 
@@ -21,7 +22,7 @@ constexpr db::Seconds clock_slack = 2;  ///< a build notes when it began so much
 Result<bool> done(const Answer& answer)
 {
     if (answer.ok() || answer.status == 404) return answer.ok();
-    return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
+    return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
 }
 
 /// True when `hex` is the beginning of the image id `id`, as builds print it.
@@ -75,12 +76,6 @@ std::optional<std::string> job_whose_network_it_has(const Json& container)
     return key && rules::virtual_name(*key, network) ? key : std::nullopt;
 }
 
-std::string label_of(const Json& each)
-{
-    const Json labels = each.value("Labels", Json());
-    return labels.is_object() ? labels.value(std::string(rules::label_key), "") : std::string();
-}
-
 }  // namespace
 
 Task<Answer> Remover::ask(EngineRequest request)
@@ -102,7 +97,7 @@ Task<Answer> Remover::ask(EngineRequest request)
 Task<Result<Json>> Remover::list(EngineRequest request)
 {
     const Answer answer = co_await ask(std::move(request));
-    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
+    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
     co_return answer.json();
 }
 
@@ -123,7 +118,7 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
     if (kind == Kind::container) request.query.set("all", "1");
     if (kind == Kind::network || kind == Kind::volume) {
         Json filters;
-        filters["label"][std::string(rules::label_key)] = true;
+        filters["name"][std::string(rules::real_prefix)] = true;
         request.query.set("filters", filters.dump());
     }
     const Result<Json> answer = co_await list(std::move(request));
@@ -147,8 +142,6 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
             object.real = real;
             object.job = rules::key_of(real).value();
             object.id = kind == Kind::volume ? real : each.value("Id", "");
-            // Found by label, taken only with the unguessable real name: any image can carry a label.
-            if (kind != Kind::image && label_of(each) != object.job) continue;
             if (kind != Kind::image)
                 object.name = rules::virtual_name(object.job, real).value_or("");
             else if (const auto reference = rules::virtual_reference(object.job, real))
@@ -270,7 +263,7 @@ Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Objec
     EngineRequest request{.op = Op::image_list};
     request.query.set("all", "1");
     const Answer answer = co_await ask(request);
-    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, answer.message(), {}, {}, {}});
+    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
     const Json list = answer.json();
     note_ancestors(list, images);
     std::map<std::string, db::Seconds> parents;  // what grew from these since then is the job's

@@ -1,11 +1,11 @@
 #include "cleanup/reap.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "cleanup/parallel.h"
 
 namespace cleanup {
 namespace {
@@ -34,7 +34,7 @@ int rank(const db::Object& object)
     return 6;
 }
 
-/// One reap under way. Several workers share it; all run on the one I/O thread.
+/// One reap under way. What is removed side by side shares it; all runs on the one I/O thread.
 struct Work {
     Engine& engine;
     db::Store& store;
@@ -43,7 +43,6 @@ struct Work {
     std::map<std::pair<Kind, std::string>, Left> left = {};  ///< by kind and real name: what could not be removed so far
     std::vector<db::Object> made = {};  ///< images that the job made, or began to
     std::vector<db::Object> queue = {};
-    std::size_t next = 0;
 };
 
 Task<void> remove_one(Work& work, db::Object object)
@@ -60,25 +59,11 @@ Task<void> remove_one(Work& work, db::Object object)
         work.store.enqueue([row](db::Ledger& ledger) { ledger.set_state(row, db::ObjectState::gone); });
 }
 
-Task<void> worker(Work& work)
-{
-    while (work.next < work.queue.size()) {
-        db::Object object = work.queue[work.next++];
-        co_await remove_one(work, std::move(object));
-    }
-}
-
 /// Removes `work.queue`, all of one rank, `at_once` at a time.
 Task<void> remove_queue(Work& work)
 {
-    using namespace asio::experimental::awaitable_operators;
-    work.next = 0;
-    switch (std::min(work.pace.at_once, work.queue.size())) {
-    case 0: break;
-    case 1: co_await worker(work); break;
-    case 2: co_await (worker(work) && worker(work)); break;
-    default: co_await (worker(work) && worker(work) && worker(work) && worker(work)); break;
-    }
+    const auto remove = [&work](std::size_t at) { return remove_one(work, work.queue[at]); };
+    co_await side_by_side(work.queue.size(), work.pace.at_once, remove);
     work.queue.clear();
 }
 

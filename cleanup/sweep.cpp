@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "cleanup/parallel.h"
+
 namespace cleanup {
 
 using rules::Kind;
@@ -35,12 +37,15 @@ Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unk
     std::map<std::string, std::vector<db::Object>> by_key;
     for (const Stray& each : strays)
         if (each.known || unknown_too) by_key[each.object.job].push_back(each.object);
+    const std::vector<std::pair<std::string, std::vector<db::Object>>> jobs(by_key.begin(), by_key.end());
     std::vector<Left> left;
-    for (auto& [key, objects] : by_key) {
+    const auto reap_one = [&](std::size_t at) -> Task<void> {
+        const auto& [key, objects] = jobs[at];
         const std::unique_ptr<Engine> engine = engine_for(key);
-        Report report = co_await reap(key, std::move(objects), *engine, store, pace);
+        Report report = co_await reap(key, objects, *engine, store, pace);
         std::ranges::move(report.left, std::back_inserter(left));
-    }
+    };
+    co_await side_by_side(jobs.size(), jobs_at_once, reap_one);
     co_return left;
 }
 

@@ -22,6 +22,9 @@ Task<rules::Result<std::vector<Stray>>> find_strays(Engine& engine, db::Store& s
 /// An Engine for the objects of the job `key`.
 using EngineFor = std::function<std::unique_ptr<Engine>(const std::string& key)>;
 
+/// So many jobs are reaped side by side. Most of a reap is waiting.
+inline constexpr std::size_t jobs_at_once = 16;
+
 /// Removes the strays of known jobs; those of unknown ones when `unknown_too`, since another daemon may have their ledger.
 /// What could not be removed.
 Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unknown_too, const EngineFor& engine_for, db::Store& store, Pace pace = {});

@@ -209,18 +209,19 @@ private:
             if (!output_.running().empty()) co_await stop_step(output_.running());
     }
 
-    /// Removes the container `id` if it is one of this build's: the id was printed, and steps print what they like.
+    /// Removes the container `id` if it is one of this build's: the id was printed, and steps print what they like, but cannot know that of
+    /// a container of somebody else's. What it runs and when it was made tell the rest; its labels come from the Dockerfile and tell nothing.
     Task<> stop_step(std::string id)
     {
         EngineRequest request{.op = Op::container_inspect, .id = id};
         const Answer answer = co_await call_.services.engine.call(request);
         if (!answer.ok()) co_return;
         const Json container = answer.json();
-        const Json config = container.value("Config", Json::object()), host = container.value("HostConfig", Json::object());
-        const Json labels = config.value("Labels", Json());
+        const Json host = container.value("HostConfig", Json::object());
         const std::string image = container.value("Image", "");
         const auto is_step = [&](const std::string& made) { return image.starts_with("sha256:" + made); };
-        const bool ours = (!labels.is_object() || !labels.contains(rules::label_key)) && host.value("NetworkMode", "") == network_ &&
+        const bool is_object = rules::key_of(container.value("Name", "")) || call_.job.objects.with_id(Kind::container, container.value("Id", ""));
+        const bool ours = !is_object && host.value("NetworkMode", "") == network_ &&
                           (std::ranges::any_of(output_.made(), is_step) || call_.job.objects.by_id(Kind::image, image)) &&
                           rules::parse_date(container.value("Created", "")).value_or(0) >= began_;
         if (!ours) co_return;

@@ -108,13 +108,23 @@ class Cleanup(EngineCase):
         docker = self.engine.docker
         try:
             docker.ok("create", "--label", f"berth.key={key}", "--name", "ordinary", "busybox", "x")
-            docker.ok("create", "--name", f"berth.{key}.unlabelled", "busybox", "x")
-            docker.ok("volume", "create", "--label", f"berth.key={UNKNOWN}", f"berth.{key}.another")
+            docker.ok("create", "--label", f"berth.key={key}", "--name", f"berth.{key[:-1]}.short", "busybox", "x")
+            docker.ok("volume", "create", "--label", f"berth.key={key}", f"my-berth.{key}.data")
+            docker.ok("network", "create", "--label", f"berth.key={key}", "--label", "berth.job=x", "ordinary")
             self.assertEqual(self.outcomes(self.cleanup("--orphans")), [])
-            self.assertEqual(docker.ok("ps", "-aq", "--filter", "name=ordinary", "--filter", "name=unlabelled").count("\n"), 1)
+            self.assertEqual(docker.ok("ps", "-aq", "--filter", "name=ordinary", "--filter", "name=short").count("\n"), 1)
         finally:
-            docker("rm", "-f", "ordinary", f"berth.{key}.unlabelled")
-            docker("volume", "rm", f"berth.{key}.another")
+            docker("rm", "-f", "ordinary", f"berth.{key[:-1]}.short")
+            docker("volume", "rm", f"my-berth.{key}.data")
+            docker("network", "rm", "ordinary")
+
+    def test_a_real_name_tells_whatever_the_labels_say(self):
+        key = self.closed_job().key
+        docker = self.engine.docker
+        docker.ok("create", "--name", f"berth.{key}.unlabelled", "busybox", "x")
+        docker.ok("volume", "create", "--label", f"berth.key={UNKNOWN}", f"berth.{key}.another")
+        self.assertEqual(self.outcomes(self.cleanup()), [("container", "unlabelled", "gone"), ("volume", "another", "gone")])
+        self.assert_as_before()
 
     def test_two_at_once(self):
         key = self.closed_job().key

@@ -336,8 +336,10 @@ class FakeEngine:
         return table.get(reference) or next((each for each in table.values() if each["Name"] == reference), None)
 
     def _labelled(self, table, request):
-        wanted = json.loads(request.query.get("filters", "{}")).get("label", {})
-        return [each for each in table.values() if set(wanted) <= {f"{key}={value}" for key, value in each["Labels"].items()}]
+        filters = json.loads(request.query.get("filters", "{}"))
+        wanted, names = filters.get("label", {}), filters.get("name", {})
+        return [each for each in table.values() if set(wanted) <= {f"{key}={value}" for key, value in each["Labels"].items()}
+                and all(name in each["Name"] for name in names)]
 
     def _container_create(self, channel, request):
         made = {"Id": secrets.token_hex(32), "Name": request.query["name"], "Body": request.json(), "State": "created"}
