@@ -14,6 +14,7 @@ class Firewall;
 class ImageCache;
 class Images;
 class Leases;
+class Resolver;
 class Supervisor;
 
 /// What every exchange shares.
@@ -25,6 +26,7 @@ struct Services {
     ImageCache& cache;
     Leases& leases;
     Firewall& firewall;
+    Resolver& resolver;
     Supervisor& supervisor;
 };
 

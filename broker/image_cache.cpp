@@ -8,6 +8,7 @@
 #include "broker/log.h"
 #include "broker/redaction.h"
 #include "rules/bodies_parts.h"
+#include "rules/until.h"
 
 namespace broker {
 namespace {
@@ -74,9 +75,12 @@ Task<> ImageCache::adopt_cut_pulls()
         if (!row.image.empty() || pulls_.contains(row.name)) continue;
         const auto image = co_await images_.inspect(row.name);
         const std::string id = image ? image->value("Id", "") : std::string();
-        co_await store_.write([row, id](db::Ledger& ledger) {
+        // A tag that was set by hand since is the host's.
+        const std::string tagged = image ? image->value(Json::json_pointer("/Metadata/LastTagTime"), "") : std::string();
+        const bool of_host = row.name.find('@') == row.name.npos && rules::parse_date(tagged).value_or(0) >= row.used;
+        co_await store_.write([row, id, of_host](db::Ledger& ledger) {
             ledger.end_pull(row.name);
-            if (!id.empty() && !ledger.is_host_image(id)) ledger.put({id, row.name, row.profile, row.used});
+            if (!id.empty() && !of_host) ledger.put({id, row.name, row.profile, row.used});
         });
     }
 }
@@ -92,6 +96,14 @@ ImageCache::Pull::~Pull()
     if (--found->second.count == 0) cache_.pulls_.erase(found);
 }
 
+Task<bool> ImageCache::is_of_host(std::string name)
+{
+    const auto image = co_await images_.inspect(name);
+    if (!image || pulls_.contains(name)) co_return false;
+    const std::string id = image->value("Id", "");
+    co_return !co_await store_.read<bool>([id, name](db::Ledger& ledger) { return ledger.is_cached(id, name); });
+}
+
 Task<> ImageCache::begin(const Pull& pull)
 {
     const std::string& name = pull.name();
@@ -101,7 +113,7 @@ Task<> ImageCache::begin(const Pull& pull)
     }
     const std::string before = pulls_[name].before;
     co_await store_.write([name, before](db::Ledger& ledger) {
-        if (before.empty() || ledger.is_cached(before)) ledger.put({{}, name, {}, std::time(nullptr)});
+        if (before.empty() || ledger.is_cached(before, name)) ledger.put({{}, name, {}, std::time(nullptr)});
     });
 }
 
@@ -110,13 +122,17 @@ Task<> ImageCache::pulled(const Pull& pull, std::string id, std::string profile)
     changed_ = true;
     const UnderWay under_way = pulls_[pull.name()];
     const db::Cached row{std::move(id), pull.name(), std::move(profile), std::time(nullptr)};
-    co_await store_.write([row, under_way](db::Ledger& ledger) {
+    const bool by_digest = row.name.find('@') != row.name.npos;
+    bool traceless = false;
+    co_await store_.write([row, under_way, by_digest, &traceless](db::Ledger& ledger) {
         if (under_way.count == 1) ledger.end_pull(row.name);
-        // A name that the host had by itself stays the host's, whatever it stands for now.
-        const bool of_host = !under_way.before.empty() && !ledger.is_cached(under_way.before);
-        if (of_host) ledger.add_host_images({under_way.before, row.image}, row.used);
-        if (!of_host && !ledger.is_host_image(row.image)) ledger.put(row);
+        const bool name_of_host = !under_way.before.empty() && !ledger.is_cached(under_way.before, row.name);
+        traceless = by_digest && under_way.before.empty() && ledger.is_host_image(row.image);
+        if (name_of_host) ledger.add_host_images({under_way.before, row.image}, row.used);
+        if (!name_of_host && !traceless) ledger.put(row);
     });
+    // The host's own image gets no further digest by this: the job has it by a reference of its own.
+    if (traceless && under_way.count == 1) co_await images_.untag(row.name);
 }
 
 void ImageCache::used(const std::string& what)
@@ -151,7 +167,9 @@ Task<bool> ImageCache::drop(std::string id, std::string name)
     const bool unkept = co_await store_.read<bool>([id, name](db::Ledger& ledger) { return ledger.is_unkept(id, name); });
     if (!unkept) co_return false;
     bool busy = false;
-    const Result<bool> released = co_await release(name, {}, busy);
+    cleanup::Image image;
+    image.id = id;
+    const Result<bool> released = co_await release(name, image, busy);
     if (busy || !released) co_return false;
     store_.enqueue([id, name](db::Ledger& ledger) { ledger.uncache(id, name); });
     co_return true;
@@ -209,12 +227,15 @@ std::optional<cleanup::Fill> ImageCache::fill()
                          static_cast<std::int64_t>(room.f_files - room.f_ffree)};
 }
 
-Task<Result<bool>> ImageCache::release(const std::string& name, const std::vector<std::string>& names, bool& busy)
+Task<Result<bool>> ImageCache::release(const std::string& name, const cleanup::Image& image, bool& busy)
 {
     const auto alone = images_.try_alone_under(name);
     const bool rested_on = name.starts_with(built_images) && images_.is_in_use(std::string(built_images));
-    busy = !alone || rested_on || std::ranges::any_of(names, [&](const std::string& each) { return each != name && images_.is_in_use(each); });
+    busy = !alone || rested_on || std::ranges::any_of(image.names, [&](const std::string& each) { return each != name && images_.is_in_use(each); });
     if (busy) co_return false;
+    const EngineRequest inspect{.op = Op::image_inspect, .id = name};
+    const Result<Json> there = co_await ask(inspect);
+    if (there && there->value("Id", "") != image.id) co_return false;  // somebody on the host has called another image so
     const EngineRequest request{.op = Op::image_remove, .id = name};  // not by force: what a container uses stays
     const Result<Json> answer = co_await ask(request);
     if (!answer && answer.error().status == 404) co_return false;

@@ -30,6 +30,9 @@ public:
     /// Notes which images were here before any job's, once.
     Task<> learn();
 
+    /// The engine has `name`, and not from a pull of ours: it is not ours to move or to take away.
+    Task<bool> is_of_host(std::string name);
+
     /// A pull that is under way. What is under the name before it, is remembered.
     class Pull {
     public:
@@ -72,7 +75,7 @@ private:
     Task<rules::Result<std::vector<cleanup::Image>>> images() override;
     Task<rules::Result<std::set<std::string>>> used_by_containers() override;
     std::optional<cleanup::Fill> fill() override;
-    Task<rules::Result<bool>> release(const std::string& name, const std::vector<std::string>& names, bool& busy) override;
+    Task<rules::Result<bool>> release(const std::string& name, const cleanup::Image& image, bool& busy) override;
 
     Task<rules::Result<rules::Json>> ask(EngineRequest request);
     /// Pulls that were broken off, by the client's going or by the end of the last process: what came of them is the cache's.

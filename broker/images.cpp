@@ -65,6 +65,34 @@ Task<Answer> Images::untag(const std::string& real)
     co_return co_await engine_.call(request);
 }
 
+Task<Answer> Images::give_back(LentName lent, std::string digest)
+{
+    const auto now = co_await inspect(lent.name);
+    if (!now || now->value("Id", "") != lent.image) {
+        const std::string pushed = lent.name.substr(0, lent.name.rfind(':')) + "@" + digest;
+        const auto left = digest.empty() ? std::nullopt : co_await inspect(pushed);
+        if (left && left->value("Id", "") == lent.image) co_await untag(pushed);
+        co_return Answer{.status = 404, .content_type = {}, .body = {}};
+    }
+    // Untagged first: the digest that the push left goes with the last tag.
+    Answer untagged = co_await untag(lent.name);
+    if (lent.before.empty() || (!untagged.ok() && untagged.status != 404)) co_return untagged;
+    co_return co_await tag(lent.before, lent.name);
+}
+
+std::string kept_text(const LentName& lent)
+{
+    return lent.image + " " + (lent.before.empty() ? "none" : lent.before);
+}
+
+std::optional<LentName> lent_name(const db::Object& object)
+{
+    const std::size_t blank = object.parent.find(' ');
+    if (object.kind != rules::Kind::image || blank == object.parent.npos) return std::nullopt;
+    const std::string before = object.parent.substr(blank + 1);
+    return LentName{object.real, object.parent.substr(0, blank), before == "none" ? std::string() : before};
+}
+
 EngineRequest tag_request(const std::string& id, const std::string& real)
 {
     const std::size_t colon = real.rfind(':');

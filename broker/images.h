@@ -6,9 +6,19 @@
 #include <utility>
 
 #include "broker/engine.h"
+#include "db/ledger.h"
 #include "rules/image_names.h"
 
 namespace broker {
+
+/// A public name on the engine while it stands for an image of a job, which is being pushed.
+struct LentName {
+    std::string name, image;
+    std::string before;  ///< what it stood for; empty: for nothing
+};
+/// As the ledger keeps it (db::Object::parent); nullopt for what is no such row.
+std::string kept_text(const LentName& lent);
+std::optional<LentName> lent_name(const db::Object& object);
 
 /// The engine's images, as all jobs share them. Each job holds those that it has by references of its own
 /// (rules/image_names.h): what no reference holds any longer, the engine removes by itself.
@@ -48,6 +58,9 @@ public:
     Task<Answer> tag(const std::string& id, const std::string& real);
     /// Takes the reference `real` away, and the image when it was the last.
     Task<Answer> untag(const std::string& real);
+    /// The name is as it was before, unless somebody on the host has meanwhile given it to another image: then it stays theirs, and the
+    /// answer is a 404. `digest`: that the push gave the image; empty when it gave none.
+    Task<Answer> give_back(LentName lent, std::string digest);
 
 private:
     Engine& engine_;

@@ -71,7 +71,7 @@ struct Job {
     /// The network that has `lease`, with the rules that it gets.
     rules::GuardedNetwork guarded(const db::Lease& lease) const
     {
-        return {facts.key, lease.bridge, lease.subnet, profile.metadata_reachable, profile.host_reachable};
+        return {facts.key, lease.bridge, lease.subnet, profile.metadata_reachable, profile.host_reachable, profile.network_egress};
     }
 
     db::Job facts;

@@ -1,6 +1,7 @@
 #include <ctime>
 #include <set>
 
+#include "broker/images.h"
 #include "broker/beneath.h"
 #include "broker/firewall.h"
 #include "broker/jobs.h"
@@ -101,6 +102,12 @@ Task<> Jobs::reconcile(Job& job)
 {
     for (const db::Object& each : job.objects.all()) {
         if (each.state != db::ObjectState::intended) continue;
+        if (lent_name(each)) {  // a push that was cut off
+            Remover remover(services_.engine, job.facts.key);
+            const auto given_back = co_await remover.remove(each);
+            if (given_back) co_await job.objects.gone(each.row);
+            continue;
+        }
         if (each.kind == Kind::image && !rules::is_real_reference(job.facts.key, each.real)) continue;  // a build's step: the reap's
         // The last process ended between the intent and the record: the engine says whether the object came to be.
         const Op op = each.kind == Kind::container ? Op::container_inspect

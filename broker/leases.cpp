@@ -11,21 +11,22 @@ namespace broker {
 using rules::Json;
 using rules::Subnet;
 
-Task<std::vector<Subnet>> Leases::subnets_of_engine()
+Task<std::vector<EngineNetwork>> networks_of(Engine& engine)
 {
     const EngineRequest request{.op = rules::Op::network_list};
-    const Answer answer = co_await engine_.call(request);
+    const Answer answer = co_await engine.call(request);
     if (!answer.ok()) throw EngineFailure("the engine does not list its networks: " + answer.message());
-    std::vector<Subnet> subnets;
-    const Json networks = answer.json();
-    if (!networks.is_array()) throw EngineFailure("the list of networks has an unknown shape");
+    const Json listed = answer.json();
+    if (!listed.is_array()) throw EngineFailure("the list of networks has an unknown shape");
+    std::vector<EngineNetwork> networks;
     const Json::json_pointer at("/IPAM/Config");
-    for (const Json& network : networks) {
-        if (!network.contains(at) || !network.at(at).is_array()) continue;
-        for (const Json& pool : network.at(at))
-            if (const auto subnet = rules::parse_subnet(pool.value("Subnet", ""))) subnets.push_back(*subnet);
+    for (const Json& each : listed) {
+        EngineNetwork& network = networks.emplace_back();
+        network.name = each.value("Name", "");
+        if (!each.contains(at) || !each.at(at).is_array()) continue;
+        for (const Json& pool : each.at(at)) network.subnets.push_back(pool.value("Subnet", ""));
     }
-    co_return subnets;
+    co_return networks;
 }
 
 rules::Result<std::string> Leases::choose(const std::string& job, const std::string& network,
@@ -55,7 +56,10 @@ Task<rules::Result<db::Lease>> Leases::take(std::string job, std::string network
 {
     db::Lease lease{job, network, {}, {}};
     std::vector<Subnet> taken;
-    if (addressed) taken = co_await subnets_of_engine();
+    std::vector<EngineNetwork> networks;
+    if (addressed) networks = co_await networks_of(engine_);
+    for (const EngineNetwork& each : networks)
+        for (const Subnet& subnet : rules::parse_subnets(each.subnets)) taken.push_back(subnet);
     // From here to the end of the memory's change nobody else runs: two at once never get the same.
     if (addressed) {
         rules::Result<std::string> subnet = choose(job, network, wanted, std::move(taken));

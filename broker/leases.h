@@ -10,6 +10,13 @@
 
 namespace broker {
 
+/// A network of the engine, whoever's it is.
+struct EngineNetwork {
+    std::string name;
+    std::vector<std::string> subnets;  ///< of both families
+};
+Task<std::vector<EngineNetwork>> networks_of(Engine& engine);
+
 /// Which network of which job has which subnet and which bridge device: one owner each on this host. In memory and in
 /// the ledger.
 ///
@@ -36,7 +43,6 @@ public:
 private:
     template <class Which>
     bool end(Which which);
-    Task<std::vector<rules::Subnet>> subnets_of_engine();
     rules::Result<std::string> choose(const std::string& job, const std::string& network,
                                       std::optional<rules::Subnet> wanted, std::vector<rules::Subnet> taken);
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "broker/images.h"
 #include "broker/redaction.h"
 #include "rules/names.h"
 #include "rules/until.h"
@@ -78,11 +79,12 @@ std::optional<std::string> job_whose_network_it_has(const Json& container)
 
 }  // namespace
 
-Task<Answer> Remover::ask(EngineRequest request)
+/// What `work` answers, or that it did not in time.
+static Task<Answer> in_time(Task<Answer> work)
 {
     std::optional<Answer> answer;
     const auto call = [&]() -> Task<> {
-        Answer got = co_await engine_.call(request);
+        Answer got = co_await std::move(work);
         answer = std::move(got);
     };
     try {
@@ -92,6 +94,11 @@ Task<Answer> Remover::ask(EngineRequest request)
     }
     if (!answer) co_return Answer{504, "text/plain", "the engine did not answer in time"};
     co_return std::move(*answer);
+}
+
+Task<Answer> Remover::ask(EngineRequest request)
+{
+    co_return co_await in_time(engine_.call(request));
 }
 
 Task<Result<Json>> Remover::list(EngineRequest request)
@@ -222,13 +229,9 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
         const Answer answer = co_await ask(request);
         co_return done(answer);
     }
-    if (object.name.empty() && !object.parent.empty()) {
-        // A public name that a push was cut off from giving back.
-        const EngineRequest untag = untag_request(object.real);
-        const Answer untagged = co_await ask(untag);
-        if (object.parent == "none" || (!untagged.ok() && untagged.status != 404)) co_return done(untagged);
-        const EngineRequest tag = tag_request(object.parent, object.real);
-        const Answer answer = co_await ask(tag);
+    if (const auto lent = lent_name(object)) {
+        Images images(engine_);
+        const Answer answer = co_await in_time(images.give_back(*lent, {}));
         co_return done(answer);
     }
     // A step of a build that was cut off, by its id: the job's if it has no name and was made then.

@@ -10,6 +10,7 @@
 
 #include "broker/admin.h"
 #include "broker/door.h"
+#include "broker/dial.h"
 #include "broker/firewall.h"
 #include "broker/image_cache.h"
 #include "broker/images.h"
@@ -185,7 +186,7 @@ private:
         fs::permissions(admin_path(), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::group_write);
     }
 
-    Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, supervisor_}; }
+    Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, resolver_, supervisor_}; }
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
@@ -197,6 +198,7 @@ private:
     ImageCache cache_;
     Leases leases_;
     Firewall firewall_;
+    Resolver resolver_;
     Supervisor supervisor_;
     Acceptor admin_;
     bool admin_passed_ = false;

@@ -172,7 +172,7 @@ private:
             std::ranges::sort(names, {}, [](const std::string& name) { return std::pair(name.find('@') != name.npos, name); });
             for (const std::string& name : names) {
                 bool busy = false;
-                const Result<bool> released = co_await engine_.release(name, each.image.names, busy);
+                const Result<bool> released = co_await engine_.release(name, each.image, busy);
                 if (busy) keep(each, "a job is pulling it");
                 if (!busy && !released) keep(each, released.error().message);
                 if (busy || !released) co_return false;

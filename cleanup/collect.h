@@ -35,8 +35,9 @@ public:
     /// nullopt where it cannot be seen.
     virtual std::optional<Fill> fill() = 0;
     /// Takes `name` from its image, and with the last one the image, unless something uses it: that is an error. False when there was
-    /// no such name. `busy` is set, and nothing done, when a job is pulling under one of the `names` of the image: nobody is waited for.
-    virtual Task<rules::Result<bool>> release(const std::string& name, const std::vector<std::string>& names, bool& busy) = 0;
+    /// no such name, or it is another image's by now. `busy` is set, and nothing done, when a job is pulling under one of the image's names:
+    /// nobody is waited for.
+    virtual Task<rules::Result<bool>> release(const std::string& name, const Image& image, bool& busy) = 0;
 };
 
 /// A watermark: of the engine's file system in per cent, bytes and inodes alike; or of all images of the cache together, in bytes.

@@ -180,7 +180,7 @@ public:
     void touch_cached(const std::string& what, Seconds at);
     void uncache(const std::string& image, const std::string& name);
     std::vector<Cached> cached() const;  ///< least recently used first
-    bool is_cached(const std::string& image) const;
+    bool is_cached(const std::string& image, const std::string& name) const;
     /// A name of the cache that no profile keeps.
     bool is_unkept(const std::string& image, const std::string& name) const;
     /// The images that were on the engine before any job's; nullopt when nobody has looked yet.

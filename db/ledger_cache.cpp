@@ -35,9 +35,9 @@ std::vector<Cached> Ledger::cached() const
     return list;
 }
 
-bool Ledger::is_cached(const std::string& image) const
+bool Ledger::is_cached(const std::string& image, const std::string& name) const
 {
-    return state_->connection.query("SELECT 1 FROM cached WHERE image = ?", image).next();
+    return state_->connection.query("SELECT 1 FROM cached WHERE image = ? AND name = ?", image, name).next();
 }
 
 bool Ledger::is_unkept(const std::string& image, const std::string& name) const

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "rules/addresses.h"
 #include "rules/bodies_parts.h"
 #include "rules/names.h"
 
@@ -39,6 +40,15 @@ Result<void> rewrite_namespaces(Json& host, const Lookup& job)
     if (text(host, "IpcMode").empty()) host["IpcMode"] = "private";
     host["CgroupnsMode"] = "private";
     return {};
+}
+
+/// Where the profile lets containers not out everywhere, names outside are asked for where the container says. Left to itself the engine
+/// would ask the host's servers, and those on the host's loopback from the host's own network.
+void name_resolver(Json& host, const Profile& profile)
+{
+    const bool everywhere = std::ranges::find(profile.network_egress, "internet") != profile.network_egress.end();
+    const bool shares_network = text(host, "NetworkMode").starts_with("container:");
+    if (!everywhere && !shares_network && section(host, "Dns").empty()) host["Dns"] = Json::array({no_resolver});
 }
 
 /// What the profile gives to every container.
@@ -87,6 +97,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
         host.erase("PublishAllPorts");
     }
 
+    name_resolver(host, profile);
     rewrite_host_gateway(host, gateway);
     set_labels(body, author);
     body["Labels"][std::string(label_image)] = asked;

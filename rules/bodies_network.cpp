@@ -2,6 +2,7 @@
 #include <array>
 
 #include "rules/bodies_parts.h"
+#include "rules/firewall.h"
 
 namespace rules {
 namespace {
@@ -145,6 +146,10 @@ Json placed_network(Json body, const std::optional<Subnet>& subnet, const std::s
         Json config = {{"Subnet", to_string(*subnet)}, {"Gateway", gateway_of(*subnet)}};
         body["IPAM"]["Driver"] = "default";
         body["IPAM"]["Config"] = Json::array({std::move(config)});
+    }
+    if (body.value("EnableIPv6", false)) {
+        body["IPAM"]["Driver"] = "default";
+        body["IPAM"]["Config"].push_back({{"Subnet", subnet6_of(bridge)}});
     }
     body["Options"]["com.docker.network.bridge.name"] = bridge;
     return body;

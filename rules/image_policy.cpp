@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rules/bodies_parts.h"
 #include "rules/glob.h"
 
 namespace rules {
@@ -12,6 +13,11 @@ bool allows(const std::string& pattern, const std::string& repository)
 {
     const bool whole_registry = pattern.find('/') == pattern.npos && pattern != "**";
     return matches(whole_registry ? pattern + "/**" : pattern, repository);
+}
+
+std::string listed(const Profile& profile)
+{
+    return profile.registries.empty() ? "the profile allows no registry" : "take an image of " + joined(profile.registries);
 }
 
 }  // namespace
@@ -44,12 +50,8 @@ Result<void> check_pull(const Reference& reference, const Profile& profile)
         return denied("images.pull", field, asked,
                       "build on images that the job has, or ask the operator for a profile with images.pull");
     const std::string repository = reference.domain + "/" + reference.path;
-    if (std::ranges::none_of(profile.registries, [&](const std::string& each) { return allows(each, repository); })) {
-        std::string all;
-        for (const std::string& each : profile.registries) all += (all.empty() ? "" : ", ") + each;
-        return denied("images.registries", field, repository,
-                      all.empty() ? "the profile allows no registry" : "take an image of " + all);
-    }
+    if (std::ranges::none_of(profile.registries, [&](const std::string& each) { return allows(each, repository); }))
+        return denied("images.registries", field, repository, listed(profile));
     if (profile.image_tags == "digest" && reference.digest.empty())
         return denied("images.tags", field, asked,
                       "name the image by its digest, as " + reference.repository() + "@sha256:...");
@@ -57,6 +59,13 @@ Result<void> check_pull(const Reference& reference, const Profile& profile)
         (reference.tag.empty() || reference.tag == "latest"))
         return denied("images.tags", field, asked, "name a tag other than latest, or a digest");
     return {};
+}
+
+Result<void> check_registry(const std::string& domain, const Profile& profile, const std::string& field)
+{
+    const auto names_it = [&](const std::string& each) { return matches(each.substr(0, each.find('/')), domain); };
+    if (std::ranges::any_of(profile.registries, names_it)) return {};
+    return denied("images.registries", field, domain, listed(profile));
 }
 
 }  // namespace rules

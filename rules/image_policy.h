@@ -17,4 +17,7 @@ Result<void> check_import(const Query& query);
 /// build. 403 otherwise. What a job has made itself it may always use.
 Result<void> check_pull(const Reference& reference, const Profile& profile);
 
+/// Whether the profile allows anything of the registry `domain`; 403 otherwise, with `field` as what named it.
+Result<void> check_registry(const std::string& domain, const Profile& profile, const std::string& field);
+
 }  // namespace rules

@@ -149,10 +149,12 @@ struct Setter {
     Result<void> operator()(Texts Profile::* member) const
     {
         const auto* list = std::get_if<Texts>(&value);
-        if (!list) return no_value("a list of texts");
-        for (const std::string& each : *list)
+        const auto* one = std::get_if<std::string>(&value);
+        if (!list && !one) return no_value("a list of texts");
+        Texts texts = list ? *list : Texts{*one};
+        for (const std::string& each : texts)
             if (const auto checked = check_text(each, knob); !checked) return checked;
-        profile.*member = *list;
+        profile.*member = std::move(texts);
         return {};
     }
     Result<void> operator()(Map Profile::* member) const

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "rules/addresses.h"
 #include "rules/endpoints.h"
 #include "rules/glob.h"
 #include "rules/knob_values.h"
@@ -47,6 +48,17 @@ std::string check_registry(Words text)
     const Words host = text.substr(0, text.find('/'));
     const bool names_host = host.find_first_of(".:*") != host.npos || host == "localhost";
     return names_host ? "" : "a pattern that begins with the registry, as docker.io/library/*";
+}
+
+std::string check_local_registry(Words text)
+{
+    const bool plain = !text.empty() && text.find_first_of("/ @") == text.npos;
+    return plain ? "" : "a host, or host and port, as 127.0.0.1:5000";
+}
+
+std::string check_egress(Words text)
+{
+    return text == "internet" || text == "none" || parse_range(text) ? "" : "internet, none, or a subnet, as 10.0.0.0/8";
 }
 
 std::string check_endpoint(Words text)
@@ -120,6 +132,7 @@ constexpr Knob table[] = {
     {"networks.isolation_required", &P::isolation_required, refuse, "No networks on a host where jobs cannot be kept apart (no nftables, a rootless engine)"},
     {"networks.metadata_reachable", &P::metadata_reachable, drop, "Containers may ask the cloud's metadata service, which gives out the host's credentials"},
     {"networks.host_reachable", &P::host_reachable, drop, "Containers may reach services of the host itself, not only the job's published ports"},
+    {"networks.egress", &P::network_egress, drop, "What containers may connect to besides their own job: `internet`, which is all but other jobs and metadata services, private networks of the site included; or only these subnets (`10.0.0.0/8`, `2001:db8::/32`); `none`, or nothing: only the job's own networks. Where it is not `internet`, the host's services count as any other address, and names outside are looked up at servers that a container names itself (`--dns`) within the subnets", {}, 0, 0, {}, std::nullopt, check_egress},
     {"ports.address", &P::ports_address, refuse, "Where published ports are bound: on the job's own address, on the host's loopback (then all jobs share the port numbers), or nowhere", {}, 0, 0, addresses, "job"},
     {"ports.range", &P::ports_range, refuse, "Ports of the host side that may be asked for by number", {}, 0, 0, {}, "1-65535", check_range},
     {"ports.max", &P::published_ports_max, refuse, "Published ports of one container", {}, 0, 65535},
@@ -160,6 +173,7 @@ constexpr Knob table[] = {
     {"limits.archive", &P::archive_max, refuse, "What a build's context, or an archive of images with its layers, may become once it is unpacked", Unit::bytes, 1 << 20},
 
     {"images.registries", &P::registries, refuse, "What may be pulled, and taken as a build's base: patterns of registry and repository, `*` within one part and `**` across parts (`docker.io/library/*`, `ghcr.io/us/**`); a registry alone stands for all that it has", {}, 0, 0, {}, "**", check_registry},
+    {"images.registries_local", &P::registries_local, refuse, "Where on the host itself the engine may connect to for a job: registries on its loopback or its other addresses, by pattern of host and port as images name them (`127.0.0.1:5000`, `localhost:*`; without a port, all ports). Anything else on the host, its link, metadata services and networks of others are never asked, by whatever name or spelling: not by a pull, push, login, base of a build, nor by the URL of an `ADD`", {}, 0, 0, {}, std::nullopt, check_local_registry},
     {"images.tags", &P::image_tags, refuse, "`no-latest`: a pull names a tag other than latest, or a digest; `digest`: a pull names a digest", {}, 0, 0, tags, "any"},
     {"images.pull", &P::image_pull, refuse, "Jobs may pull images, and build on images that they do not have yet", {}, 0, 0, {}, "true"},
     {"images.push", &P::image_push, refuse, "Jobs may push images", {}, 0, 0, {}, "true"},

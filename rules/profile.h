@@ -46,6 +46,7 @@ struct Profile {
     bool isolation_required = false;
     bool metadata_reachable = false;
     bool host_reachable = true;
+    Texts network_egress = {"internet"};
     std::string ports_address = "job";
     std::string ports_range = "1-65535";
     Number published_ports_max = 100;
@@ -88,6 +89,7 @@ struct Profile {
     Number archive_max = Number{64} << 30;
 
     Texts registries = {"**"};
+    Texts registries_local = {};
     std::string image_tags = "any";
     bool image_pull = true;
     bool image_push = true;

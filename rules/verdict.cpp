@@ -1,6 +1,7 @@
 #include "rules/verdict.h"
 
 #include "rules/bodies_parts.h"
+#include "rules/dial.h"
 #include "rules/endpoint_policy.h"
 #include "rules/image_policy.h"
 #include "rules/knobs.h"
@@ -34,10 +35,24 @@ Result<void> judge_container(Json body, const Json& facts, const Lookup& job, co
     return {};
 }
 
-Result<void> check_named_pull(const std::string& text, const Profile& profile)
+/// Of a host by name it is not known what it stood for.
+Result<void> judge_dial(const Result<DialTarget>& target, const Profile& profile, const std::string& field)
 {
-    const Result<Reference> reference = parse_reference(text);
-    return reference ? check_pull(*reference, profile) : judged(reference);
+    if (!target) return judged(target);
+    return needs_facts(*target, profile) && !target->is_address() ? Result<void>() : may_dial(*target, {}, profile, field);
+}
+
+Result<void> judge_pull(const Result<Reference>& reference, const Profile& profile)
+{
+    if (!reference) return judged(reference);
+    if (auto pull = check_pull(*reference, profile); !pull) return pull;
+    return judge_dial(dial_target(reference->domain), profile, "fromImage");
+}
+
+Result<void> judge_push(const std::string& name, const Profile& profile)
+{
+    const Result<Reference> reference = parse_reference(name);
+    return reference ? judge_dial(dial_target(reference->domain), profile, "name") : judged(reference);
 }
 
 Result<void> judge_build(const Query& query, const Json& facts, const Profile& profile)
@@ -47,15 +62,14 @@ Result<void> judge_build(const Query& query, const Json& facts, const Profile& p
     if (!limits) return judged(limits);
     if (const auto bounded = judge_build_limits(*limits, profile); !bounded) return judged(bounded);
     for (const Json& base : facts.value("pulls", Json::array()))
-        if (auto pull = check_named_pull(base.get<std::string>(), profile); !pull) return pull;
+        if (auto pull = judge_pull(parse_reference(base.get<std::string>()), profile); !pull) return pull;
     return {};
 }
 
 Result<void> judge_image_create(const Query& query, const Profile& profile)
 {
     if (query.get("fromImage").empty()) return check_import(query);
-    const Result<Reference> reference = pulled_reference(query);
-    return reference ? check_pull(*reference, profile) : judged(reference);
+    return judge_pull(pulled_reference(query), profile);
 }
 
 /// What the operation of `route` asks of the rules beyond its endpoint and its schema (broker/operations/).
@@ -80,6 +94,10 @@ Result<void> judge_operation(const Route& route, const Json& body, const Json& f
             return judged(rewrite_volume_create(body, profile, {}));
         case Op::image_create:
             return judge_image_create(route.query, profile);
+        case Op::image_push:
+            return judge_push(route.id, profile);
+        case Op::system_auth:
+            return judge_dial(login_target(text(body, "serveraddress")), profile, "serveraddress");
         case Op::build:
             return judge_build(route.query, facts, profile);
         default:

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "rules/addresses.h"
 #include "rules/names.h"
 #include "rules/views.h"
 #include "rules/views_containers.h"
@@ -118,6 +119,7 @@ void view_host_config(Json& inspect, const Json& asked, const Lookup& job, const
     }
     name_leading_containers(*host, "VolumesFrom", job);
     view_ports(*host, "PortBindings", facts, "");
+    if (const Json* servers = at(*host, "Dns"); servers && *servers == Json::array({no_resolver})) (*host)["Dns"] = Json::array();
     view_host_gateway(*host, facts.gateway);
 }
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <random>
 
+#include "broker/dial.h"
 #include "broker/image_archive.h"
+#include "broker/image_cache.h"
 #include "broker/images.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
@@ -93,40 +95,63 @@ private:
     std::int64_t row_ = 0;
 };
 
-/// The public name of a push: on the engine for as long as the push lasts.
+/// The public name of a push: on the engine for as long as the push lasts. One that the host has by itself is not lent.
 class Lent {
 public:
     Lent(Call& call, std::string name) : call_(call), name_(std::move(name)) {}
 
-    Task<> begin(const std::string& real)
+    Task<> begin(std::string id)
     {
         Images& images = call_.services.images;
+        co_await want_no_name_of_host(id);
         const auto before = co_await images.inspect(name_);
-        before_ = before ? before->value("Id", "") : std::string();
+        lent_ = {name_, std::move(id), before ? before->value("Id", "") : std::string()};
         db::Object object;
         object.kind = Kind::image;
         object.real = name_;
-        object.parent = before_.empty() ? "none" : before_;  // how the reap finds the way back
+        object.parent = kept_text(lent_);  // how the reap finds the way back
         row_ = co_await call_.job.objects.intend(std::move(object));
-        const Answer tagged = co_await images.tag(real, name_);
+        const Answer tagged = co_await images.tag(lent_.image, name_);
         if (!tagged.ok()) throw Refused{error_of(call_, tagged)};
         call_.job.objects.begin_push(name_);
     }
 
-    /// The engine's own tag as it was. (Untagged first: the digest that the push left goes with the last tag.)
-    Task<> end()
+    /// The engine's own tag as it was.
+    Task<> end(const std::string& digest)
     {
-        Images& images = call_.services.images;
         call_.job.objects.end_push(name_);
-        co_await images.untag(name_);
-        if (!before_.empty()) co_await images.tag(before_, name_);
+        co_await call_.services.images.give_back(lent_, digest);
         co_await call_.job.objects.gone(row_);
     }
 
 private:
+    /// The tag is not the host's own, nor a digest of the image in its repository, which the engine would take away with the tag.
+    Task<> want_no_name_of_host(const std::string& id)
+    {
+        const std::string repository = name_.substr(0, name_.rfind(':'));
+        const auto image = co_await call_.services.images.inspect(id);
+        std::vector<std::string> names = {name_};
+        if (image && names_in(*image, "RepoTags", repository + ":").empty())
+            for (std::string& digest : names_in(*image, "RepoDigests", repository + "@")) names.push_back(std::move(digest));
+        for (const std::string& name : names)
+            if (co_await call_.services.cache.is_of_host(name))
+                throw Refused{{409, "berth: the host has an image of its own as " + name + ", which this push would take for itself: `docker tag` yours as something else and push that, "
+                                    "or ask the operator to rename the host's", {}, {}, {}}};
+    }
+
+    /// Those of the image's names under `key` that begin with `start`.
+    static std::vector<std::string> names_in(const Json& image, const char* key, const std::string& start)
+    {
+        std::vector<std::string> names;
+        const Json list = image.value(key, Json());
+        for (const Json& each : list.is_array() ? list : Json::array())
+            if (each.is_string() && each.get_ref<const std::string&>().starts_with(start)) names.push_back(each.get<std::string>());
+        return names;
+    }
+
     Call& call_;
     std::string name_;
-    std::string before_;
+    LentName lent_;
     std::int64_t row_ = 0;
 };
 
@@ -212,11 +237,13 @@ Task<std::string> push_public(Call& call, const rules::Reference& name, const Li
 Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
 {
     const rules::Reference name = want(rules::parse_reference(image.name));
+    const rules::DialTarget registry = want(rules::dial_target(name.domain));
     const auto alone = co_await call.services.images.alone_under(name.familiar_tagged());
+    co_await want_dial(call, registry, "name");
     Lent lent(call, name.familiar_tagged());
     {
         const Making making(call);
-        co_await lent.begin(image.real);
+        co_await lent.begin(image.id);
     }
     std::string digest;
     std::exception_ptr ended;
@@ -228,7 +255,7 @@ Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
     }
     {
         const Recording recording(call.connection);
-        co_await lent.end();
+        co_await lent.end(digest);
         if (!digest.empty() && call.job.objects.by_id(Kind::image, image.id))
             co_await keep_image(call, name.repository() + "@" + digest, image.id, db::Origin::made);
     }

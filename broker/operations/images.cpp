@@ -5,7 +5,6 @@
 
 #include "broker/operations.h"
 #include "broker/relay.h"
-#include "rules/image_policy.h"
 #include "rules/reference.h"
 #include "rules/until.h"
 
@@ -197,107 +196,6 @@ Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& 
     }
     upstream.finished(head);
     if (!pending.empty()) co_await sink(pending);
-}
-
-/// A manifest that the engine has kept is not asked for again when it is pulled by digest: whoever knows the digest would
-/// get the image. So the registry is asked first whether these credentials may read it.
-static Task<> ask_registry_of_digest(Call& call, const rules::Reference& reference, const std::string& auth)
-{
-    EngineRequest request{.op = Op::distribution_inspect, .id = reference.repository() + "@" + reference.digest};
-    request.registry_auth = auth;
-    const Answer answer = co_await call.services.engine.call(request);
-    if (!answer.ok()) throw Refused{error_of(call, answer)};
-}
-
-/// One pull by the engine, its lines to `sink`. False when it failed.
-static Task<bool> pull_once(Call& call, const EngineRequest& request, const LineSink& sink)
-{
-    Upstream upstream = co_await call.services.engine.send(request);
-    const UpstreamShown while_relayed(call.connection, upstream);
-    const ResponseHead head = co_await upstream.read_head();
-    if (head.status >= 400) {
-        constexpr std::size_t error_max = 256 * 1024;
-        std::string body = co_await upstream.read_body(head, error_max);
-        throw Refused{error_of(call, {head.status, std::string(head.header("content-type")), std::move(body)})};
-    }
-    bool failed = false;
-    const auto watched = [&](std::string_view lines) -> Task<> {
-        for (std::string_view rest = lines; !rest.empty();) {
-            const std::size_t end = std::min(rest.find('\n'), rest.size() - 1) + 1;
-            const Json message = Json::parse(rest.substr(0, end), nullptr, false);
-            if (message.is_object() && (message.contains("errorDetail") || message.contains("error"))) failed = true;
-            rest.remove_prefix(end);
-        }
-        co_await sink(lines);
-    };
-    co_await pass_lines(upstream, head, watched);
-    co_return !failed;
-}
-
-/// What was pulled as `name` becomes the job's, and is from then on held by a reference of its own. False when it is not there any more:
-/// under other names the same image may be removed meanwhile, by the collector or by somebody on the host.
-static Task<bool> keep_pulled(Call& call, const std::string& name, ImageCache::Pull& pull)
-{
-    const auto image = co_await call.services.images.inspect(name);
-    if (!image) co_return false;
-    const std::string id = image->value("Id", "");
-    try {
-        co_await keep_image(call, name, id, db::Origin::pulled);
-    } catch (const Refused& refused) {
-        if (refused.error.status != 404) throw;
-        co_return false;
-    }
-    co_await call.services.cache.pulled(pull, id, call.job.profile.image_cache == "none" ? std::string() : call.job.profile.name);
-    co_return true;
-}
-
-Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
-{
-    constexpr int pulls_max = 3;
-    if (call.route.endpoint->op == Op::build) call.record.facts["pulls"].push_back(reference.familiar());
-    judged(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
-    const std::string name = reference.familiar();
-    const auto among_others = co_await call.services.images.among_others_under(name);
-    if (!reference.digest.empty()) co_await ask_registry_of_digest(call, reference, auth);
-    EngineRequest request{.op = Op::image_create};
-    request.version = call.route.version;
-    request.query.set("fromImage", reference.repository());
-    request.query.set("tag", reference.digest.empty() ? reference.tag : reference.digest);
-    if (!platform.empty()) request.query.set("platform", platform);
-    request.registry_auth = auth;
-
-    ImageCache::Pull pull(call.services.cache, name);
-    co_await call.services.cache.begin(pull);
-    for (int pulls = 0; pulls < pulls_max; ++pulls) {
-        if (!co_await pull_once(call, request, sink)) co_return false;
-        if (co_await keep_pulled(call, name, pull)) co_return true;
-    }
-    throw Refused{{409, "berth: " + name + " was removed from the engine each time that it had been pulled", {}, {}, {}}};
-}
-
-Task<> pull_image(Call& call)
-{
-    if (call.route.query.get("fromImage").empty()) {
-        co_await import_image(call);
-        co_return;
-    }
-    if (call.head.framing != Framing::none) throw Refused{{400, "a pull has no body", {}, {}, {}}};
-    const rules::Reference reference = want(rules::pulled_reference(call.route.query));
-    const std::string platform(call.route.query.get("platform")), auth(call.head.header("x-registry-auth"));
-    call.client.will_send_messages();
-    const auto begin = [&]() -> Task<> {
-        if (!call.client.answered()) co_await call.client.begin(200, "application/json");
-    };
-    const auto pass = [&](std::string_view lines) -> Task<> {
-        co_await begin();
-        co_await call.client.piece(lines);
-    };
-    const auto pull = [&]() -> Task<> {
-        co_await pull_for(call, reference, platform, auth, pass);
-        co_await begin();
-        co_await call.client.end();
-    };
-    co_await while_client_stays(call, pull());
 }
 
 Task<> inspect_image(Call& call)

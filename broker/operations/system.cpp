@@ -1,3 +1,4 @@
+#include "broker/dial.h"
 #include "broker/images.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
@@ -67,6 +68,8 @@ Task<> disk_usage(Call& call)
 
 Task<> authenticate(Call& call)
 {
+    const rules::DialTarget registry = want(rules::login_target(call.body.value("serveraddress", "")));
+    co_await want_dial(call, registry, "serveraddress");
     EngineRequest request = call.request();
     request.body = call.body;
     const Answer answer = co_await ask(call, request);

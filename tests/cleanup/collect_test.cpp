@@ -39,9 +39,9 @@ public:
         return Fill{100 * megabyte, sum, inodes, files * inodes_each};
     }
 
-    Task<rules::Result<bool>> release(const std::string& name, const std::vector<std::string>& names, bool& is_busy) override
+    Task<rules::Result<bool>> release(const std::string& name, const Image& image, bool& is_busy) override
     {
-        is_busy = std::ranges::any_of(names, [&](const std::string& each) { return busy.contains(each); });
+        is_busy = std::ranges::any_of(image.names, [&](const std::string& each) { return busy.contains(each); });
         if (is_busy) co_return false;
         if (refuses.contains(name)) co_return tl::unexpected(rules::Error{409, "conflict", {}, {}, {}});
         asked.push_back(name);

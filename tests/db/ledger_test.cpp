@@ -461,7 +461,8 @@ TEST_F(LedgerTest, TheCacheIsByImageAndName)
     ledger.put(Cached{"", "app:1", "", 10});  // a pull that is under way
     ledger.put(Cached{"i", "app:1", "", 20});
     ledger.end_pull("app:1");
-    EXPECT_TRUE(ledger.is_cached("i"));
+    EXPECT_TRUE(ledger.is_cached("i", "app:1"));
+    EXPECT_FALSE(ledger.is_cached("i", "app:2"));
     EXPECT_TRUE(ledger.is_unkept("i", "app:1"));
     ledger.put(Cached{"i", "app:1", "default", 15});
     EXPECT_FALSE(ledger.is_unkept("i", "app:1"));

@@ -14,6 +14,18 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
 
 
+# The tests' registries are on the loopback of the engine's network namespace, where no job has the engine connect unless a profile says so.
+LOCAL_REGISTRIES = 'images.registries_local = ["127.0.0.1:5000", "127.0.0.1:5001"]'
+
+
+def with_local_registries(rules):
+    """The text of a rules file, by which the profiles of berth's own, and those that rest on one, know of the tests' registries."""
+    for profile in ("default", "strict", "build-only", "testcontainers", "trusted", "dind"):
+        header = f"[profile.{profile}]"
+        rules = rules.replace(header, f"{header}\n{LOCAL_REGISTRIES}", 1) if header in rules else f"{rules}\n{header}\n{LOCAL_REGISTRIES}\n"
+    return rules
+
+
 class Job:
     """An open job: `docker` and `api` speak through its door."""
 
@@ -59,6 +71,7 @@ class Berth:
 
     flags = ()  # further ones of `berth serve`
     environment = {}  # of the daemon, besides a clean one
+    rules = ""  # of its rules file, besides what the tests' registries need
     supervisor = None  # supervisor.Supervisor: starts the daemon as systemd does
 
     counter = 0
@@ -74,6 +87,12 @@ class Berth:
         self.admin = self.folder / "run/admin.sock"
         self.log = self.folder / "log"
         self.process = None
+        self.rules_file = self.folder / "rules.toml"
+        self.write_rules(self.rules)
+        self.flags = (*self.flags, "--rules", self.rules_file)
+
+    def write_rules(self, text):
+        self.rules_file.write_text(with_local_registries(text))
 
     def start(self, *flags, within=None):
         """In the engine's network namespace, as on a host: its bridges are there, and berth's rules among them. `within`: a command that
@@ -121,18 +140,7 @@ class Berth:
 
 
 class RuledBerth(Berth):
-    """berth with a rules file: `rules`, which a test may write anew."""
-
-    rules = ""
-
-    def __init__(self, engine):
-        super().__init__(engine)
-        self.rules_file = self.folder / "rules.toml"
-        self.write_rules(self.rules)
-        self.flags = (*self.flags, "--rules", self.rules_file)
-
-    def write_rules(self, text):
-        self.rules_file.write_text(text)
+    """berth with rules of a test's own: `rules`, which it may write anew."""
 
 
 class World:

@@ -124,7 +124,7 @@ class Pushes(EngineCase):
         self.engine.docker.ok("tag", "busybox", name)
         before = self.engine.docker.ok("inspect", "-f", "{{.Id}} {{.RepoTags}} {{.RepoDigests}}", name)
         self.job.ok("tag", self.job.image, name)
-        self.job.ok("push", name)
+        self.refused(self.job.docker("push", name), "the host has an image of its own", code=1)
         self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.Id}} {{.RepoTags}} {{.RepoDigests}}", name), before)
         self.job.ok("rmi", "-f", name)
         self.engine.docker.ok("rmi", name)

@@ -140,6 +140,7 @@ BOUNDED = (
     ("limits.container.shm_max", CREATE, host(ShmSize=2000000)),
     ("limits.container.tmpfs_max", CREATE, host(Tmpfs={"/t": "size=2m"})),
     ("images.registries", "POST /images/create?fromImage=busybox&tag=1", None),
+    ("images.registries_local", "POST /images/create?fromImage=127.0.0.1:7/busybox&tag=1", None),
     ("images.tags", "POST /images/create?fromImage=127.0.0.1:5000/busybox&tag=latest", None),
     ("exec.users", "POST /containers/first/exec", {"Cmd": ["true"], "User": "0"}),
     ("limits.job.containers", CREATE, host()),

@@ -4,6 +4,7 @@ It also holds berth to its promise of decision 1: what reaches the engine is ber
 that berth does not write is kept in `violations`; every test ends by finding that list empty.
 """
 
+import hashlib
 import json
 import re
 import secrets
@@ -462,12 +463,16 @@ class FakeEngine:
         channel.reply(*((204,) if self.volumes.pop(name, None) else (404, {"message": f"get {name}: no such volume"})))
 
     def _pull(self, channel, request):
-        name = f"{request.query['fromImage']}:{request.query['tag']}".removeprefix("docker.io/library/")
+        separator = "@" if ":" in request.query["tag"] else ":"
+        name = f"{request.query['fromImage']}{separator}{request.query['tag']}".removeprefix("docker.io/library/")
         self.images.setdefault(name, "sha256:" + secrets.token_hex(32))
         channel.begin()
         channel.chunk(b'{"status":"Pulling from library/x","id":"latest"}\r\n')
         channel.chunk(b'{"status":"Status: Downloaded newer image"}\r\n')
         channel.end()
+
+    def _distribution(self, channel, request, reference):
+        channel.reply(200, {"Descriptor": {"digest": "sha256:" + hashlib.sha256(reference.encode()).hexdigest()}, "Platforms": []})
 
     def _image_inspect(self, channel, request, reference):
         name = reference.removeprefix("docker.io/library/")
@@ -522,5 +527,6 @@ ROUTES = [
     ("POST", "volumes/create", "volume_create"), ("GET", "volumes", "volume_list"), ("GET", "volumes/([^/]+)", "volume_inspect"),
     ("DELETE", "volumes/([^/]+)", "volume_remove"),
     ("POST", "images/create", "pull"), ("GET", "images/json", "image_list"), ("GET", "images/(.+)/json", "image_inspect"),
+    ("GET", "distribution/(.+)/json", "distribution"),
     ("POST", "images/(.+)/tag", "image_tag"), ("DELETE", "images/(.+)", "image_remove"), ("POST", "build", "build"),
 ]

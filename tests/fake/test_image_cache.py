@@ -35,8 +35,8 @@ class ImageCache(FakeCase):
 
     def test_an_image_that_vanishes_behind_its_pull_is_pulled_again(self):
         mark = self.engine.mark()
-        # Once before the pull, once behind it.
-        self.engine.on("GET", "^images/vanishing:1/json$", lambda channel, _: channel.reply(404, {"message": "No such image"}), times=2)
+        # Twice before the pull, once behind it.
+        self.engine.on("GET", "^images/vanishing:1/json$", lambda channel, _: channel.reply(404, {"message": "No such image"}), times=3)
         with self.client() as client:
             self.assertEqual(client.call("POST", "/images/create?fromImage=vanishing&tag=1").status, 200)
             self.assertEqual(len(self.engine.since(mark, "POST", "^images/create$")), 2)

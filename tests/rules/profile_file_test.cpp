@@ -117,7 +117,7 @@ TEST(RulesFile, IsRefusedWithFileLineColumnKeyAndTheNearestKnownOne)
         {"[profile.ci]\nbinds.allowed = \"readonly\"",
          R"("readonly" is none of none, read-only, read-write; did you mean "read-only"?)"},
         {"[profile.ci]\ncapabilities.allowed = [\"SYS_ADMIN\"]", R"("SYS_ADMIN" is none of)"},
-        {"[profile.ci]\ncapabilities.allowed = \"NET_RAW\"", "it must be a list of texts"},
+        {"[profile.ci]\ncapabilities.allowed = 3", "it must be a list of texts"},
         {"[profile.ci]\ncapabilities.allowed = [1]", "it must be a plain value, or a list or table of texts"},
         {"[profile.ci]\nmode = \"enforced\"", R"(did you mean "enforce"?)"},
         {"[profile.ci]\nimages.registries = [\"library/busybox\"]",

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/call.h"
+#include "rules/dial.h"
+
+namespace broker {
+
+/// All addresses of this host's devices.
+std::vector<rules::Address> addresses_of_host();
+
+/// What names stand for, as this host looks them up: on threads of its own, bounded in time, one at a time for a job, and remembered for
+/// some seconds, in which several dials of one operation ask for the same.
+class Resolver {
+public:
+    /// The addresses of `name`; none: nobody here knows it. nullopt: that was not known in time. `job`: key.
+    Task<std::optional<std::vector<rules::Address>>> look_up(std::string name, std::string job);
+
+private:
+    struct Known {
+        std::vector<rules::Address> addresses;
+        Clock::time_point until;
+    };
+    struct State {
+        std::map<std::string, Known> known;
+        std::set<std::string> busy;  ///< jobs whose lookup is under way, awaited or not
+    };
+    static Task<> run(std::shared_ptr<State> state, std::string name, std::string job);
+
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+/// The engine is about to connect to `target` for the job: ends the request unless it may (rules/dial.h). Asked right before each time.
+/// `field`: what named it.
+Task<> want_dial(Call& call, rules::DialTarget target, std::string field);
+
+}  // namespace broker
