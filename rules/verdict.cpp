@@ -1,6 +1,7 @@
 #include "rules/verdict.h"
 
 #include "rules/bodies_parts.h"
+#include "rules/dockerfile.h"
 #include "rules/endpoint_policy.h"
 #include "rules/image_policy.h"
 #include "rules/knobs.h"
@@ -53,7 +54,10 @@ Result<void> judge_build(const Query& query, const Json& facts, const Profile& p
 
 Result<void> judge_image_create(const Query& query, const Profile& profile)
 {
-    if (query.get("fromImage").empty()) return check_import(query);
+    if (query.get("fromImage").empty()) {
+        const auto import = check_import(query);
+        return import ? check_changes(query.all("changes"), 0) : import;
+    }
     const Result<Reference> reference = pulled_reference(query);
     return reference ? check_pull(*reference, profile) : judged(reference);
 }
@@ -80,6 +84,8 @@ Result<void> judge_operation(const Route& route, const Json& body, const Json& f
             return judged(rewrite_volume_create(body, profile, {}));
         case Op::image_create:
             return judge_image_create(route.query, profile);
+        case Op::image_commit:
+            return check_changes(route.query.all("changes"), 0);
         case Op::build:
             return judge_build(route.query, facts, profile);
         default:
