@@ -1,5 +1,7 @@
 #include "broker/images.h"
 
+#include <random>
+
 namespace broker {
 namespace {
 
@@ -107,6 +109,12 @@ EngineRequest untag_request(const std::string& real)
     EngineRequest request{.op = rules::Op::image_remove, .id = real};
     request.query.set("force", "1");
     return request;
+}
+
+std::string new_building_reference(const std::string& key)
+{
+    static std::mt19937_64 random{std::random_device{}()};
+    return rules::building_reference(key, static_cast<std::int64_t>(random() >> 1));
 }
 
 bool is_nameless(const rules::Json& image)

@@ -72,6 +72,9 @@ private:
 EngineRequest untag_request(const std::string& real);
 EngineRequest tag_request(const std::string& id, const std::string& real);
 
+/// A reference of the job `key` that nothing else has: for what a build rests on, or what is made and gets no name.
+std::string new_building_reference(const std::string& key);
+
 /// True when an inspected image has neither tag nor digest.
 bool is_nameless(const rules::Json& image);
 

@@ -4,6 +4,7 @@
 #include "broker/images.h"
 #include "broker/beneath.h"
 #include "broker/firewall.h"
+#include "broker/images.h"
 #include "broker/jobs.h"
 #include "broker/leases.h"
 #include "broker/log.h"
@@ -116,8 +117,13 @@ Task<> Jobs::reconcile(Job& job)
                                                    : Op::image_inspect;
         const EngineRequest request{.op = op, .id = each.real};
         const Answer answer = co_await services_.engine.call(request);
-        if (answer.ok())
-            co_await job.objects.live(each.row, each.kind == Kind::volume ? each.real : answer.json().value("Id", ""));
+        const std::string id = answer.ok() && each.kind != Kind::volume ? answer.json().value("Id", "") : each.real;
+        if (answer.ok() && each.kind == Kind::image && each.name.empty() && job.objects.by_id(Kind::image, id)) {
+            // A build held what it rested on, and the job has that otherwise.
+            co_await services_.images.untag(each.real);
+            co_await job.objects.gone(each.row);
+        } else if (answer.ok())
+            co_await job.objects.live(each.row, id);
         else if (answer.status == 404)
             co_await job.objects.gone(each.row);
     }

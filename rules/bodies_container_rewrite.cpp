@@ -73,16 +73,21 @@ void force_security(Json& body, Json& host, const Profile& profile)
 
 }  // namespace
 
-Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile,
-                                      const Author& author, const std::string& gateway)
+Result<std::string> resolve_image(Json& body, const Lookup& job)
 {
-    if (!body.contains("HostConfig")) body["HostConfig"] = Json::object();
-    Json& host = body["HostConfig"];
-    const std::string asked = text(body, "Image");
+    std::string asked = text(body, "Image");
     const Result<Named> image = job.image(asked);
     if (!image) return tl::unexpected(image.error());
     body["Image"] = image->id;
+    return asked;
+}
 
+Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile,
+                                      const Author& author, const std::string& gateway)
+{
+    if (!job.by_id(Kind::image, text(body, "Image"))) return not_found("No such image: " + author.image);
+    if (!body.contains("HostConfig")) body["HostConfig"] = Json::object();
+    Json& host = body["HostConfig"];
     Result<void> rewritten = rewrite_namespaces(host, job);
     if (!rewritten) return tl::unexpected(rewritten.error());
     const Result<std::string> asked_mounts = rewrite_mounts(body, job, profile, author);
@@ -100,7 +105,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     name_resolver(host, profile);
     rewrite_host_gateway(host, gateway);
     set_labels(body, author);
-    body["Labels"][std::string(label_image)] = asked;
+    body["Labels"][std::string(label_image)] = author.image;
     body["Labels"][std::string(label_mounts)] = *asked_mounts;  // also when it is empty: an image may have the label
     if (!author.cgroup.empty()) host["CgroupParent"] = author.cgroup;
     clamp_healthcheck(body, profile);

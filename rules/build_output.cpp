@@ -1,7 +1,6 @@
 #include "rules/build_output.h"
 
 #include <algorithm>
-#include <string_view>
 
 namespace rules {
 namespace {
@@ -37,6 +36,18 @@ void BuildOutput::read(const Json& message)
     running_.clear();
     if (is_short_id(line) && made_.size() < made_max && std::ranges::find(made_, line) == made_.end())
         made_.emplace_back(line);
+}
+
+std::optional<std::string> BuildOutput::as_written(std::string_view stream)
+{
+    constexpr std::string_view step = "Step ", colon = " : ";
+    if (steps_.empty() || !stream.starts_with(step)) return std::nullopt;
+    const std::size_t begin = stream.find(colon);
+    if (begin == stream.npos || !stream.substr(begin + colon.size()).starts_with(steps_.front().sent)) return std::nullopt;
+    std::string shown(stream);
+    shown.replace(begin + colon.size(), steps_.front().sent.size(), steps_.front().written);
+    steps_.pop_front();
+    return shown;
 }
 
 }  // namespace rules

@@ -1,11 +1,19 @@
 #pragma once
 
+#include <deque>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rules/json.h"
 
 namespace rules {
+
+/// An instruction that was written anew: as the engine got it, and as its client wrote it.
+struct ShownStep {
+    std::string sent, written;
+};
 
 /// Follows what the classic builder prints, to learn what a build makes.
 ///
@@ -15,6 +23,11 @@ class BuildOutput {
 public:
     /// One JSON message of the stream.
     void read(const Json& message);
+
+    /// The instructions that were written anew, in the order in which the builder comes to them.
+    void expect(std::vector<ShownStep> steps) { steps_ = {std::make_move_iterator(steps.begin()), std::make_move_iterator(steps.end())}; }
+    /// `stream`, the text of a message, as the client is shown it, when it tells of the next of those instructions.
+    std::optional<std::string> as_written(std::string_view stream);
 
     /// The engine's id of the result, or of the last stage that is complete; empty before.
     const std::string& result() const { return result_; }
@@ -28,6 +41,7 @@ private:
     std::string result_;
     std::vector<std::string> made_;
     std::string running_;
+    std::deque<ShownStep> steps_;
     bool failed_ = false;
 };
 

@@ -16,6 +16,12 @@ tl::unexpected<Error> odd(std::string_view field, std::string_view value, std::s
     return denied("dockerfile", std::string(field), std::string(value.substr(0, 200)), std::string(way_out));
 }
 
+tl::unexpected<Error> too_many_instructions(std::string_view instruction)
+{
+    return odd("Dockerfile", instruction,
+               "a build has at most " + std::to_string(instructions_max) + " instructions, those of triggers included");
+}
+
 bool is_space(char c)
 {
     return blanks.find(c) != blanks.npos || c == '\n';
@@ -57,10 +63,8 @@ std::string_view take_word(std::string_view& text)
     return word;
 }
 
-namespace {
-
-/// The escape character that the head of the file chooses. Engines differ in which directives they know and which
-/// spaces they skip: a line that could be this directive must be one beyond doubt, and stand where all of them look.
+/// Engines differ in which directives they know and which spaces they skip: a line that could be this directive must be
+/// one beyond doubt, and stand where all of them look.
 Result<char> escape_of(std::string_view text)
 {
     char escape = '\\';
@@ -86,6 +90,8 @@ Result<char> escape_of(std::string_view text)
     }
     return escape;
 }
+
+namespace {
 
 /// A physical line without the escape character that continues it; whether it is continued.
 Result<std::pair<std::string_view, bool>> split_continuation(std::string_view line, char escape)
@@ -120,7 +126,10 @@ Result<std::vector<Line>> lines_of(std::string_view text)
         if (trimmed.empty() || trimmed.starts_with('#')) continue;
         const auto split = split_continuation(continued ? line : trimmed, *escape);
         if (!split) return tl::unexpected(split.error());
-        if (!continued) lines.push_back({{}, place(line.data()), 0});
+        if (!continued) {
+            if (lines.size() == instructions_max) return too_many_instructions(line);
+            lines.push_back({{}, place(line.data()), 0});
+        }
         lines.back().text += split->first;
         lines.back().end = place(line.data() + line.size());
         continued = split->second;

@@ -2,6 +2,7 @@
 
 #include "rules/bodies_parts.h"
 #include "rules/dial.h"
+#include "rules/dockerfile.h"
 #include "rules/endpoint_policy.h"
 #include "rules/image_policy.h"
 #include "rules/knobs.h"
@@ -68,7 +69,10 @@ Result<void> judge_build(const Query& query, const Json& facts, const Profile& p
 
 Result<void> judge_image_create(const Query& query, const Profile& profile)
 {
-    if (query.get("fromImage").empty()) return check_import(query);
+    if (query.get("fromImage").empty()) {
+        const auto import = check_import(query);
+        return import ? check_changes(query.all("changes"), 0) : import;
+    }
     return judge_pull(pulled_reference(query), profile);
 }
 
@@ -98,6 +102,8 @@ Result<void> judge_operation(const Route& route, const Json& body, const Json& f
             return judge_push(route.id, profile);
         case Op::system_auth:
             return judge_dial(login_target(text(body, "serveraddress")), profile, "serveraddress");
+        case Op::image_commit:
+            return check_changes(route.query.all("changes"), 0);
         case Op::build:
             return judge_build(route.query, facts, profile);
         default:

@@ -23,9 +23,9 @@ Task<std::string> network_of(Call& call)
     if (mode.starts_with("container:")) co_return "container:" + want(call.job.objects.container(mode.substr(10))).id;
     if (mode.empty() || mode == "default" || mode == "bridge") {
         co_await ensure_default_network(call);
-        co_return want(call.job.objects.network("bridge")).real;
+        co_return want(call.job.objects.network("bridge")).id;
     }
-    co_return want(call.job.objects.network(mode)).real;
+    co_return want(call.job.objects.network(mode)).id;
 }
 
 /// What the RUN containers may take of the host is judged as for any container.

@@ -1,19 +1,15 @@
 #include <algorithm>
-#include <ctime>
-#include <list>
-#include <map>
-#include <random>
-#include <set>
 
 #include "broker/context.h"
 #include "broker/image_cache.h"
 #include "broker/operations.h"
+#include "broker/operations/build_bases.h"
 #include "broker/operations/build_query.h"
+#include "broker/operations/build_record.h"
 #include "broker/relay.h"
 #include "rules/build_output.h"
 #include "rules/dockerfile.h"
 #include "rules/names.h"
-#include "rules/reference.h"
 #include "rules/until.h"
 
 namespace broker {
@@ -26,97 +22,96 @@ using rules::Op;
 /// One build, from the context's first byte to the ledger.
 class Build {
 public:
-    explicit Build(Call& call) : call_(call), images_(call.services.images) {}
+    explicit Build(Call& call) : call_(call), bases_(call), record_(call, output_) {}
 
     Task<> run()
     {
         quiet_ = call_.route.query.flag("q");
-        for (std::string& name : claimed_tags(call_.route.query)) {
-            std::string real = want(rules::real_reference(key(), want(rules::parse_reference(name))));
-            tags_.push_back({std::move(name), std::move(real)});
-        }
+        record_.claim(claimed_tags(call_.route.query));
         build_args_ = json_parameter(call_.route.query, "buildargs").value_or(Json());
         co_await receive_archive(call_, context_);
-        rules::Result<Dockerfile> found;
-        {
-            const auto turn = co_await call_.job.unpacking.hold();
-            co_await aside([&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); }, Aside::archive);
-        }
-        dockerfile_ = want(std::move(found));
-        dockerfile_.text = judged(call_, [&](const rules::Profile& profile) {
-            return rules::with_local_sources(dockerfile_.text, profile);
-        });
-        const std::vector<rules::Base> bases = want(rules::bases_of(dockerfile_.text, build_args_, call_.route.query.get("target")));
+        co_await find();
+        const std::vector<std::string> names = co_await read();
 
         call_.client.will_send_messages();
         bool admitted = false;
-        const auto admit = [&]() -> Task<> { admitted = co_await admit_all(bases); };
+        const auto admit = [&]() -> Task<> { admitted = co_await bases_.admit(names, pull_sink()); };
         co_await while_client_stays(call_, admit());
-        if (admitted)
-            co_await build();
-        else
+        if (!admitted) {
             co_await finish();
+            co_return;
+        }
+        co_await seal();
+        std::exception_ptr ended;
+        try {
+            {
+                const Making making(call_);
+                co_await bases_.hold();
+            }
+            co_await build();
+        } catch (...) {
+            ended = std::current_exception();
+        }
+        {
+            const Recording recording(call_.connection);
+            co_await bases_.release();
+        }
+        if (ended) std::rethrow_exception(ended);
+        if (abandoned_) throw Gone("the client has closed");
+        co_await finish();
     }
 
 private:
-    /// What the result is to be called: by the job (nothing: it asked for no tag), and by the engine.
-    struct Tag {
-        std::string name, real;
-    };
-
-    const std::string& key() const { return call_.job.facts.key; }
-
-    /// Every image that the builder will look up is the job's, or is pulled for it; the Dockerfile then names it as the
-    /// engine does. False when a pull failed and the client was told.
-    Task<bool> admit_all(const std::vector<rules::Base>& bases)
+    Task<> find()
     {
-        const bool pull = call_.route.query.flag("pull");
-        std::map<std::string, std::string> reals;
-        std::vector<std::string> names;
-        for (const rules::Base& base : bases) {
-            std::string& real = reals[base.name];
-            if (real.empty()) {
-                const auto image = co_await admit(base.name, pull);
-                if (!image) co_return false;
-                real = image->real;
-                const Json config = want(co_await images_.config(image->id));
-                if (const auto triggers = config.find("OnBuild"); triggers != config.end() && triggers->is_array())
-                    for (const Json& trigger : *triggers)
-                        check(trigger.is_string() ? trigger.get<std::string>() : std::string());
-            }
-            names.push_back(real);
+        rules::Result<Dockerfile> found;
+        {
+            const auto turn = co_await call_.job.unpacking.hold();
+            const auto look = [&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); };
+            co_await aside(look, Aside::archive);
         }
-        dockerfile_.text = rules::rebased(dockerfile_.text, bases, names);
-        co_return true;
+        dockerfile_ = want(std::move(found));
     }
 
-    /// What a base image has the builder do without showing it.
-    void check(const std::string& trigger)
+    /// What `judge` says of the Dockerfile, whose length the client chose: not on the thread of all others.
+    template <class T>
+    Task<T> judged_aside(std::function<rules::Result<T>(const rules::Profile&)> judge)
     {
-        want(rules::check_trigger(trigger));
-        judged(call_, [&](const rules::Profile& profile) { return rules::check_trigger_sources(trigger, profile); });
+        const Job& job = call_.job;
+        rules::Result<T> result, acting;
+        const auto work = [&] {
+            result = judge(job.profile);
+            if (!result && job.profile.observes()) acting = judge(job.acting);
+        };
+        co_await aside(work, Aside::archive);
+        co_return judged(call_, [&](const rules::Profile& profile) { return &profile == &job.profile ? result : acting; });
     }
 
-    /// The job's image `base`, pulled when there is none; nullopt when the pull failed.
-    Task<std::optional<rules::Named>> admit(const std::string& base, bool pull)
+    /// The names of the images that the Dockerfile rests on.
+    Task<std::vector<std::string>> read()
     {
-        if (!pull)
-            if (auto known = call_.job.objects.image(base)) {
-                call_.services.cache.used(known->id);
-                co_return std::move(*known);
-            }
-        rules::Reference reference = want(rules::parse_reference(base));
-        if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
-        if (!reference.digest.empty()) reference.tag.clear();
-        const auto pass = [&](std::string_view lines) -> Task<> {
+        dockerfile_.text = co_await judged_aside<std::string>([this](const rules::Profile& profile) { return rules::with_local_sources(dockerfile_.text, profile); });
+        co_return co_await judged_aside<std::vector<std::string>>(
+            [this](const rules::Profile&) { return rules::bases_of(dockerfile_.text, build_args_, call_.route.query.get("target")); });
+    }
+
+    /// From here on the Dockerfile has ids in their place.
+    Task<> seal()
+    {
+        rules::SealedDockerfile sealed = co_await judged_aside<rules::SealedDockerfile>([this](const rules::Profile& profile) {
+            return rules::sealed(dockerfile_.text, build_args_, call_.route.query.get("target"), bases_.images(), profile);
+        });
+        dockerfile_.text = std::move(sealed.text);
+        output_.expect(std::move(sealed.shown));
+    }
+
+    LineSink pull_sink()
+    {
+        return [this](std::string_view lines) -> Task<> {
             if (quiet_ && lines.find("\"error") == lines.npos) co_return;
             co_await begin();
             co_await call_.client.piece(lines);
         };
-        const std::string auth = auth_for(reference.domain, call_.head.header("x-registry-config"));
-        if (!co_await pull_for(call_, reference, std::string(call_.route.query.get("platform")), auth, pass))
-            co_return std::nullopt;
-        co_return want(call_.job.objects.image(reference.familiar()));
     }
 
     Task<> begin()
@@ -129,19 +124,14 @@ private:
         EngineRequest request = call_.request();
         {
             const Making making(call_);
-            co_await intend();
+            co_await record_.intend();
         }
-        std::vector<std::string> reals;
-        for (const Tag& tag : tags_) reals.push_back(tag.real);
-        const auto resting = co_await images_.among_others_under(std::string(built_images));
-        request.query = co_await build_query(call_, reals);
+        const auto resting = co_await call_.services.images.among_others_under(std::string(built_images));
+        request.query = co_await build_query(call_, record_.reals());
         request.query.set("dockerfile", dockerfile_.path);
         request.registry_config = std::string(call_.head.header("x-registry-config"));
         network_ = std::string(request.query.get("networkmode"));
-        began_ = std::time(nullptr) - 2;
-        const auto grown = co_await parents();
-        for (const auto& [image, parent] : grown)
-            if (call_.job.objects.by_id(Kind::image, image)) parents_before_.insert(parent);
+        co_await record_.begin();
 
         const auto exchange = [&]() -> Task<> {
             Upstream upstream = co_await call_.services.engine.send_head(request, std::nullopt, "application/x-tar");
@@ -167,32 +157,9 @@ private:
         {
             // However it ended, what is on the engine now is the job's.
             const Recording recording(call_.connection);
-            co_await record();
+            co_await record_.end(settled_);
         }
         if (ended) std::rethrow_exception(ended);
-        if (abandoned_) throw Gone("the client has closed");
-        co_await finish();
-    }
-
-    /// The rows of the result. A result without a tag is held by a reference of ours from its first moment.
-    Task<> intend()
-    {
-        Objects& objects = call_.job.objects;
-        if (tags_.empty()) {
-            static std::mt19937_64 random{std::random_device{}()};
-            tags_.push_back({{}, rules::building_reference(key(), static_cast<std::int64_t>(random() >> 1))});
-        }
-        for (const Tag& tag : tags_) {
-            if (!tag.name.empty() && objects.named(Kind::image, tag.name)) {
-                co_await hold_before_move(call_, tag.name);
-                continue;
-            }
-            db::Object object;
-            object.kind = Kind::image;
-            object.name = tag.name;
-            object.real = tag.real;
-            pending_.emplace_back(call_.job, co_await objects.intend(std::move(object)));
-        }
     }
 
     /// Once nobody waits for the build any more (the client has gone, or the job has ended): the engine would stop if
@@ -222,8 +189,8 @@ private:
         const auto is_step = [&](const std::string& made) { return image.starts_with("sha256:" + made); };
         const bool is_object = rules::key_of(container.value("Name", "")) || call_.job.objects.with_id(Kind::container, container.value("Id", ""));
         const bool ours = !is_object && host.value("NetworkMode", "") == network_ &&
-                          (std::ranges::any_of(output_.made(), is_step) || call_.job.objects.by_id(Kind::image, image)) &&
-                          rules::parse_date(container.value("Created", "")).value_or(0) >= began_;
+                          (std::ranges::any_of(output_.made(), is_step) || call_.job.objects.by_id(Kind::image, image) || bases_.has(image)) &&
+                          rules::parse_date(container.value("Created", "")).value_or(0) >= record_.began();
         if (!ours) co_return;
         request = {.op = Op::container_remove, .id = container.value("Id", "")};
         request.query.set("force", "1");
@@ -241,7 +208,7 @@ private:
         co_await begin();
         const auto pass = [&](std::string_view lines) -> Task<> {
             const std::string seen = view(lines);
-            co_await note_steps();
+            co_await record_.note_steps();
             if (abandoned_) co_return;
             try {
                 co_await call_.client.piece(seen);
@@ -261,111 +228,14 @@ private:
             const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
             const std::string_view line = lines.substr(0, end);
             lines.remove_prefix(end);
-            const Json message = Json::parse(line, nullptr, false);
+            Json message = Json::parse(line, nullptr, false);
             output_.read(message);
-            if (!quiet_ || message.contains("error") || message.contains("aux"))
-                out += rules::scrub(call_.job.facts.key, line);
+            if (quiet_ && !message.contains("error") && !message.contains("aux")) continue;
+            const auto written = message.contains("stream") && message["stream"].is_string() ? output_.as_written(message["stream"].get_ref<const std::string&>()) : std::nullopt;
+            if (written) message["stream"] = *written;
+            out += written ? message.dump() + "\r\n" : rules::scrub(call_.job.facts.key, line);
         }
         return out;
-    }
-
-    /// Records the ids of the steps as they are told: after a crash the reap finds them by these.
-    Task<> note_steps()
-    {
-        while (steps_.size() < output_.made().size()) {
-            db::Object step;
-            step.kind = Kind::image;
-            step.real = output_.made()[steps_.size()];
-            step.created = began_;
-            steps_.push_back(co_await call_.job.objects.intend(std::move(step)));
-        }
-    }
-
-    Task<> record()
-    {
-        const auto turn = co_await call_.job.naming.hold();
-        for (const Tag& tag : tags_) co_await record_result(tag);
-        co_await record_steps();
-    }
-
-    Task<> record_result(const Tag& tag)
-    {
-        Objects& objects = call_.job.objects;
-        const auto image = co_await images_.inspect(tag.real);
-        const std::string id = image ? image->value("Id", "") : std::string();
-        const db::Object* row = find_row(tag);
-        if (!row) co_return;  // taken away meanwhile by the job itself
-        if (id.empty()) {
-            // Cut off, the engine may still be at it: the row is looked up when the job ends.
-            if (row->state == db::ObjectState::intended && settled_) co_await objects.gone(row->row);
-            co_return;
-        }
-        if (row->id != id) {
-            if (row->id.empty()) {
-                co_await objects.live(row->row, id);
-            } else {
-                db::Object moved = *row;
-                moved.id = id;
-                moved.origin = db::Origin::made;
-                co_await objects.gone(moved.row);
-                co_await objects.adopt(std::move(moved));
-            }
-        }
-        if (call_.job.profile.image_cache == "built") call_.job.built.insert(id);
-        co_await drop_nameless(call_, id);
-    }
-
-    const db::Object* find_row(const Tag& tag) const
-    {
-        if (!tag.name.empty()) return call_.job.objects.named(Kind::image, tag.name);
-        for (const db::Object& each : call_.job.objects.all(Kind::image))
-            if (each.real == tag.real) return call_.job.objects.at(each.row);
-        return nullptr;
-    }
-
-    /// Of the steps that nothing else holds on to, the last ones (of a stage, or of a build that failed) are the job's
-    /// images without a name. Steps can print any id: the job's is only what has no name and was made meanwhile.
-    Task<> record_steps()
-    {
-        std::set<std::string> parents, made;
-        for (const std::string& step : output_.made()) {
-            const auto image = co_await images_.inspect(step);
-            if (!image) continue;
-            parents.insert(image->value("Parent", ""));
-            if (is_nameless(*image) && rules::parse_date(image->value("Created", "")).value_or(0) >= began_)
-                made.insert(image->value("Id", ""));
-        }
-        for (const std::string& id : made)
-            if (!parents.contains(id)) co_await hold_nameless(call_, id);
-        co_await hold_orphans();
-        for (const std::int64_t row : steps_) co_await call_.job.objects.gone(row);
-    }
-
-    /// The images that grew from another one, with that one.
-    Task<std::map<std::string, std::string>> parents()
-    {
-        EngineRequest request{.op = Op::image_list};
-        request.query.set("all", "1");
-        const Answer answer = co_await call_.services.engine.call(request);
-        std::map<std::string, std::string> found;
-        if (!answer.ok()) co_return found;
-        const Json images = answer.json();
-        for (const Json& each : images)
-            if (const std::string parent = each.value("ParentId", ""); !parent.empty()) found[each.value("Id", "")] = parent;
-        co_return found;
-    }
-
-    /// A builder that takes steps over makes their images anew where another job's step is like ours, and lets our
-    /// image grow from those: what it grew from before has lost its only hold, and is the job's image without a name.
-    Task<> hold_orphans()
-    {
-        if (parents_before_.empty()) co_return;
-        const auto grown = co_await parents();
-        for (const auto& [image, parent] : grown) parents_before_.erase(parent);
-        for (const std::string& id : parents_before_) {
-            const auto image = co_await images_.inspect(id);
-            if (image && is_nameless(*image)) co_await hold_nameless(call_, id);
-        }
     }
 
     /// The last of the answer.
@@ -378,17 +248,13 @@ private:
     }
 
     Call& call_;
-    Images& images_;
     Spool context_{call_.job.spooled};
     Dockerfile dockerfile_;
     Json build_args_;
-    std::vector<Tag> tags_;
-    std::list<Pending> pending_;
-    std::vector<std::int64_t> steps_;  ///< rows of output_.made()
-    std::set<std::string> parents_before_;  ///< of the job's images, when the build began
     rules::BuildOutput output_;
+    BuildBases bases_;
+    BuildRecord record_;
     std::string network_;  ///< of the RUN steps, as sent
-    std::int64_t began_ = 0;
     bool quiet_ = false;
     bool abandoned_ = false;  ///< nobody reads the answer any more
     bool settled_ = false;    ///< the engine's answer was read to its end, or is an error

@@ -198,7 +198,8 @@ Task<> create_container(Call& call)
 {
     Job& job = call.job;
     const rules::ContainerNeeds needs = judged(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
-    const std::string image = want(job.objects.image(call.body.value("Image", ""))).id;
+    const std::string asked_image = want(rules::resolve_image(call.body, job.objects));
+    const std::string image = call.body.value("Image", "");
     call.services.cache.used(image);
     const Json config = want(co_await call.services.images.config(image));
     call.record.facts["image"] = rules::image_facts(config);
@@ -211,10 +212,9 @@ Task<> create_container(Call& call)
     for (const std::string& volume : needs.volumes) co_await ensure_volume(call, volume);
     if (const db::Object* held = job.objects.named(Kind::container, name)) throw name_conflict(name, held->id);
 
-    if (want(job.objects.image(call.body.value("Image", ""))).id != image)  // its settings were judged for another one
-        throw Refused{{409, "the tag " + call.body.value("Image", "") + " was moved while the container was being created", {}, {}, {}}};
     HeldPins held;
     rules::Author author = job.author(call.route.version);
+    author.image = asked_image;
     author.pins = co_await pin_paths(call, needs.paths, held);
     author.version = create_version(author.pins, author.version);
     Json sent = want(rules::rewrite_container_create(std::move(call.body), name, job.objects, job.acting, author, job.gateway));

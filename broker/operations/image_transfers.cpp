@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <random>
 
 #include "broker/dial.h"
 #include "broker/image_archive.h"
@@ -8,6 +7,7 @@
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "broker/tar_filter.h"
+#include "rules/dockerfile.h"
 #include "rules/image_policy.h"
 #include "rules/reference.h"
 
@@ -37,9 +37,8 @@ public:
     /// For `name`; for an image without one, under a reference of ours that nothing else has.
     static Task<Place> reserve(Call& call, const std::string& name)
     {
-        static std::mt19937_64 random{std::random_device{}()};
         const std::string& key = call.job.facts.key;
-        std::string real = name.empty() ? rules::building_reference(key, static_cast<std::int64_t>(random() >> 1))
+        std::string real = name.empty() ? new_building_reference(key)
                                         : want(rules::real_reference(key, want(rules::parse_reference(name))));
         if (!name.empty()) co_await hold_before_move(call, name);
         co_return co_await take(call, name, std::move(real));
@@ -94,6 +93,14 @@ private:
     std::string real_;
     std::int64_t row_ = 0;
 };
+
+/// The changes that a new image of `call` is made with are judged as instructions of a Dockerfile. `configs`: the settings that they change.
+void check_changes(const Call& call, const std::vector<Json>& configs)
+{
+    std::size_t longest = 0;
+    for (const Json& each : configs) longest = std::max(longest, rules::longest_variable(each));
+    want(rules::check_changes(call.route.query.all("changes"), longest));
+}
 
 /// The public name of a push: on the engine for as long as the push lasts. One that the host has by itself is not lent.
 class Lent {
@@ -267,6 +274,7 @@ Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
 Task<> import_image(Call& call)
 {
     want(rules::check_import(call.route.query));
+    check_changes(call, {});
     const std::string name = asked_name(call.route.query);
     const Making making(call);
     const Place place = co_await Place::reserve(call, name);
@@ -290,6 +298,11 @@ Task<> commit_container(Call& call)
 {
     const rules::Named container = want(call.job.objects.container(call.route.query.get("container")));
     const std::string name = asked_name(call.route.query);
+    if (!call.route.query.all("changes").empty()) {
+        const EngineRequest inspect{.op = Op::container_inspect, .id = container.id};
+        const Answer answer = co_await ask(call, inspect);
+        check_changes(call, {answer.json().value("Config", Json::object()), call.body});
+    }
     const Making making(call);
     const Place place = co_await Place::reserve(call, name);
     EngineRequest request = call.request();

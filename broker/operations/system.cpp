@@ -39,7 +39,8 @@ Task<> info(Call& call)
         ++(state == "running" ? counts.running : state == "paused" ? counts.paused : counts.stopped);
     }
     std::vector<std::string> ids;
-    for (const db::Object& each : call.job.objects.all(Kind::image)) ids.push_back(each.id);
+    for (const db::Object& each : call.job.objects.all(Kind::image))
+        if (!each.id.empty()) ids.push_back(each.id);
     std::ranges::sort(ids);
     counts.images = std::ranges::distance(ids.begin(), std::ranges::unique(ids).begin());
     const auto view = rules::view_info(answer.json(), counts);

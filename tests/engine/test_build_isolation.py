@@ -1,6 +1,7 @@
 """A build rests on what its job pulled or built, and on nothing else that the engine has."""
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -100,12 +101,6 @@ class Attacks(Builds):
         base = f"FROM {self.job.image}"
         self.assert_no_loot(self.dockerfile(base, "RUN <<E", f"{base} AS stagename", base, "E", "COPY --from=stagename / /loot"))
 
-    def test_the_trigger_of_a_base(self):
-        base = f"FROM {self.job.image}"
-        self.job.build("trigger", {"Dockerfile": f"{base}\nONBUILD COPY --from={VICTIM} / /loot\n"})
-        self.assert_no_loot(self.dockerfile("FROM trigger"))
-        self.assert_no_loot(self.dockerfile(base, f"ONBUILD COPY --fr\\om={VICTIM} / /loot"))
-
     def test_behind_and_before_the_target(self):
         own = f"FROM {self.job.image} AS last"
         for lines in ((f"FROM {VICTIM} AS first", own), (own, f"FROM {VICTIM} AS last"), (own, f"FROM {self.job.image}", f"FROM {VICTIM} AS LAST", "FROM scratch"),
@@ -169,6 +164,251 @@ class Attacks(Builds):
             sums.append(job.ok("run", "--rm", "cached", "md5sum", "/random"))
         self.assertEqual(sums[0], sums[1], "a job's own steps are its cache")
         self.assertNotEqual(sums[0], sums[2], "another job's step was taken over")
+
+
+class Triggers(Builds):
+    """What an ONBUILD names is looked up by the builder when it runs: in the build of whoever rests on the image."""
+
+    trigger = f"ONBUILD COPY --from={VICTIM} /secret /loot"
+
+    def names(self):
+        identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", VICTIM).removeprefix("sha256:")
+        hexadecimal = next(identity[:length] for length in range(4, 13) if not identity[:length].isdigit())
+        return VICTIM, identity, "sha256:" + identity, hexadecimal
+
+    @attacks.shows("V-01", "refused: a trigger names nothing but stages")
+    def test_of_a_stage(self):
+        base = f"FROM {self.job.image} AS a"
+        for name in self.names():
+            trigger = f"ONBUILD COPY --from={name} /secret /loot"
+            for lines in ((base, trigger, "FROM a"), (base, trigger, "FROM A AS b", "FROM b"), (base, trigger, f"FROM {self.job.image}", "FROM a"),
+                          (base, "ONBUILD RUN true", f"onbuild\tcopy --chown=0 \\\n --from={name} /secret /loot", "FROM a AS b", "FROM a")):
+                with self.subTest(lines):
+                    self.assert_no_loot(self.dockerfile(*lines, "RUN cat /loot"))
+        self.assert_no_loot(self.dockerfile(base, f"ONBUILD COPY --fr\\om={VICTIM} / /loot"))
+        self.assert_no_loot(self.dockerfile(base, f"ONBUILD ONBUILD COPY --from={VICTIM} / /loot", "FROM a", "FROM a"))
+
+    @attacks.shows("V-03", "refused in the build that rests on it")
+    def test_of_an_image_however_it_came(self):
+        rest = self.dockerfile("FROM evil", "RUN cat /loot")
+        expression = self.trigger.removeprefix("ONBUILD ")
+        made = self.job.api.call("POST", "/containers/create?name=source", {"Image": self.job.image, "OnBuild": [expression]})
+        self.assertEqual(made[0], 201, made)
+        archive = self.archive_with(expression)
+        for how, make in {"settings of a container": lambda: self.job.ok("commit", "source", "evil"),
+                          "settings of a commit": lambda: self.job.api.call("POST", "/commit?container=source&repo=evil", {"OnBuild": [expression]}),
+                          "an archive": lambda: self.job.api.call("POST", "/images/load", archive, raw=True),
+                          "an archive, nested": lambda: self.job.api.call("POST", "/images/load", self.archive_with(self.trigger), raw=True)}.items():
+            with self.subTest(how):
+                make()
+                self.assertIn("--from", self.job.ok("inspect", "-f", "{{json .Config.OnBuild}}", "evil"))
+                self.assert_no_loot(rest)
+                self.assert_no_loot(self.dockerfile("FROM evil AS a", "FROM a", "FROM a", "RUN cat /loot"))
+                self.assert_no_loot(self.dockerfile(f"FROM {self.job.image}", "FROM evil AS victim", "RUN cat /loot"))
+                self.job.ok("rmi", "evil")
+        self.job.ok("rm", "source")
+
+    def archive_with(self, expression):
+        layer = tar_with(("made", "x"))
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"OnBuild": [expression]},
+                             "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
+        manifest = json.dumps([{"Config": "config.json", "RepoTags": ["evil:latest"], "Layers": ["layer.tar"]}]).encode()
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            for name, data in {"config.json": config, "manifest.json": manifest, "layer.tar": layer}.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        return out.getvalue()
+
+    @attacks.shows("V-03", "refused in the build that rests on it")
+    def test_of_a_pulled_image(self):
+        registry = self.registry()
+        self.engine.docker.ok("build", "-t", "pulled-trigger", "-", input=f"FROM busybox\n{self.trigger}\n")
+        name = registry.push("pulled-trigger", "trigger")
+        self.engine.docker.ok("rmi", "pulled-trigger")
+        self.assert_no_loot(self.dockerfile(f"FROM {name}", "RUN cat /loot"))
+
+    @attacks.shows("V-04", "refused")
+    def test_among_the_changes_of_a_commit_and_an_import(self):
+        self.job.ok("create", "--name", "source", self.job.image)
+        for changes in ((self.trigger,), ("CMD x", "ONBUILD COPY \\", f"--from={VICTIM} /secret /loot")):
+            query = "".join("&changes=" + quote(each) for each in changes)
+            for path, body in (("/commit?container=source&repo=evil" + query, {}), ("/images/create?fromSrc=-&repo=evil" + query, tar_with(("a", "b")))):
+                with self.subTest(path):
+                    status, content = self.job.api.call("POST", path, body)
+                    self.assertEqual((status, "dockerfile" in str(content)), (403, True), content)
+        self.job.ok("rm", "source")
+
+    def test_names_of_stages_are_those_of_the_build_that_runs_it(self):
+        """A stage's name in an image's trigger is an image's name where the build has no such stage."""
+        self.engine.docker.ok("tag", VICTIM, "builder")
+        self.addCleanup(self.engine.docker.ok, "rmi", "builder")
+        own = f"FROM {self.job.image} AS builder"
+        status, text = self.send(self.dockerfile(own, "RUN echo mine >/secret", f"FROM {self.job.image}", "ONBUILD COPY --from=builder /secret /loot"), tag="base")
+        self.assertIn("Successfully tagged base:latest", text, status)
+        self.assert_no_loot(self.dockerfile("FROM base", "RUN cat /loot"))
+        self.assert_no_loot(self.dockerfile("FROM base AS builder", "RUN cat /loot"))
+        status, text = self.send(self.dockerfile(own, "RUN echo own >/secret", "FROM base", "RUN cat /loot"))
+        self.assertIn("own\\n", text, status)
+        self.job.ok("rmi", "loot", "base")
+
+    def test_a_number_is_never_an_image(self):
+        """Nor do RUN --mount and variables name one."""
+        base = f"FROM {self.job.image}"
+        for lines in ((base, "COPY --from=7 /secret /loot"), (base, "COPY --from=0 /secret /loot"), (base, "ONBUILD COPY --from=7 /secret /loot", base, "COPY --from=1 /x /x"),
+                      (base + " AS a", "ONBUILD COPY --from=7 /secret /loot", "FROM a"), (base, f"RUN --mount=from={VICTIM},target=/v cat /v/secret"),
+                      (base, f"ARG V={VICTIM}", "COPY --from=$V /secret /loot"), (base, f"COPY --from=99999999999 /secret /loot"),
+                      (f"# syntax={VICTIM}", base, f"RUN --mount=type=bind,from={VICTIM},target=/v cat /v/secret")):
+            with self.subTest(lines):
+                self.assert_no_loot(self.dockerfile(*lines, "RUN cat /loot"))
+
+
+class Moved(Builds):
+    """Names that the job itself moves between judgement and use."""
+
+    def start(self, context, tag, **query):
+        """A build under way, and what waits for its (status, text)."""
+        answers = []
+        build = threading.Thread(target=lambda: answers.append(self.send(context, tag, **query)))
+        build.start()
+
+        def result():
+            build.join(60)
+            return answers[0]
+        return result
+
+    def make(self, tag, *lines):
+        self.job.build(tag, {"Dockerfile": "\n".join((f"FROM {self.job.image}", *lines)) + "\n"})
+        return self.job.ok("inspect", "-f", "{{.Id}}", tag)
+
+    def evil(self):
+        """An image with a trigger that no Dockerfile of this job's can have."""
+        self.job.api.call("POST", "/containers/create?name=source", {"Image": self.job.image, "OnBuild": [f"COPY --from={VICTIM} /secret /loot"]})
+        self.job.ok("commit", "source", "evil:1")
+        self.job.ok("rm", "source")
+
+    @attacks.shows("V-02", "the ids that were judged are built on")
+    def test_a_tag_that_moves_while_the_build_sleeps(self):
+        good = self.make("good:1", "RUN echo good >/text")
+        self.evil()
+        for source in ("FROM good:1", f"FROM --platform=linux/amd64 good:1 AS named\nFROM {self.job.image}\nCOPY --from=good:1 /text /text"):
+            with self.subTest(source):
+                self.job.ok("tag", good, "good:1")
+                result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", source, "RUN cat /text; cat /loot || true"), "built:1")
+                time.sleep(1.5)
+                self.job.ok("tag", "evil:1", "good:1")
+                status, text = result()
+                self.assertNotIn(SECRET, text)
+                self.assertIn("Successfully tagged built:1", text, status)
+                self.assertIn("FROM good:1" if source.endswith("good:1") else "COPY --from=good:1 /text /text", text, "the client sees what it wrote")
+                self.assertNotIn(good, text)
+                self.assertNotIn("berth.", text)
+                self.assertEqual(self.job.ok("run", "--rm", "built:1", "cat", "/text"), "good")
+        self.job.ok("rmi", "-f", "built:1", "good:1", "evil:1", good)
+
+    @attacks.shows("V-07", "held until the build has ended")
+    def test_a_base_that_is_removed_while_the_build_sleeps(self):
+        before = self.engine.snapshot()
+        good = self.make("gone:1", "RUN echo kept >/text")
+        result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", "FROM gone:1", "RUN cat /text >/copy"), "built:1")
+        time.sleep(1.5)
+        self.job.ok("rmi", "gone:1")
+        self.job.docker("rmi", "-f", good)
+        self.job.ok("image", "prune", "-af")
+        status, text = result()
+        self.assertIn("Successfully tagged built:1", text, status)
+        self.assertEqual(self.job.ok("run", "--rm", "built:1", "cat", "/copy"), "kept")
+        self.assertEqual(self.engine.docker("image", "ls", "-q", "--filter", f"reference=berth.{self.job.key}/image:build-*").out, "")
+        self.job.ok("rmi", "built:1")
+        self.job.build_busybox()
+        result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 2; false"), "built:1")
+        result()
+        self.assertEqual(self.difference(before), "", "what a failed build held is let go")
+
+    @attacks.shows("V-05", "each container is of the image that was judged")
+    def test_a_tag_that_moves_while_containers_are_made(self):
+        ids = {self.make("plain:1"): None, self.make("checked:1", "HEALTHCHECK --interval=1s CMD true"): 1}
+        stop = threading.Event()
+
+        def flip():
+            while not stop.is_set():
+                for tag in ("plain:1", "checked:1"):
+                    self.job.api.call("POST", f"/images/{tag}/tag?repo=flipped&tag=1")
+
+        self.job.ok("tag", "plain:1", "flipped:1")
+        flipper = threading.Thread(target=flip)
+        flipper.start()
+        try:
+            for number in range(12):
+                status, made = self.job.api.call("POST", f"/containers/create?name=flipped{number}", {"Image": "flipped:1", "HostConfig": {"Binds": [f"fresh{number}:/x"]}})
+                self.assertEqual(status, 201, made)
+                real = self.engine.api.get(f"/containers/{made['Id']}/json")
+                self.assertIn(real["Image"], ids)
+                self.assertEqual(bool(real["Config"].get("Healthcheck")), ids[real["Image"]] is not None, "the image's own settings, and no other's")
+                self.assertEqual(self.job.ok("inspect", "-f", "{{.Config.Image}}", made["Id"]), "flipped:1")
+        finally:
+            stop.set()
+            flipper.join()
+        self.job.ok("rm", *(f"flipped{number}" for number in range(12)))
+        self.job.ok("volume", "rm", *(f"fresh{number}" for number in range(12)))
+        self.job.ok("rmi", "flipped:1", "plain:1", "checked:1")
+
+    @attacks.shows("V-06", "what is saved is the job's own, under the name that was asked for")
+    def test_a_tag_that_moves_while_it_is_saved(self):
+        ids = {self.make("first:1", "RUN echo 1 >/text"), self.make("second:1", "RUN echo 2 >/text")}
+        stop = threading.Event()
+
+        def flip():
+            while not stop.is_set():
+                for tag in ("first:1", "second:1"):
+                    self.job.api.call("POST", f"/images/{tag}/tag?repo=flipped&tag=1")
+
+        self.job.ok("tag", "first:1", "flipped:1")
+        flipper = threading.Thread(target=flip)
+        flipper.start()
+        try:
+            for _ in range(5):
+                status, archive = self.job.api.call("GET", "/images/get?names=flipped:1", raw=True)
+                self.assertEqual(status, 200)
+                with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                    entry, = json.load(tar.extractfile("manifest.json"))
+                    self.assertEqual(entry["RepoTags"], ["flipped:1"])
+                    self.assertIn("sha256:" + hashlib.sha256(tar.extractfile(entry["Config"]).read()).hexdigest(), ids)
+        finally:
+            stop.set()
+            flipper.join()
+        self.job.ok("rmi", "flipped:1", "first:1", "second:1")
+
+
+class Bounds(Builds):
+    @attacks.shows("V-08", "refused before the engine makes anything of it")
+    def test_what_the_engine_would_have_to_write_out(self):
+        base, first = f"FROM {self.job.image}", "ENV A0=" + "x" * 1000
+        doubled = [f"ENV A{i + 1}=$A{i}$A{i}" for i in range(10)]
+        self.job.ok("create", "--name", "source", self.job.image)
+        for lines in ((base, first, *doubled), (base + " AS s", "ENV A=" + "x" * 1000, *["ONBUILD ENV A=$A$A"] * 10, "FROM s"), (base, *["RUN true"] * 1001)):
+            with self.subTest(lines[2]):
+                status, text = self.send(self.dockerfile(*lines))
+                self.assertEqual(status, 403, text[:300])
+                self.assertIn("dockerfile", text)
+        changes = "".join("&changes=" + quote(each) for each in (first, *doubled))
+        self.assertEqual(self.job.api.call("POST", "/commit?container=source&repo=long" + changes, {})[0], 403)
+        self.job.ok("commit", "-c", "ENV A=$PATH:/x B=b", "source", "short:1")
+        self.assertIn("/x", self.job.ok("inspect", "-f", "{{.Config.Env}}", "short:1"))
+        self.job.ok("rm", "source")
+        self.job.ok("rmi", "short:1")
+
+    @attacks.shows("V-09", "refused by rule \"dial\"")
+    def test_what_the_engine_would_dial(self):
+        trusted = self.open_job("--profile", "trusted")
+        for url in ("http://127.0.0.1:1/x", "http://localhost:1/x", "http://169.254.169.254/x", "http://[::1]:1/x", "http://2130706433:1/x"):
+            with self.subTest(url):
+                status, text = self.send(self.dockerfile(f"FROM {trusted.image}", f"ADD {url} /x"), job=trusted)
+                self.assertEqual((status, "dial" in text), (403, True), text)
+        status, text = self.send(self.dockerfile(f"FROM {trusted.image}", "ARG U=http://127.0.0.1:1/x", "ADD $U /x"), job=trusted)
+        self.assertIn('"error"', text, status)
+        self.assertNotIn("refused", text, "nobody was dialled")
 
 
 class Kept(Builds):

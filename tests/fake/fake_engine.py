@@ -5,11 +5,13 @@ that berth does not write is kept in `violations`; every test ends by finding th
 """
 
 import hashlib
+import io
 import json
 import re
 import secrets
 import select
 import socket
+import tarfile
 import threading
 import zlib
 from urllib.parse import parse_qsl, unquote
@@ -19,6 +21,26 @@ ALLOWED_HEADERS = {"host", "content-type", "content-length", "transfer-encoding"
                    "connection", "upgrade"}
 RAW_STREAM = "application/vnd.docker.raw-stream"
 KEPT_BODY = 8 << 20  # of longer bodies only length and checksum are kept
+
+
+def images_named_in(dockerfile):
+    """All that FROM and --from name but stages, their numbers and scratch, wherever it stands."""
+    lines = re.sub(r"\\[ \t]*\r?\n([ \t]*#[^\n]*\n)*", "", dockerfile).splitlines()
+    stages, current, names = {"scratch"}, None, []
+    for line in lines:
+        words = line.split()
+        if words and words[0].lower() == "onbuild":
+            words = words[1:]
+        if not words or words[0].lower() not in ("from", "copy", "add"):
+            continue
+        if words[0].lower() == "from":
+            stages.add(current)
+            plain = [word for word in words[1:] if not word.startswith("--")]
+            found, current = plain[:1], plain[2].lower() if len(plain) == 3 else None
+        else:
+            found = [word.split("=", 1)[1] for word in words if word.lower().startswith("--from=")]
+        names += [name for name in found if name.lower() not in stages and not name.isdigit()]
+    return names
 
 
 class Cut(Exception):
@@ -217,6 +239,7 @@ class FakeEngine:
         self.stopping = False
         self.containers, self.networks, self.volumes, self.execs = {}, {}, {}, {}
         self.images = {}
+        self.configs = {}  # by id
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(1024)
@@ -481,7 +504,7 @@ class FakeEngine:
             channel.reply(404, {"message": f"No such image: {reference}"})
             return
         channel.reply(200, {"Id": image, "RepoTags": [key for key, value in self.images.items() if value == image], "RepoDigests": [],
-                            "Config": {}, "Size": 1, "Created": "2024-01-01T00:00:00Z", "Os": "linux", "Architecture": "amd64",
+                            "Config": self.configs.get(image, {}), "Size": 1, "Created": "2024-01-01T00:00:00Z", "Os": "linux", "Architecture": "amd64",
                             "RootFS": {"Type": "layers", "Layers": []}})
 
     def _image_list(self, channel, request):
@@ -489,7 +512,11 @@ class FakeEngine:
                              "Created": 1704067200, "Size": 1, "SharedSize": -1, "Labels": None, "Containers": -1} for image in set(self.images.values())])
 
     def _image_tag(self, channel, request, reference):
-        self.images[f"{request.query['repo']}:{request.query['tag']}".removeprefix("docker.io/library/")] = reference
+        image = self.images.get(reference.removeprefix("docker.io/library/"), reference)
+        if image not in self.images.values():
+            channel.reply(404, {"message": f"No such image: {reference}"})
+            return
+        self.images[f"{request.query['repo']}:{request.query['tag']}".removeprefix("docker.io/library/")] = image
         channel.reply(201)
 
     def _image_remove(self, channel, request, reference):
@@ -498,9 +525,22 @@ class FakeEngine:
         channel.reply(*((200, [{"Untagged": name}]) if known else (404, {"message": f"No such image: {reference}"})))
 
     def _build(self, channel, request):
+        self.check_sealed(request)
         channel.begin()
         channel.chunk(b'{"stream":"Step 1/1 : FROM scratch\\n"}\r\n')
         channel.end()
+
+    def check_sealed(self, request):
+        """What a build is sent rests on ids alone, of images that a reference of the job's holds. Returns the Dockerfile."""
+        if request.length > KEPT_BODY:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(request.body)) as tar:
+            text = tar.extractfile(tar.getmembers()[-1]).read().decode(errors="replace")
+        for name in images_named_in(text):
+            held = any(key.startswith("berth.") and value == name for key, value in self.images.items())
+            if not re.fullmatch("sha256:[0-9a-f]{64}", name) or not held:
+                self.violation(f"a build is sent with the image {name!r}, {'held' if held else 'which nothing holds'}: {text!r}")
+        return text
 
     def _events(self, channel, request):
         channel.begin()

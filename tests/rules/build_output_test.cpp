@@ -46,6 +46,19 @@ TEST(BuildOutput, AStepRunsUntilTheNextImageIsTold)
     EXPECT_EQ(after(over).running(), "");
 }
 
+TEST(BuildOutput, InstructionsAreShownAsTheyWereWritten)
+{
+    BuildOutput output;
+    output.expect({{"FROM sha256:1 AS a", "FROM busybox AS a"}, {"COPY --from=sha256:1 x y", "COPY --from=$B x y"}, {"FROM sha256:1", "FROM bb"}});
+    EXPECT_EQ(output.as_written("Step 1/9 : FROM sha256:1 AS a"), "Step 1/9 : FROM busybox AS a");
+    EXPECT_EQ(output.as_written("Step 1/9 : FROM sha256:1 AS a"), std::nullopt) << "once";
+    EXPECT_EQ(output.as_written("Step 2/9 : RUN echo COPY --from=sha256:1 x y"), std::nullopt);
+    EXPECT_EQ(output.as_written("COPY --from=sha256:1 x y"), std::nullopt);
+    EXPECT_EQ(output.as_written("Step 2/9 : COPY --from=sha256:1 x y\n"), "Step 2/9 : COPY --from=$B x y\n");
+    EXPECT_EQ(output.as_written("Step 3/9 : FROM sha256:1"), "Step 3/9 : FROM bb");
+    EXPECT_EQ(output.as_written("Step 4/9 : FROM sha256:1"), std::nullopt);
+}
+
 TEST(BuildOutput, AnErrorFailsIt)
 {
     EXPECT_TRUE(after({{{"errorDetail", {{"message", "no"}}}, {"error", "no"}}}).failed());

@@ -64,9 +64,10 @@ Json sent(const std::string& toml, const std::string& host, const std::string& m
     Author author{"build-17", key, "ci", "/run/berth/jobs/" + key + "/docker.sock", Version{1, 47}};
     author.pins["/builds"] = {"root-volume", "", false};
     author.pins["/builds/src"] = {"root-volume", "src", false};
-    const Json body = body_of(host, more);
+    Json body = body_of(host, more);
     const auto judged = judge_container_create(body, job, profile);
     EXPECT_TRUE(judged) << judged.error().message;
+    author.image = resolve_image(body, job).value();
     Json all = rewrite_container_create(body, "web", job, profile, author, gateway).value();
     Json shown = all["HostConfig"];
     shown["Env"] = all.value("Env", Json());

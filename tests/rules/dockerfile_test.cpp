@@ -2,22 +2,31 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <functional>
+#include <map>
 
 namespace rules {
 namespace {
 
 using Names = std::vector<std::string>;
 
-/// What bases_of names, each once.
 Result<Names> names_of(std::string_view text, const Json& build_args)
 {
-    const auto bases = bases_of(text, build_args);
-    if (!bases) return tl::unexpected(bases.error());
-    Names names;
-    for (const Base& each : *bases)
-        if (std::ranges::find(names, each.name) == names.end()) names.push_back(each.name);
-    return names;
+    return bases_of(text, build_args);
+}
+
+/// Every image is there, under the id `NEW-<name>`, without triggers but those in `triggers`.
+Result<SealedDockerfile> sealed_with(std::string_view text, const std::map<std::string, Names>& triggers = {},
+                                     std::string_view target = {})
+{
+    const auto names = bases_of(text, Json(), target);
+    if (!names) return tl::unexpected(names.error());
+    BaseImages images;
+    for (const std::string& name : *names) {
+        const auto own = triggers.find(name);
+        images[name] = {"NEW-" + name, own == triggers.end() ? Names() : own->second, 0};
+    }
+    return sealed(text, Json(), target, images, Profile{});
 }
 
 struct Case {
@@ -47,7 +56,7 @@ TEST(Dockerfile, NamesEveryImageThatTheBuilderLooksUp)
         {"# escape=`\nFROM a\nRUN dir c:\\\nFROM b\nRUN x `\nFROM c\n", {"a", "b"}},
         {"# syntax=docker/dockerfile:1\n# escape=\\\nFROM a\n", {"a"}},
         {"FROM a\nRUN cat <<<text; x=$((1<<2))\n", {"a"}},
-        {"FROM a\nONBUILD COPY --from=b / /\nONBUILD RUN x\n", {"a"}},
+        {"FROM a\nONBUILD COPY --from=0 / /\nONBUILD RUN x\n", {"a"}},
         {"FROM a\nADD --from=b / /\nCOPY [\"--from=c\", \"d\"]\nCOPY x --from=e\nCOPY --from= x y\n", {"a", "b"}},
         {"ARG V=1\nARG B=\"b:$V\"\nARG Q='$V'\nFROM a:${V}\nFROM $B\n", {"a:1", "b:1"}},
         {"ARG V=1\nFROM a:$V\n", {"a:2"}, {{"V", "2"}}},
@@ -146,10 +155,11 @@ TEST(Dockerfile, WhatComesAfterTheTargetIsLeftAlone)
     for (const Targeted& each : cases) {
         const auto bases = bases_of(each.text, Json(), each.target);
         ASSERT_TRUE(bases) << each.text;
-        Names names;
-        for (const Base& base : *bases) names.push_back(base.name);
-        EXPECT_EQ(names, each.bases) << each.text << each.target;
+        EXPECT_EQ(*bases, each.bases) << each.text << each.target;
     }
+    EXPECT_EQ(sealed_with("FROM a AS one\n# note\nFROM b AS two\nCOPY --from=c x y\n", {}, "ONE")->text,
+              "FROM NEW-a AS one\n# note\n");
+    EXPECT_EQ(sealed_with("FROM a AS one\nFROM b AS two\n", {}, "two")->text, "FROM NEW-a AS one\nFROM NEW-b AS two\n");
 }
 
 TEST(Dockerfile, WhatTheEngineRefusesTooIsABadRequest)
@@ -161,38 +171,151 @@ TEST(Dockerfile, WhatTheEngineRefusesTooIsABadRequest)
     EXPECT_EQ(names_of("FROM a\n", Json({{"V", 1}})).error().status, 400);
 }
 
-TEST(Dockerfile, ATriggerOfABaseKnowsNoStages)
+// attack V-01
+TEST(Dockerfile, ATriggerOfAStageRunsWhereAnotherRestsOnIt)
 {
-    EXPECT_EQ(check_trigger("COPY --from=victim / /loot").error().status, 403);
-    EXPECT_TRUE(check_trigger("RUN true"));
-    EXPECT_TRUE(check_trigger("COPY --from=0 / /loot"));
-    EXPECT_FALSE(check_trigger("COPY --fr\\om=victim / /loot"));
+    const auto refused = [](const auto& result) { return !result && result.error().rule == "dockerfile"; };
+    for (const char* text : {
+             "FROM a AS s\nONBUILD COPY --from=victim / /loot\nFROM s\n",
+             "FROM a AS s\nONBUILD COPY --from=ab12 / /loot\nFROM S\n",
+             "FROM a AS s\nONBUILD COPY --from=victim / /loot\n",
+             "FROM a AS s\nONBUILD COPY --from=s / /loot\n",  // in another build it is no stage
+             "FROM a AS s\nONBUILD COPY --from=later / /loot\nFROM a AS later\nFROM s\n",
+             "FROM a AS s\nonbuild\tcopy --chown=0 \\\n --from=victim / /loot\nFROM s AS t\nFROM t\n",
+             "FROM a AS s\nONBUILD ONBUILD COPY --from=victim / /loot\nFROM s\n",
+             "FROM a AS s\nONBUILD ADD --from=victim / /loot\nFROM s\n",
+             "# escape=`\nFROM a AS s\nONBUILD COPY --fr\\om=victim / /loot\nFROM s\n",
+         })
+        EXPECT_TRUE(refused(names_of(text, Json())))
+            << text;
+    EXPECT_TRUE(names_of("FROM a AS s\nFROM a\nONBUILD COPY --from=s / /x\nONBUILD COPY --from=0 / /x\n", Json()));
 }
 
-TEST(Dockerfile, IsWrittenAnewWithOtherNamesInPlaceOfItsImages)
+// attacks V-02, V-03
+TEST(Dockerfile, ATriggerOfAnImageKnowsTheStagesOfTheBuildThatRunsIt)
 {
-    struct Rebased {
+    const std::map<std::string, Names> by_name = {{"t", {"COPY --from=builder / /loot"}}};
+    EXPECT_FALSE(sealed_with("FROM t\n", by_name));
+    EXPECT_FALSE(sealed_with("FROM t AS builder\n", by_name)) << "the current stage is none yet";
+    EXPECT_FALSE(sealed_with("FROM t\nFROM a AS builder\n", by_name));
+    EXPECT_TRUE(sealed_with("FROM a AS Builder\nFROM t\n", by_name));
+    EXPECT_TRUE(sealed_with("FROM a\nCOPY --from=t x y\n", by_name)) << "COPY runs no triggers";
+    EXPECT_TRUE(sealed_with("FROM a AS one\nFROM t\n", by_name, "one")) << "behind the target";
+    for (const char* trigger : {"COPY --from=victim / /loot", "COPY --fr\\om=victim / /loot", "ADD --from=victim / /loot",
+                                "ONBUILD COPY --from=victim / /loot", "ONBUILD RUN true", "FROM victim", "", "RUN x\nCOPY --from=v / /",
+                                "# escape=`\nCOPY --fr`om=victim / /loot", "# note\n\vCOPY --from=victim / /loot",
+                                "ADD http://x /x", "ADD $A /x", "RUN <<E\nx\nE"})
+        EXPECT_FALSE(sealed_with("FROM t\n", {{"t", {"RUN true", trigger}}})) << trigger;
+    EXPECT_TRUE(sealed_with("FROM t\n", {{"t", {"RUN true", "COPY --from=0 / /loot", "COPY . /x", "ADD a /x"}}}));
+    EXPECT_EQ(base_image("id", {{"OnBuild", {1, "RUN x"}}, {"Env", {"A=1", "B=22"}}}).triggers, (Names{"", "RUN x"}));
+    EXPECT_EQ(base_image("id", {{"OnBuild", nullptr}, {"Env", {"A=1", "B=22"}}}).longest_variable, 4u);
+}
+
+TEST(Dockerfile, IsWrittenAnewWithIdsInPlaceOfItsImages)
+{
+    struct Rewritten {
         std::string text, expected;
+        std::vector<std::pair<std::string, std::string>> shown;
     };
-    const std::vector<Rebased> cases = {
-        {"FROM a\nRUN x\n", "FROM NEW0\nRUN x\n"},
+    const std::vector<Rewritten> cases = {
+        {"FROM a\nRUN x\n", "FROM NEW-a\nRUN x\n", {{"FROM NEW-a", "FROM a"}}},
         {"\xEF\xBB\xBF"
          "FROM a",
          "\xEF\xBB\xBF"
-         "FROM NEW0"},
+         "FROM NEW-a",
+         {{"FROM NEW-a", "FROM a"}}},
         {"# escape=`\r\nARG V=1\r\n  FROM --platform=x a:$V as b\r\nRUN y\r\nFROM B\r\n",
-         "# escape=`\r\nARG V=1\r\nFROM --platform=x NEW0 as b\r\nRUN y\r\nFROM B\r\n"},
+         "# escape=`\r\nARG V=1\r\nFROM --platform=x NEW-a:1 as b\r\nRUN y\r\nFROM B\r\n",
+         {{"FROM --platform=x NEW-a:1 as b", "FROM --platform=x a:$V as b"}}},
         {"FROM a\nCOPY \\\n # note\n --from=c --chown=1 [\"x\", \\\n\"y z\"]\nRUN FROM x\nFROM scratch\nFROM a\n",
-         "FROM NEW0\nCOPY  --from=NEW1 --chown=1 [\"x\", \"y z\"]\nRUN FROM x\nFROM scratch\nFROM NEW2\n"},
+         "FROM NEW-a\nCOPY  --from=NEW-c --chown=1 [\"x\", \"y z\"]\nRUN FROM x\nFROM scratch\nFROM NEW-a\n",
+         {{"FROM NEW-a", "FROM a"},
+          {"COPY  --from=NEW-c --chown=1 [\"x\", \"y z\"]", "COPY  --from=c --chown=1 [\"x\", \"y z\"]"},
+          {"FROM NEW-a", "FROM a"}}},
     };
-    for (const Rebased& each : cases) {
-        const auto bases = bases_of(each.text, Json());
-        ASSERT_TRUE(bases) << each.text << "\n" << bases.error().message;
-        Names names;
-        for (std::size_t i = 0; i < bases->size(); ++i) names.push_back("NEW" + std::to_string(i));
-        EXPECT_EQ(rebased(each.text, *bases, names), each.expected);
+    for (const Rewritten& each : cases) {
+        const auto out = sealed_with(each.text);
+        ASSERT_TRUE(out) << each.text << "\n" << out.error().message;
+        EXPECT_EQ(out->text, each.expected);
+        ASSERT_EQ(out->shown.size(), each.shown.size()) << each.text;
+        for (std::size_t i = 0; i < each.shown.size(); ++i) {
+            EXPECT_EQ(out->shown[i].sent, each.shown[i].first);
+            EXPECT_EQ(out->shown[i].written, each.shown[i].second);
+        }
     }
     EXPECT_EQ(bases_of("FROM a\nCOPY --from=a --FROM=b x y\n", Json()).error().status, 400);
+    EXPECT_FALSE(sealed("FROM a\nCOPY --from=b / /\n", Json(), {}, {{"a", {"x", {}, 0}}}, Profile{})) << "one that nobody looked up";
+}
+
+std::string repeated(int times, const std::function<std::string(int)>& line)
+{
+    std::string text;
+    for (int i = 0; i < times; ++i) text += line(i) + "\n";
+    return text;
+}
+
+// attack V-08
+TEST(Dockerfile, WhatVariablesCanBecomeIsBounded)
+{
+    const auto doubled = [](const std::string& how) {
+        return [how](int i) {
+            std::string line = how;
+            for (std::size_t at; (at = line.find('#')) != line.npos;) line.replace(at, 1, std::to_string(i + 1));
+            for (std::size_t at; (at = line.find('@')) != line.npos;) line.replace(at, 1, std::to_string(i));
+            return line;
+        };
+    };
+    const std::string kilo(1000, 'x');
+    for (const char* how : {"ARG A#=$A@$A@", "ARG A#=${A@}${A@}", "ARG A#=\"$A@$A@\"", "ARG A#=${A@:-1}$A@", "ARG A#=${A@:+$A@}$A@"})
+        EXPECT_FALSE(names_of("ARG A0=" + kilo + "\n" + repeated(30, doubled(how)) + "FROM a\n", Json())) << how;
+    for (const char* how : {"ENV A#=$A@$A@", "ENV A# $A@ $A@", "ENV B=1 A#=$A@$A@", "ENV A#=\"$A@ $A@\"", "ENV A#=$A@\\ $A@", "ENV \"A#\"=$A@$A@",
+                            "ARG A#=$A@$A@", "ARG B A#=$A@$A@", "ENV A#=${A@:-$A@}", "ENV A#=${A@/x/$A@}", "ENV A#=${A@//x/yyyyy}"})
+        EXPECT_FALSE(names_of("FROM a\nENV A0=" + kilo + "\n" + repeated(30, doubled(how)), Json())) << how;
+    const std::string big = "FROM a\nENV A=" + std::string(100'000, 'x') + "\n";
+    for (const char* use : {"LABEL a=$A$A", "COPY $A$A /x", "WORKDIR $A/$A", "EXPOSE $A$A", "FROM --platform=$A$A b", "ENV ${A}x$A=1", "ENV B=1\xC2\xA0" "C=$A$A"})
+        EXPECT_FALSE(names_of(big + use + "\n", Json())) << use;
+    EXPECT_TRUE(names_of(big + repeated(100, [](int) { return "RUN echo $A$A"; }), Json())) << "the shell expands that";
+    EXPECT_FALSE(names_of(big + repeated(50, [](int) { return "LABEL a=$A"; }), Json())) << "in sum";
+    EXPECT_FALSE(names_of("ARG A\nFROM --platform=$A$A a\n", Json({{"A", std::string(100'000, 'x')}})));
+
+    // A trigger costs as often as it runs, and an image's own variables count.
+    EXPECT_FALSE(names_of("FROM a AS s\nENV A=" + kilo + "\n" + repeated(30, [](int) { return "ONBUILD ENV A=$A$A"; }) + "FROM s\n", Json()));
+    EXPECT_FALSE(sealed_with("FROM t\n", {{"t", Names(30, "ENV A=$A$A")}, {"a", {}}}).has_value() &&
+                 sealed("FROM t\n", Json(), {}, {{"t", {"id", Names(30, "ENV A=$A$A"), 10}}}, Profile{}).has_value());
+    EXPECT_FALSE(sealed("FROM t\nENV A=$B$B$B\n", Json(), {}, {{"t", {"id", {}, 50'000}}}, Profile{}));
+
+    std::string usual = "ARG V=3.18\nARG R=registry.example/mirror\nFROM $R/alpine:$V AS base\nENV PATH=/opt/bin:$PATH LANG=C.UTF-8\n";
+    usual += repeated(200, [](int i) { return "ENV N" + std::to_string(i) + "=\"$PATH ${LANG} $V\" LD=/x:$LD"; });
+    usual += "FROM base\nONBUILD ENV A=${B//./_}\nLABEL a=\"$V $R\"\n";
+    EXPECT_TRUE(sealed("ARG V=1\nFROM a\n", Json(), {}, {{"a", {"id", {}, 100}}}, Profile{}));
+    const auto read = names_of(usual, Json());
+    EXPECT_TRUE(read) << read.error().message;
+}
+
+TEST(Dockerfile, HasSoManyInstructionsAndBases)
+{
+    const auto run = [](int) { return std::string("RUN x"); };
+    EXPECT_TRUE(names_of("FROM a\n" + repeated(999, run), Json()));
+    EXPECT_FALSE(names_of("FROM a\n" + repeated(1000, run), Json()));
+    const std::string onbuild = "FROM a AS s\n" + repeated(40, [](int) { return std::string("ONBUILD RUN x"); });
+    EXPECT_TRUE(names_of(onbuild + repeated(20, [](int) { return std::string("FROM s"); }), Json()));
+    EXPECT_FALSE(names_of(onbuild + repeated(30, [](int) { return std::string("FROM s"); }), Json()));
+    EXPECT_FALSE(sealed_with(repeated(20, [](int) { return std::string("FROM t"); }), {{"t", Names(60, "RUN x")}}));
+    const auto from = [](int i) { return "FROM a" + std::to_string(i); };
+    EXPECT_TRUE(names_of(repeated(100, from), Json()));
+    EXPECT_FALSE(names_of(repeated(101, from), Json()));
+}
+
+// attack V-04
+TEST(Dockerfile, ChangesOfAnImageAreReadAlike)
+{
+    EXPECT_TRUE(check_changes({"CMD [\"x\"]", "ENV A=$PATH:/x", "ONBUILD RUN x", "ONBUILD COPY --from=0 / /"}, 100));
+    EXPECT_TRUE(check_changes({}, 0));
+    EXPECT_EQ(check_changes({"CMD x", "ONBUILD COPY --from=victim / /loot"}, 0).error().rule, "dockerfile");
+    EXPECT_EQ(check_changes({"ONBUILD COPY \\", "--from=victim / /loot"}, 0).error().rule, "dockerfile") << "they are one text";
+    EXPECT_FALSE(check_changes({"CMD x\nONBUILD COPY --from=victim / /loot"}, 0));
+    EXPECT_FALSE(check_changes(Names(30, "ENV A=$A$A"), 10));
+    EXPECT_TRUE(check_changes({"ENV A=$A$A"}, 10));
 }
 
 // attack B-05
@@ -233,11 +356,11 @@ TEST(Dockerfile, AddTakesFilesOfTheContextAlone)
 
     Profile open;
     open.build_remote_files = true;
-    EXPECT_EQ(*with_local_sources("FROM a\nADD http://x $A /x\n", open), "FROM a\nADD http://x $A /x\n");
+    EXPECT_EQ(*with_local_sources("FROM a\nADD http://x.example/$V $A /x\n", open), "FROM a\nADD http://x.example/$V ./$A /x\n");
 
     Profile observing;
     observing.mode = "observe";
-    EXPECT_EQ(*with_local_sources("FROM a\nADD $A /x\n", observing), "FROM a\nADD $A /x\n");
+    EXPECT_EQ(*with_local_sources("FROM a\nADD $A /x\n", observing), "FROM a\nADD ./$A /x\n") << "a way to the host stays shut";
     EXPECT_EQ(with_local_sources("FROM a\nADD http://x /x\n", observing).error().rule, "build.remote_files");
 
     EXPECT_TRUE(check_trigger_sources("ADD  a   /x", profile));
@@ -245,6 +368,25 @@ TEST(Dockerfile, AddTakesFilesOfTheContextAlone)
     EXPECT_TRUE(check_trigger_sources("RUN wget http://x", profile));
     EXPECT_EQ(check_trigger_sources("ADD http://x /x", profile).error().rule, "build.remote_files");
     EXPECT_EQ(check_trigger_sources("ADD $A /x", profile).error().rule, "build.remote_files");
+}
+
+// attack V-09
+TEST(Dockerfile, AddDialsNoAddressOfTheHost)
+{
+    Profile open;
+    open.build_remote_files = true;
+    for (const char* url : {"http://127.0.0.1/x", "HTTPS://LocalHost:9200/", "http://a.localhost./x", "http://169.254.169.254/latest", "http://10.1.2.3", "http://192.168.0.1:80?x",
+                            "http://172.16.0.1#x", "http://0/", "http://0x7f000001/", "http://2130706433/", "http://127.1/", "http://127.0.0.1./", "http://010.0.0.1/", "http://[::1]/",
+                            "http://[fe80::1]:80/", "http://[::ffff:127.0.0.1]/", "http://u@127.0.0.1/", "http://x.example@127.0.0.1/", "http://127.0.0.1\\@x.example/",
+                            "http://$HOST/x", "http://x$PORT/", "http://x.example:$PORT/", "http://%31%32%37.0.0.1/", "http:///x", "http://[::1", "http://224.0.0.1/"}) {
+        EXPECT_EQ(with_local_sources("FROM a\nADD " + std::string(url) + " /x\n", open).error().rule, "dial") << url;
+        EXPECT_EQ(with_local_sources("FROM a\nONBUILD ADD " + std::string(url) + " /x\n", open).error().rule, "dial") << url;
+        EXPECT_FALSE(check_trigger_sources("ADD b " + std::string(url) + " /x", open)) << url;
+    }
+    for (const char* url : {"http://x.example/$V/y?z=$W", "https://8.8.8.8/x", "http://x-y.example:8080/", "http://10.example/", "http://mirror_1.example./x"})
+        EXPECT_TRUE(with_local_sources("FROM a\nADD " + std::string(url) + " /x\n", open)) << url;
+    EXPECT_TRUE(check_trigger_sources("ADD http://x.example/y /x", open));
+    EXPECT_FALSE(check_trigger_sources("ADD $A /x", open)) << "it may become any";
 }
 
 }  // namespace

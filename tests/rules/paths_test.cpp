@@ -117,6 +117,7 @@ TEST(Paths, TheDoorIsTheSocketUnderItsOwnPathToo)
                       container_create_schema)
                     .value();
     ASSERT_TRUE(judge_container_create(body, job, Profile{}));
+    ASSERT_TRUE(resolve_image(body, job));
     const Json host = rewrite_container_create(body, "web", job, Profile{}, author, "").value()["HostConfig"];
     EXPECT_EQ(host["Binds"], Json({job.its.door + ":/var/run/docker.sock"}));
     EXPECT_EQ(host["Mounts"][0]["Source"], job.its.door);
@@ -132,7 +133,8 @@ TEST(Paths, ABodyGetsThePinsAndRemembersWhatWasAsked)
     const Json body =
         Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/builds//sub:/x:ro,z"],"VolumesFrom":["anchor:ro"],
         "Mounts":[{"Type":"bind","Source":"/cache/y","Target":"/builds","BindOptions":{"CreateMountpoint":true}}]}})");
-    const Json admitted = admit(body, container_create_schema).value();
+    Json admitted = admit(body, container_create_schema).value();
+    ASSERT_TRUE(resolve_image(admitted, job));
     const auto judged = judge_container_create(admitted, job, Profile{});
     ASSERT_TRUE(judged) << judged.error().message;
     const ContainerNeeds& needs = *judged;
@@ -165,9 +167,10 @@ TEST(Paths, APathWithoutAPinIsNotSent)
 {
     JobWithPaths job;
     job.add(Kind::image, "alpine:latest", "sha256:" + FakeLookup::id_of("a1"));
-    const Json body =
+    Json body =
         admit(Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/builds/sub:/x"]}})"), container_create_schema)
             .value();
+    ASSERT_TRUE(resolve_image(body, job));
     const auto sent = rewrite_container_create(
         body, "box", job, Profile{},
         Author{"job", std::string(FakeLookup::test_key), "default", "/door", Version{1, 45}}, "");

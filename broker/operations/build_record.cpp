@@ -1,0 +1,157 @@
+#include "broker/operations/build_record.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "broker/images.h"
+#include "rules/image_names.h"
+#include "rules/reference.h"
+#include "rules/until.h"
+
+namespace broker {
+
+using rules::Json;
+using rules::Kind;
+using rules::Op;
+
+BuildRecord::BuildRecord(Call& call, const rules::BuildOutput& output) : call_(call), images_(call.services.images), output_(output) {}
+
+void BuildRecord::claim(std::vector<std::string> names)
+{
+    for (std::string& name : names) {
+        std::string real = want(rules::real_reference(call_.job.facts.key, want(rules::parse_reference(name))));
+        tags_.push_back({std::move(name), std::move(real)});
+    }
+}
+
+Task<> BuildRecord::intend()
+{
+    Objects& objects = call_.job.objects;
+    if (tags_.empty()) tags_.push_back({{}, new_building_reference(call_.job.facts.key)});
+    for (const Tag& tag : tags_) {
+        if (!tag.name.empty() && objects.named(Kind::image, tag.name)) {
+            co_await hold_before_move(call_, tag.name);
+            continue;
+        }
+        db::Object object;
+        object.kind = Kind::image;
+        object.name = tag.name;
+        object.real = tag.real;
+        pending_.emplace_back(call_.job, co_await objects.intend(std::move(object)));
+    }
+}
+
+std::vector<std::string> BuildRecord::reals() const
+{
+    std::vector<std::string> reals;
+    for (const Tag& tag : tags_) reals.push_back(tag.real);
+    return reals;
+}
+
+Task<> BuildRecord::begin()
+{
+    began_ = std::time(nullptr) - 2;
+    const auto grown = co_await parents();
+    for (const auto& [image, parent] : grown)
+        if (call_.job.objects.by_id(Kind::image, image)) parents_before_.insert(parent);
+}
+
+Task<> BuildRecord::note_steps()
+{
+    while (steps_.size() < output_.made().size()) {
+        db::Object step;
+        step.kind = Kind::image;
+        step.real = output_.made()[steps_.size()];
+        step.created = began_;
+        steps_.push_back(co_await call_.job.objects.intend(std::move(step)));
+    }
+}
+
+Task<> BuildRecord::end(bool settled)
+{
+    const auto turn = co_await call_.job.naming.hold();
+    for (const Tag& tag : tags_) co_await record_result(tag, settled);
+    co_await record_steps();
+}
+
+Task<> BuildRecord::record_result(const Tag& tag, bool settled)
+{
+    Objects& objects = call_.job.objects;
+    const auto image = co_await images_.inspect(tag.real);
+    const std::string id = image ? image->value("Id", "") : std::string();
+    const db::Object* row = find_row(tag);
+    if (!row) co_return;  // taken away meanwhile by the job itself
+    if (id.empty()) {
+        // Cut off, the engine may still be at it: the row is looked up when the job ends.
+        if (row->state == db::ObjectState::intended && settled) co_await objects.gone(row->row);
+        co_return;
+    }
+    if (row->id != id) {
+        if (row->id.empty()) {
+            co_await objects.live(row->row, id);
+        } else {
+            db::Object moved = *row;
+            moved.id = id;
+            moved.origin = db::Origin::made;
+            co_await objects.gone(moved.row);
+            co_await objects.adopt(std::move(moved));
+        }
+    }
+    if (call_.job.profile.image_cache == "built") call_.job.built.insert(id);
+    co_await drop_nameless(call_, id);
+}
+
+const db::Object* BuildRecord::find_row(const Tag& tag) const
+{
+    if (!tag.name.empty()) return call_.job.objects.named(Kind::image, tag.name);
+    for (const db::Object& each : call_.job.objects.all(Kind::image))
+        if (each.real == tag.real) return call_.job.objects.at(each.row);
+    return nullptr;
+}
+
+/// Of the steps that nothing else holds on to, the last ones (of a stage, or of a build that failed) are the job's
+/// images without a name. Steps can print any id: the job's is only what has no name and was made meanwhile.
+Task<> BuildRecord::record_steps()
+{
+    std::set<std::string> parents, made;
+    for (const std::string& step : output_.made()) {
+        const auto image = co_await images_.inspect(step);
+        if (!image) continue;
+        parents.insert(image->value("Parent", ""));
+        if (is_nameless(*image) && rules::parse_date(image->value("Created", "")).value_or(0) >= began_)
+            made.insert(image->value("Id", ""));
+    }
+    for (const std::string& id : made)
+        if (!parents.contains(id)) co_await hold_nameless(call_, id);
+    co_await hold_orphans();
+    for (const std::int64_t row : steps_) co_await call_.job.objects.gone(row);
+}
+
+/// The images that grew from another one, with that one.
+Task<std::map<std::string, std::string>> BuildRecord::parents()
+{
+    EngineRequest request{.op = Op::image_list};
+    request.query.set("all", "1");
+    const Answer answer = co_await call_.services.engine.call(request);
+    std::map<std::string, std::string> found;
+    if (!answer.ok()) co_return found;
+    const Json images = answer.json();
+    for (const Json& each : images)
+        if (const std::string parent = each.value("ParentId", ""); !parent.empty()) found[each.value("Id", "")] = parent;
+    co_return found;
+}
+
+/// A builder that takes steps over makes their images anew where another job's step is like ours, and lets our
+/// image grow from those: what it grew from before has lost its only hold, and is the job's image without a name.
+Task<> BuildRecord::hold_orphans()
+{
+    if (parents_before_.empty()) co_return;
+    const auto grown = co_await parents();
+    for (const auto& [image, parent] : grown) parents_before_.erase(parent);
+    for (const std::string& id : parents_before_) {
+        const auto image = co_await images_.inspect(id);
+        if (image && is_nameless(*image)) co_await hold_nameless(call_, id);
+    }
+}
+
+}  // namespace broker

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <list>
+#include <map>
+#include <set>
+
+#include "broker/operations.h"
+#include "rules/build_output.h"
+
+namespace broker {
+
+class Images;
+
+/// What one build makes, from the intent to the ledger: its result, and the images of its steps.
+class BuildRecord {
+public:
+    /// `output`: what the builder has told so far; outlives this.
+    BuildRecord(Call& call, const rules::BuildOutput& output);
+
+    /// `names`: what the job asks the result to be called, familiar; may be none.
+    void claim(std::vector<std::string> names);
+    /// The rows of the result. A result without a tag is held by a reference of ours from its first moment.
+    Task<> intend();
+    /// What the engine is to call it.
+    std::vector<std::string> reals() const;
+    /// The last moment before the engine is asked.
+    Task<> begin();
+    std::int64_t began() const { return began_; }
+
+    /// Records the ids of the steps as they are told: after a crash the reap finds them by these.
+    Task<> note_steps();
+    /// However it ended, what is on the engine now is the job's. `settled`: the engine is not at it any more.
+    Task<> end(bool settled);
+
+private:
+    /// What the result is to be called: by the job (nothing: it asked for no tag), and by the engine.
+    struct Tag {
+        std::string name, real;
+    };
+
+    Task<> record_result(const Tag& tag, bool settled);
+    Task<> record_steps();
+    const db::Object* find_row(const Tag& tag) const;
+    Task<std::map<std::string, std::string>> parents();
+    Task<> hold_orphans();
+
+    Call& call_;
+    Images& images_;
+    const rules::BuildOutput& output_;
+    std::vector<Tag> tags_;
+    std::list<Pending> pending_;
+    std::vector<std::int64_t> steps_;       ///< rows of output_.made()
+    std::set<std::string> parents_before_;  ///< of the job's images, when the build began
+    std::int64_t began_ = 0;
+};
+
+}  // namespace broker
