@@ -42,7 +42,6 @@ struct Author {
     std::string door;     ///< host path of the job's docker.sock
     Version version;      ///< in which the body is sent
     std::string cgroup = {};  ///< under which the job's containers run; empty: where the engine puts them
-    std::string image = {};   ///< what the client calls the image of the container, whose id the body has
     Pins pins = {};       ///< how the paths that `ContainerNeeds` has are mounted
 };
 
@@ -58,12 +57,18 @@ Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& jo
 Result<void> merge_image_config(Json& body, const Json& config, const Profile& profile);
 
 /// The id of the image goes into `body`: its settings are judged, and it is what is sent, wherever its tag goes meanwhile. The answer is what
-/// the client called it, for `Author::image`.
+/// the client called it.
 Result<std::string> resolve_image(Json& body, const Lookup& job);
 
-/// The body that is sent. `name`: the container's virtual name (its DNS alias). `gateway`: address of the job's default network,
-/// empty when there is none. `body` has the image's id. Everything that `needs` listed exists in `job` now; 404 for what was removed since it was judged.
-Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile, const Author& author,
+/// What a new container and its image are called by the client.
+struct ContainerNames {
+    std::string name;  ///< also its DNS alias
+    std::string image;
+};
+
+/// The body that is sent, for one that has the image's id. `gateway`: address of the job's default network, empty when there is none.
+/// Everything that `needs` listed exists in `job` now; 404 for what was removed since it was judged.
+Result<Json> rewrite_container_create(Json body, const ContainerNames& names, const Lookup& job, const Profile& profile, const Author& author,
                               const std::string& gateway);
 
 /// The settings that a commit is sent with: berth's labels, which the container has, are left empty in the image.

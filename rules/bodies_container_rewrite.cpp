@@ -3,6 +3,7 @@
 #include "rules/addresses.h"
 #include "rules/bodies_parts.h"
 #include "rules/names.h"
+#include "rules/reference.h"
 
 // What the engine gets for a new container: the judged body with real names, full ids, bounded values and explicit
 // defaults.
@@ -82,10 +83,10 @@ Result<std::string> resolve_image(Json& body, const Lookup& job)
     return asked;
 }
 
-Result<Json> rewrite_container_create(Json body, const std::string& name, const Lookup& job, const Profile& profile,
+Result<Json> rewrite_container_create(Json body, const ContainerNames& names, const Lookup& job, const Profile& profile,
                                       const Author& author, const std::string& gateway)
 {
-    if (!job.by_id(Kind::image, text(body, "Image"))) return not_found("No such image: " + author.image);
+    if (!full_image_id(text(body, "Image"))) return not_found("No such image: " + names.image);
     if (!body.contains("HostConfig")) body["HostConfig"] = Json::object();
     Json& host = body["HostConfig"];
     Result<void> rewritten = rewrite_namespaces(host, job);
@@ -93,7 +94,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     const Result<std::string> asked_mounts = rewrite_mounts(body, job, profile, author);
     if (!asked_mounts) return tl::unexpected(asked_mounts.error());
     const bool joined = joins_networks(body);
-    rewritten = rewrite_networks(body, name, job, author);
+    rewritten = rewrite_networks(body, names.name, job, author);
     if (!rewritten) return tl::unexpected(rewritten.error());
     if (joined) {
         rewrite_ports(body, gateway, profile);
@@ -105,7 +106,7 @@ Result<Json> rewrite_container_create(Json body, const std::string& name, const 
     name_resolver(host, profile);
     rewrite_host_gateway(host, gateway);
     set_labels(body, author);
-    body["Labels"][std::string(label_image)] = author.image;
+    body["Labels"][std::string(label_image)] = names.image;
     body["Labels"][std::string(label_mounts)] = *asked_mounts;  // also when it is empty: an image may have the label
     if (!author.cgroup.empty()) host["CgroupParent"] = author.cgroup;
     clamp_healthcheck(body, profile);

@@ -214,10 +214,9 @@ Task<> create_container(Call& call)
 
     HeldPins held;
     rules::Author author = job.author(call.route.version);
-    author.image = asked_image;
     author.pins = co_await pin_paths(call, needs.paths, held);
     author.version = create_version(author.pins, author.version);
-    Json sent = want(rules::rewrite_container_create(std::move(call.body), name, job.objects, job.acting, author, job.gateway));
+    Json sent = want(rules::rewrite_container_create(std::move(call.body), {name, asked_image}, job.objects, job.acting, author, job.gateway));
     want_room(call, Kind::container);
     db::Object object;
     object.kind = Kind::container;

@@ -192,11 +192,9 @@ class Triggers(Builds):
     def test_of_an_image_however_it_came(self):
         rest = self.dockerfile("FROM evil", "RUN cat /loot")
         expression = self.trigger.removeprefix("ONBUILD ")
-        made = self.job.api.call("POST", "/containers/create?name=source", {"Image": self.job.image, "OnBuild": [expression]})
-        self.assertEqual(made[0], 201, made)
+        self.job.ok("create", "--name", "source", self.job.image)
         archive = self.archive_with(expression)
-        for how, make in {"settings of a container": lambda: self.job.ok("commit", "source", "evil"),
-                          "settings of a commit": lambda: self.job.api.call("POST", "/commit?container=source&repo=evil", {"OnBuild": [expression]}),
+        for how, make in {"settings of a commit": lambda: self.job.api.call("POST", "/commit?container=source&repo=evil", {"OnBuild": [expression]}),
                           "an archive": lambda: self.job.api.call("POST", "/images/load", archive, raw=True),
                           "an archive, nested": lambda: self.job.api.call("POST", "/images/load", self.archive_with(self.trigger), raw=True)}.items():
             with self.subTest(how):
@@ -284,9 +282,10 @@ class Moved(Builds):
 
     def evil(self):
         """An image with a trigger that no Dockerfile of this job's can have."""
-        self.job.api.call("POST", "/containers/create?name=source", {"Image": self.job.image, "OnBuild": [f"COPY --from={VICTIM} /secret /loot"]})
-        self.job.ok("commit", "source", "evil:1")
+        self.job.ok("create", "--name", "source", self.job.image)
+        self.job.api.call("POST", "/commit?container=source&repo=evil&tag=1", {"OnBuild": [f"COPY --from={VICTIM} /secret /loot"]})
         self.job.ok("rm", "source")
+        self.assertIn("--from", self.job.ok("inspect", "-f", "{{json .Config.OnBuild}}", "evil:1"))
 
     @attacks.shows("V-02", "the ids that were judged are built on")
     def test_a_tag_that_moves_while_the_build_sleeps(self):
@@ -295,23 +294,22 @@ class Moved(Builds):
         for source in ("FROM good:1", f"FROM --platform=linux/amd64 good:1 AS named\nFROM {self.job.image}\nCOPY --from=good:1 /text /text"):
             with self.subTest(source):
                 self.job.ok("tag", good, "good:1")
-                result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", source, "RUN cat /text; cat /loot || true"), "built:1")
+                result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", source, "RUN cat /text; cat /loot || true"), "built:1", nocache="1")
                 time.sleep(1.5)
                 self.job.ok("tag", "evil:1", "good:1")
                 status, text = result()
                 self.assertNotIn(SECRET, text)
                 self.assertIn("Successfully tagged built:1", text, status)
                 self.assertIn("FROM good:1" if source.endswith("good:1") else "COPY --from=good:1 /text /text", text, "the client sees what it wrote")
-                self.assertNotIn(good, text)
-                self.assertNotIn("berth.", text)
+                for sent in ("FROM sha256:", "--from=sha256:", "berth."):
+                    self.assertNotIn(sent, text)
                 self.assertEqual(self.job.ok("run", "--rm", "built:1", "cat", "/text"), "good")
-        self.job.ok("rmi", "-f", "built:1", "good:1", "evil:1", good)
+        self.job.ok("rmi", "-f", "built:1", "good:1", "evil:1")
 
     @attacks.shows("V-07", "held until the build has ended")
     def test_a_base_that_is_removed_while_the_build_sleeps(self):
-        before = self.engine.snapshot()
         good = self.make("gone:1", "RUN echo kept >/text")
-        result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", "FROM gone:1", "RUN cat /text >/copy"), "built:1")
+        result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", "FROM gone:1", "RUN cat /text >/copy"), "built:1", nocache="1")
         time.sleep(1.5)
         self.job.ok("rmi", "gone:1")
         self.job.docker("rmi", "-f", good)
@@ -319,12 +317,15 @@ class Moved(Builds):
         status, text = result()
         self.assertIn("Successfully tagged built:1", text, status)
         self.assertEqual(self.job.ok("run", "--rm", "built:1", "cat", "/copy"), "kept")
-        self.assertEqual(self.engine.docker("image", "ls", "-q", "--filter", f"reference=berth.{self.job.key}/image:build-*").out, "")
+        self.assert_nothing_held()
         self.job.ok("rmi", "built:1")
+        self.assertNotEqual(self.engine.docker("image", "inspect", good).code, 0, "what the job removed is gone, now that nothing rests on it")
         self.job.build_busybox()
-        result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 2; false"), "built:1")
-        result()
-        self.assertEqual(self.difference(before), "", "what a failed build held is let go")
+        self.start(self.dockerfile(f"FROM {self.job.image}", "RUN false"), "built:1")()
+        self.assert_nothing_held()
+
+    def assert_nothing_held(self):
+        self.assertEqual([name for name in self.engine.snapshot()["image names"] if f"{self.job.key}/image:build-" in name], [])
 
     @attacks.shows("V-05", "each container is of the image that was judged")
     def test_a_tag_that_moves_while_containers_are_made(self):
@@ -342,6 +343,8 @@ class Moved(Builds):
         try:
             for number in range(12):
                 status, made = self.job.api.call("POST", f"/containers/create?name=flipped{number}", {"Image": "flipped:1", "HostConfig": {"Binds": [f"fresh{number}:/x"]}})
+                if status == 404:
+                    continue  # amid a move the name is nobody's
                 self.assertEqual(status, 201, made)
                 real = self.engine.api.get(f"/containers/{made['Id']}/json")
                 self.assertIn(real["Image"], ids)
@@ -350,8 +353,7 @@ class Moved(Builds):
         finally:
             stop.set()
             flipper.join()
-        self.job.ok("rm", *(f"flipped{number}" for number in range(12)))
-        self.job.ok("volume", "rm", *(f"fresh{number}" for number in range(12)))
+        self.job.ok("container", "prune", "-f")
         self.job.ok("rmi", "flipped:1", "plain:1", "checked:1")
 
     @attacks.shows("V-06", "what is saved is the job's own, under the name that was asked for")
@@ -370,6 +372,8 @@ class Moved(Builds):
         try:
             for _ in range(5):
                 status, archive = self.job.api.call("GET", "/images/get?names=flipped:1", raw=True)
+                if status == 404:
+                    continue  # amid a move the name is nobody's
                 self.assertEqual(status, 200)
                 with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
                     entry, = json.load(tar.extractfile("manifest.json"))

@@ -18,11 +18,9 @@ class MovedNames(FakeCase):
     def setUpClass(cls):
         super().setUpClass()
         with cls.client() as client:
-            for name in ("good", "evil", "tools"):
+            for name in ("good", "evil"):
                 assert client.call("POST", f"/images/create?fromImage={name}&tag=1").status == 200
-            made = client.call("POST", "/networks/create", {"Name": "back"})
-            assert made.status == 201
-            cls.network = made.json()["Id"]
+            assert client.call("POST", "/networks/create", {"Name": "back"}).status == 201
             assert client.call("POST", "/volumes/create", {"Name": "data"}).status == 201
         cls.good, cls.evil = cls.engine.images["good:1"], cls.engine.images["evil:1"]
         cls.engine.configs[cls.evil] = {"OnBuild": ["COPY --from=corp/private:1 /secret /loot"], "User": "evil"}
@@ -34,11 +32,14 @@ class MovedNames(FakeCase):
         repository, tag = name.split(":")
         self.assertEqual(self.call("POST", f"/images/{image}/tag?repo={repository}&tag={tag}").status, 201)
 
-    def good_again(self):
-        """A name of its own for what `good:1` is at first."""
+    def setUp(self):
+        """The job has its images, under the names that they were pulled as."""
+        super().setUp()
         with self.client() as client:
-            self.assertEqual(client.call("POST", "/images/create?fromImage=good&tag=1").status, 200)
-            self.assertEqual(self.engine.images[self.real("good:1")], self.good)
+            for name in ("good", "evil", "tools", "busybox"):
+                self.assertEqual(client.call("POST", f"/images/create?fromImage={name}&tag={'latest' if name == 'busybox' else 1}").status, 200)
+        self.assertEqual(self.engine.images[self.real("good:1")], self.good)
+        self.mark = self.engine.mark()
 
     def build(self, *lines, **query):
         path = "/build?t=built" + "".join(f"&{key}={quote(value, safe='')}" for key, value in query.items())
@@ -51,7 +52,6 @@ class MovedNames(FakeCase):
 
     @attacks.shows("V-02 V-07", "the ids that were judged are sent, and held as long as the build")
     def test_a_tag_that_moves_while_a_build_is_under_way(self):
-        self.good_again()
         asked, going_on, seen = threading.Event(), threading.Event(), []
 
         def answer(channel, sent):
@@ -79,7 +79,6 @@ class MovedNames(FakeCase):
 
     @attacks.shows("V-02", "what is tagged before it is read is judged")
     def test_a_tag_that_moves_between_the_pull_of_one_base_and_the_reading_of_the_next(self):
-        self.good_again()
         asked, going_on = threading.Event(), threading.Event()
 
         def answer(channel, sent):
@@ -95,10 +94,8 @@ class MovedNames(FakeCase):
         _, text = result()
         self.assertIn("ONBUILD COPY --from", text)
         self.assertEqual(self.sent("POST", "^build$"), [])
-        self.good_again()
 
     def test_what_is_held_is_let_go_however_a_build_ends(self):
-        self.good_again()
         self.engine.on("POST", "^build$", lambda channel, _: channel.reply(400, {"message": "no"}))
         self.assertEqual(self.build("FROM good:1")[0], 400)
         self.assertEqual(self.holds(self.good), [])
@@ -110,7 +107,6 @@ class MovedNames(FakeCase):
 
     @attacks.shows("V-05", "the image that was judged is made a container of")
     def test_a_tag_that_moves_while_a_container_is_created(self):
-        self.good_again()
         asked, going_on = threading.Event(), threading.Event()
 
         def answer(channel, sent):
@@ -129,11 +125,9 @@ class MovedNames(FakeCase):
         sent = self.sent("POST", "^containers/create$")[0].json()
         self.assertEqual(sent["Image"], self.good)
         self.assertEqual(sent["Labels"]["berth.image"], "good:1")
-        self.good_again()
 
     @attacks.shows("V-06", "ids, or real names that only the job has")
     def test_every_operation_sends_ids(self):
-        self.good_again()
         rest = {"NetworkMode": "container:base", "PidMode": "container:base", "IpcMode": "container:base", "VolumesFrom": ["base:ro"]}
         with self.client() as client:
             for method, target, body in (
@@ -151,7 +145,8 @@ class MovedNames(FakeCase):
         for sent in self.sent():
             kind, _, rest = sent.path.partition("/")
             subject = re.sub("/(json|history|tag|start|exec|archive|connect|disconnect|push)$", "", rest)
-            if kind in ("containers", "networks", "images", "volumes") and subject not in ("create", "json", "get", "prune", ""):
+            asks_what_was_pulled = kind == "images" and sent.method == "GET" and rest.endswith("/json")
+            if kind in ("containers", "networks", "images", "volumes") and not asks_what_was_pulled and subject not in ("create", "json", "get", "prune", ""):
                 self.assertTrue(ID.fullmatch(subject) or own.match(subject), f"by name: {sent}")
             for key in ("container", "networkmode"):
                 if value := sent.query.get(key):
@@ -171,7 +166,6 @@ class MovedNames(FakeCase):
 
     @attacks.shows("V-01 V-03", "refused: a trigger names nothing but stages")
     def test_triggers_name_stages_alone(self):
-        self.good_again()
         for lines in (("FROM good:1 AS a", "ONBUILD COPY --from=corp/private:1 /secret /loot", "FROM a"), ("FROM evil:1",), ("FROM good:1 AS corp", "FROM evil:1"),
                       ("FROM good:1 AS a", "ONBUILD COPY --from=ab12 /secret /loot", "FROM a AS b", "FROM b")):
             with self.subTest(lines):
@@ -181,11 +175,10 @@ class MovedNames(FakeCase):
         for target, body in (("/commit?container=base&changes=" + quote("ONBUILD COPY --from=corp/private:1 /secret /loot"), {}),
                              ("/images/create?fromSrc=-&changes=" + quote("ONBUILD COPY --from=corp/private:1 /secret /loot"), b"")):
             self.assertEqual(self.call("POST", target, body).status, 403, target)
-        self.assertEqual(self.sent("POST", "^(commit|images/create)$"), [])
+        self.assertEqual([each for each in self.sent("POST", "^(commit|images/create)$") if "evil" not in each.query_text], [])
 
     @attacks.shows("V-04", "only what is needed is sent")
     def test_stages_behind_the_target_stay_here(self):
-        self.good_again()
         self.assertEqual(self.build("FROM good:1 AS one", "FROM corp/private:1 AS two", "COPY --from=corp/private:1 / /", target="one")[0], 200)
         self.assertEqual(self.sent("POST", "^images/create$"), [])
 

@@ -106,7 +106,7 @@ def reference():
 def dockerfile():
     return ["FROM busybox\nRUN echo hi\n", "# syntax=docker/dockerfile:1\nFROM a AS b\nFROM b\nCOPY --from=c:1 /x /y\n", "ARG BASE=alpine\nFROM ${BASE}:3 as x\nCOPY --from=0 a b\nCOPY --chown=1:1 --from=$BASE a b\n",
             "# escape=`\nFROM a `\n  AS b\n", "FROM --platform=linux/amd64 a\\\n:1\n", "FROM scratch\nADD rootfs.tar /\n", "FROM a\nRUN <<EOF\nFROM b\nEOF\n", "from A\ncopy --from=B x y", "FROM ${UNSET:-x}\n", "ARG A\nFROM $A\n", "\ufeffFROM a\n",
-            "FROM a\nONBUILD COPY --from=b x y\n", "FROM a # not a comment\n", "COPY --from=b x y", "FROM \"a\"\n", "FROM a\n\\\n\n# c\nCOPY --from=b \\\n# c\n x y\n"]
+            "FROM a\nONBUILD COPY --from=b x y\n", "FROM a AS s\nENV A=1 B=$A\nONBUILD COPY --from=0 x y\nONBUILD ENV A=$A$B\nFROM s\nENV C=${A//x/y} D=\"$B $C\"\n", "FROM a # not a comment\n", "COPY --from=b x y", "FROM \"a\"\n", "FROM a\n\\\n\n# c\nCOPY --from=b \\\n# c\n x y\n"]
 
 
 def rules():

@@ -47,15 +47,15 @@ Result<ContainerNeeds> judge(const std::string& text, const Profile& profile = {
 
 /// What the engine gets for a body as a client sends it; volumes and the default network are made as the judgement
 /// asks.
-Json sent(const std::string& text, const Profile& profile = {}, Author author = an_author())
+Json sent(const std::string& text, const Profile& profile = {}, const Author& author = an_author())
 {
     FakeLookup job = a_job();
     Json body = admit(parse_json(text).value(), container_create_schema).value();
     const ContainerNeeds needs = judge_container_create(body, job, profile).value();
     for (const std::string& name : needs.volumes) job.add(Kind::volume, name, "");
     if (needs.default_network) job.add(Kind::network, "bridge", FakeLookup::id_of("ef"));
-    author.image = resolve_image(body, job).value();
-    return rewrite_container_create(body, "web", job, profile, author, needs.default_network ? "172.30.1.1" : "")
+    const std::string image = resolve_image(body, job).value();
+    return rewrite_container_create(body, {"web", image}, job, profile, author, needs.default_network ? "172.30.1.1" : "")
         .value();
 }
 
@@ -489,7 +489,7 @@ TEST(ContainerCreate, BindsPublishedPortsToTheJobsAddressAlone)
 
     Json unpublished = admit(Json::parse(with_host(R"({"NetworkMode":"back","PortBindings":{"80/tcp":[]}})")), container_create_schema).value();
     ASSERT_TRUE(resolve_image(unpublished, a_job()));
-    const Json nobody = rewrite_container_create(unpublished, "web", a_job(), {}, an_author(), "").value();
+    const Json nobody = rewrite_container_create(unpublished, {"web", "alpine"}, a_job(), {}, an_author(), "").value();
     EXPECT_EQ(nobody["HostConfig"]["PortBindings"]["80/tcp"][0]["HostIp"], "127.0.0.1") << "never every address";
 }
 
@@ -583,14 +583,11 @@ TEST(ContainerCreate, RefusesWhatWasRemovedSinceItWasJudged)
         admit(Json::parse(with_host(R"({"NetworkMode":"back","VolumesFrom":["db"]})")), container_create_schema)
             .value();
     ASSERT_TRUE(judge_container_create(body, job, {}));
-    EXPECT_EQ(rewrite_container_create(body, "web", job, {}, an_author(), "").error().status, 404) << "a name of an image is never sent";
+    EXPECT_EQ(rewrite_container_create(body, {"web", "alpine"}, job, {}, an_author(), "").error().status, 404) << "a name of an image is never sent";
     ASSERT_TRUE(resolve_image(body, job));
-    ASSERT_TRUE(rewrite_container_create(body, "web", job, {}, an_author(), ""));
-    FakeLookup without_image = job;
-    without_image.remove(Kind::image, image_id);
-    EXPECT_EQ(rewrite_container_create(body, "web", without_image, {}, an_author(), "").error().status, 404);
+    ASSERT_TRUE(rewrite_container_create(body, {"web", "alpine"}, job, {}, an_author(), ""));
     job.remove(Kind::container, db_id);
-    const Result<Json> rewritten = rewrite_container_create(body, "web", job, {}, an_author(), "");
+    const Result<Json> rewritten = rewrite_container_create(body, {"web", "alpine"}, job, {}, an_author(), "");
     ASSERT_FALSE(rewritten);
     EXPECT_EQ(rewritten.error().status, 404);
 }

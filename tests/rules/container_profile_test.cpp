@@ -67,8 +67,8 @@ Json sent(const std::string& toml, const std::string& host, const std::string& m
     Json body = body_of(host, more);
     const auto judged = judge_container_create(body, job, profile);
     EXPECT_TRUE(judged) << judged.error().message;
-    author.image = resolve_image(body, job).value();
-    Json all = rewrite_container_create(body, "web", job, profile, author, gateway).value();
+    const std::string image = resolve_image(body, job).value();
+    Json all = rewrite_container_create(body, {"web", image}, job, profile, author, gateway).value();
     Json shown = all["HostConfig"];
     shown["Env"] = all.value("Env", Json());
     return shown;

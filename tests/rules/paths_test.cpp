@@ -118,7 +118,7 @@ TEST(Paths, TheDoorIsTheSocketUnderItsOwnPathToo)
                     .value();
     ASSERT_TRUE(judge_container_create(body, job, Profile{}));
     ASSERT_TRUE(resolve_image(body, job));
-    const Json host = rewrite_container_create(body, "web", job, Profile{}, author, "").value()["HostConfig"];
+    const Json host = rewrite_container_create(body, {"web", "alpine"}, job, Profile{}, author, "").value()["HostConfig"];
     EXPECT_EQ(host["Binds"], Json({job.its.door + ":/var/run/docker.sock"}));
     EXPECT_EQ(host["Mounts"][0]["Source"], job.its.door);
     body["HostConfig"]["Binds"] = {"/run/berth/jobs/other/docker.sock:/x"};
@@ -144,7 +144,7 @@ TEST(Paths, ABodyGetsThePinsAndRemembersWhatWasAsked)
 
     Author author{"job", std::string(FakeLookup::test_key), "default", "/run/berth/door", Version{1, 45}};
     for (const auto& [path, make] : needs.paths) author.pins[path] = Pin{"root", path.substr(1), path == "/odd"};
-    const auto rewritten = rewrite_container_create(admitted, "box", job, Profile{}, author, "");
+    const auto rewritten = rewrite_container_create(admitted, {"box", "alpine"}, job, Profile{}, author, "");
     ASSERT_TRUE(rewritten) << rewritten.error().message;
     const Json& sent = *rewritten;
     const Json& host = sent.at("HostConfig");
@@ -172,7 +172,7 @@ TEST(Paths, APathWithoutAPinIsNotSent)
             .value();
     ASSERT_TRUE(resolve_image(body, job));
     const auto sent = rewrite_container_create(
-        body, "box", job, Profile{},
+        body, {"box", "alpine"}, job, Profile{},
         Author{"job", std::string(FakeLookup::test_key), "default", "/door", Version{1, 45}}, "");
     ASSERT_FALSE(sent);
     EXPECT_EQ(sent.error().status, 409);
