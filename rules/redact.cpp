@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "rules/query.h"
+#include "rules/split.h"
 
 namespace rules {
 namespace {
@@ -122,8 +123,7 @@ std::string without_secrets(std::string text)
 /// `KEY=value` becomes `KEY=***`.
 void hide_value(std::string& text)
 {
-    const std::size_t equals = text.find('=');
-    if (equals != text.npos) text.replace(equals + 1, text.npos, hidden);
+    if (const Cut pair = cut(text, '='); pair.found) text = std::string(pair.before) + "=" + hidden;
 }
 
 /// The first word alone.
