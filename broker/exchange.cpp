@@ -42,7 +42,8 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
         if (!job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
         if (!services.engine.known()) co_await services.engine.learn();
 
-        rules::Route route = want(rules::find_route(head.method, head.target, rules::versions_under(services.engine.versions(), job.profile), &record.endpoint));
+        const rules::Versions versions = rules::versions_under(services.engine.versions(), job.profile);
+        rules::Route route = want(rules::find_route(head.method, head.target, versions, &record.endpoint));
         judged(job, services, record, [&](const rules::Profile& profile) { return rules::check_endpoint(route, profile); });
         rules::Named target;
         const bool resolved_by_operation = endpoint->kind == rules::Kind::image || endpoint->kind == rules::Kind::network || endpoint->op == rules::Op::volume_remove;
@@ -55,6 +56,7 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
             record.whole = !large;
             if (record.whole) record.body = given;
             body = want(rules::admit(std::move(given), *endpoint->schema));
+            want(rules::check_since(body, *endpoint->schema, versions.newest));
         } else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
             co_await drop_body(client, head, endpoint->op, job.large_body);
 

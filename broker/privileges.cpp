@@ -17,6 +17,8 @@ constexpr std::array needed = {
     Capability{CAP_DAC_OVERRIDE, "dac_override", "the directories of a job's workspace and of an anchor's mounts, which are other users'; a rootless engine's socket"},
     Capability{CAP_SETUID, "setuid", "a directory that is missing in a workspace is made as its owner (setfsuid)"},
     Capability{CAP_SETGID, "setgid", "the same (setfsgid)"},
+    Capability{CAP_LINUX_IMMUTABLE, "linux_immutable", "flags that keep files of a job's volumes and containers from being removed (FS_IOC_SETFLAGS)"},
+    Capability{CAP_FOWNER, "fowner", "the same, where the files are other users'"},
     Capability{CAP_KILL, "kill", "processes in the cgroup of a job that is over, of whatever user: an engine that was killed has forgotten them"},
     Capability{CAP_SYS_PTRACE, "sys_ptrace", "whether the engine sees berth's mounts: /proc/<engine>/root, of a process with more capabilities than ours"},
 };

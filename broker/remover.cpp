@@ -20,12 +20,6 @@ using rules::Result;
 constexpr auto call_limit = 30s;
 constexpr db::Seconds clock_slack = 2;  ///< a build notes when it began so much earlier
 
-Result<bool> done(const Answer& answer)
-{
-    if (answer.ok() || answer.status == 404) return answer.ok();
-    return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
-}
-
 /// True when `hex` is the beginning of the image id `id`, as builds print it.
 bool is_short_of(std::string_view hex, std::string_view id)
 {
@@ -78,6 +72,12 @@ std::optional<std::string> job_whose_network_it_has(const Json& container)
 }
 
 }  // namespace
+
+Result<bool> Remover::done(const Answer& answer)
+{
+    if (answer.ok() || answer.status == 404) return answer.ok();
+    return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
+}
 
 /// What `work` answers, or that it did not in time.
 static Task<Answer> in_time(Task<Answer> work)
@@ -184,14 +184,14 @@ Task<Result<bool>> Remover::remove_container(const db::Object& object)
     EngineRequest request{.op = Op::container_remove, .id = handle(object)};
     request.query.set("force", "1");
     request.query.set("v", "1");
-    const Answer answer = co_await ask(request);
-    if (answer.status == 409 && answer.message().find("already in progress") != std::string::npos) {
+    const EngineRequest inspect{.op = Op::container_inspect, .id = handle(object)};
+    Result<bool> removed = co_await remove_flagged(request, inspect, Kind::container);
+    if (!removed && removed.error().status == 409 && removed.error().message.find("already in progress") != std::string::npos) {
         // The engine is at it (`--rm`): gone when it can no longer be inspected.
-        EngineRequest inspect{.op = Op::container_inspect, .id = handle(object)};
         const Answer there = co_await ask(inspect);
         if (there.status == 404) co_return Result<bool>(false);
     }
-    co_return done(answer);
+    co_return removed;
 }
 
 Task<Result<bool>> Remover::remove_network(const db::Object& object)
@@ -217,9 +217,9 @@ Task<Result<bool>> Remover::remove_network(const db::Object& object)
 
 Task<Result<bool>> Remover::remove_volume(const db::Object& object)
 {
-    const EngineRequest request{.op = Op::volume_remove, .id = object.real};
-    const Answer answer = co_await ask(request);
-    co_return done(answer);
+    EngineRequest removal{.op = Op::volume_remove, .id = object.real};
+    EngineRequest inspection{.op = Op::volume_inspect, .id = object.real};
+    co_return co_await remove_flagged(std::move(removal), std::move(inspection), Kind::volume);
 }
 
 Task<Result<bool>> Remover::remove_image(const db::Object& object)

@@ -21,6 +21,10 @@ public:
 private:
     Task<Answer> ask(EngineRequest request);
     Task<rules::Result<rules::Json>> list(EngineRequest request);
+    /// What an answer to a removal means.
+    static rules::Result<bool> done(const Answer& answer);
+    /// Asks for `removal`; where flags of files are in its way, they are taken away and it is asked for again.
+    Task<rules::Result<bool>> remove_flagged(EngineRequest removal, EngineRequest inspection, rules::Kind kind);
 
     /// Of a container on a job's network that bears no name of ours: whether the engine's builder made it for a step, of an image by its id.
     /// What else is there was put there by hand, and is not the job's.

@@ -48,6 +48,15 @@ struct Author {
 /// berth's labels for an object that this job makes.
 Json own_labels(const Author& author);
 
+/// `container:<reference>` with the full id; the mode itself when it does not begin so.
+Result<std::string> shared_namespace(const std::string& mode, const Lookup& job);
+
+/// Whether `hosts` (ExtraHosts) asks for `host-gateway` (`host.docker.internal:host-gateway`): to a job that is where its published ports
+/// are, the address of its own network, and not the host's.
+bool names_host_gateway(const Json& hosts);
+/// `hosts` in their one spelling, `host-gateway` replaced by `gateway`; 400 for one that dockerd would not take, or when there is no gateway.
+Result<void> rewrite_hosts(Json& hosts, const std::string& gateway);
+
 /// 403 with field, rule and way out; 404 with dockerd's words for a reference that does not resolve now.
 Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& job, const Profile& profile);
 
@@ -80,6 +89,9 @@ Result<Json> asked_build_limits(const Query& query);
 Result<Json> judge_build_limits(const Json& limits, const Profile& profile);
 /// What `judge_build_limits` gave, in the place of what was asked.
 void write_build_limits(Query& query, const Json& limits);
+/// What a build's query has of `extrahosts`, as ExtraHosts of its steps; and back.
+Json build_hosts(const Query& query);
+void write_build_hosts(Query& query, const Json& hosts);
 /// `mode`: `networkmode` of a build. 403 when its steps may not be there.
 Result<void> judge_build_network(const std::string& mode, const Profile& profile);
 Result<Json> rewrite_exec_create(Json body, const Profile& profile);

@@ -87,8 +87,8 @@ PathMounts::PathMounts(const Json& body, const Lookup& job, const Profile& profi
 {
     const Json& host = section(body, "HostConfig");
     for (const Json& bind : section(host, "Binds")) {
-        const std::vector<std::string> pieces = split(bind.get<std::string>(), ':');
-        taken_.insert(clean_absolute(pieces[pieces.size() > 1 ? 1 : 0]));
+        const Result<Bind> parsed = parse_bind(bind.get<std::string>());
+        if (parsed) taken_.insert(clean_absolute(parsed->target));
     }
     for (const Json& mount : section(host, "Mounts")) taken_.insert(clean_absolute(text(mount, "Target")));
     for (const auto& [target, options] : section(host, "Tmpfs").items()) taken_.insert(clean_absolute(target));

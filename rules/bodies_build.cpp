@@ -52,6 +52,17 @@ Result<Json> judge_build_limits(const Json& limits, const Profile& profile)
     return host;
 }
 
+Json build_hosts(const Query& query)
+{
+    return query.all("extrahosts");
+}
+
+void write_build_hosts(Query& query, const Json& hosts)
+{
+    query.erase("extrahosts");
+    for (const Json& each : hosts) query.add("extrahosts", each.get<std::string>());
+}
+
 Result<void> judge_build_network(const std::string& mode, const Profile& profile)
 {
     if (mode == "host")
@@ -59,7 +70,7 @@ Result<void> judge_build_network(const std::string& mode, const Profile& profile
     const bool is_default = mode.empty() || mode == "default" || mode == "bridge";
     const std::string kind = mode == "none"                   ? "none"
                              : is_default                     ? "default"
-                             : mode.starts_with("container:") ? "container"
+                             : shared_container(mode)         ? "container"
                                                               : "own";
     if (std::ranges::find(profile.build_networks, kind) != profile.build_networks.end()) return {};
     std::string way_out = "the profile allows builds no network at all";

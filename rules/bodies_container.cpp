@@ -1,17 +1,12 @@
 #include <algorithm>
-#include <array>
 
 #include "rules/bodies_parts.h"
+#include "rules/capabilities.h"
 
 // Judges a new container: the rules that look at more than one value's being there (schema:
 // bodies_container_schema.cpp).
 namespace rules {
 namespace {
-
-constexpr std::array docker_capabilities = {
-    "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER", "FSETID",  "KILL",   "MKNOD",
-    "NET_BIND_SERVICE", "NET_RAW", "SETFCAP",      "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
-};
 
 /// A mode that must be one of `own`, or `container:<reference>` where `shares`.
 Result<void> judge_mode(const Json& host, const char* field, std::initializer_list<std::string_view> own, bool shares,
@@ -22,7 +17,7 @@ Result<void> judge_mode(const Json& host, const char* field, std::initializer_li
     if (mode.empty() || std::ranges::find(own, mode) != own.end()) return {};
     if (mode == "host")
         return denied("host-namespace", where, mode, "leave it out: the container has a namespace of its own");
-    if (!shares || !mode.starts_with("container:")) return bad_request("invalid " + std::string(field) + ": " + mode);
+    if (!shares || !shared_container(mode)) return bad_request("invalid " + std::string(field) + ": " + mode);
     if (!shares_namespace(profile, field == std::string_view("PidMode") ? "pid" : "ipc"))
         return denied("namespaces.shared", where, mode, "leave it out: the container has a namespace of its own");
     const Result<std::string> shared = shared_namespace(mode, job);
@@ -58,8 +53,12 @@ Result<void> judge_capabilities(const Json& host, const Profile& profile)
         if (name == "ALL")
             return denied("capabilities", "HostConfig.CapAdd", asked.get<std::string>(),
                           "name the capabilities that you need");
+        const Capability* known = find_capability(name);
+        if (!known)
+            return denied("capabilities.allowed", "HostConfig.CapAdd", asked.get<std::string>(),
+                          "run without it; no profile grants it, since it is root on the host or lets something outlive the job");
         const bool allowed = has(profile.capabilities_allowed, name);
-        if (!allowed && !has(docker_capabilities, name))
+        if (!allowed && !known->of_docker)
             return denied("capabilities.allowed", "HostConfig.CapAdd", asked.get<std::string>(), way_out);
         // What is added wins over what is dropped.
         if (has(profile.capabilities_dropped, name) || (!allowed && has(profile.capabilities_dropped, "ALL")))
@@ -70,12 +69,11 @@ Result<void> judge_capabilities(const Json& host, const Profile& profile)
 
 Result<void> judge_security_options(const Json& host, const Profile& profile)
 {
-    // Exact words: dockerd takes `=` and `:` alike, and bare words too.
     for (const Json& option : section(host, "SecurityOpt")) {
         const auto text = option.get<std::string>();
-        if (is_no_new_privileges(text) ||
-            std::ranges::find(profile.security_options, text) != profile.security_options.end())
-            continue;
+        const std::string asked = security_option(text);
+        const auto is_asked = [&](const std::string& allowed) { return security_option(allowed) == asked; };
+        if (asked == no_new_privileges || std::ranges::any_of(profile.security_options, is_asked)) continue;
         const std::string known = profile.security_options.empty() ? "" : " or " + joined(profile.security_options);
         return denied("security.options", "HostConfig.SecurityOpt", text,
                       "only no-new-privileges" + known + " may be given; leave it out");
@@ -99,7 +97,7 @@ bool is_sysctl_allowed(std::string_view name, const Profile& profile)
 
 Result<void> judge_sysctls(const Json& body, const Json& host, const Profile& profile)
 {
-    const bool shared_network = text(host, "NetworkMode").starts_with("container:");
+    const bool shared_network = shared_container(text(host, "NetworkMode")).has_value();
     for (const auto& [name, value] : section(host, "Sysctls").items()) {
         const std::string where = "HostConfig.Sysctls." + name;
         if (!is_sysctl_allowed(name, profile))
@@ -154,12 +152,14 @@ Result<ContainerNeeds> judge_container_create(const Json& body, const Lookup& jo
     if (judged) judged = judge_networks(body, job, profile, needs);
     if (judged) judged = judge_sysctls(body, host, profile);
     if (judged) judged = judge_ports(body, profile);
+    if (judged) judged = judge_hosts(body);
     if (judged) judged = judge_limits(host, profile);
     if (judged) judged = judge_log_config(host, profile);
     if (judged) judged = judge_env(body, profile);
     if (!judged) return tl::unexpected(judged.error());
     // Published ports live on the address of the job's default network, wherever the container is.
-    if (joins_networks(body) && (publishes_ports(body) || names_host_gateway(host))) needs.default_network = true;
+    if ((joins_networks(body) && publishes_ports(body)) || names_host_gateway(section(host, "ExtraHosts")))
+        needs.default_network = true;
     return needs;
 }
 

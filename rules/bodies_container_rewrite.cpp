@@ -56,17 +56,18 @@ void name_resolver(Json& host, const Profile& profile)
 void force_security(Json& body, Json& host, const Profile& profile)
 {
     for (const std::string& name : profile.capabilities_dropped) host["CapDrop"].push_back(name);
+    if (const auto options = host.find("SecurityOpt"); options != host.end())
+        for (Json& each : *options) each = security_option(each.get<std::string>());
     const Json& options = section(host, "SecurityOpt");
-    if (profile.no_new_privileges &&
-        std::ranges::none_of(options, [](const Json& each) { return is_no_new_privileges(each.get<std::string>()); }))
-        host["SecurityOpt"].push_back("no-new-privileges");
+    if (profile.no_new_privileges && std::ranges::find(options, no_new_privileges) == options.end())
+        host["SecurityOpt"].push_back(no_new_privileges);
     if (profile.read_only_root) host["ReadonlyRootfs"] = true;
     if (!profile.runtime_forced.empty()) host["Runtime"] = profile.runtime_forced;
     if (profile.env_forced.empty()) return;
     Json env = Json::array();
     for (const Json& entry : section(body, "Env")) {
-        const auto variable = entry.get<std::string>();
-        if (!profile.env_forced.contains(variable.substr(0, variable.find('=')))) env.push_back(variable);
+        const Result<std::string_view> name = variable_name(entry.get_ref<const std::string&>());
+        if (name && !profile.env_forced.contains(std::string(*name))) env.push_back(entry);
     }
     for (const auto& [name, value] : profile.env_forced) env.push_back(name + "=" + value);
     body["Env"] = std::move(env);
@@ -104,7 +105,8 @@ Result<Json> rewrite_container_create(Json body, const ContainerNames& names, co
     }
 
     name_resolver(host, profile);
-    rewrite_host_gateway(host, gateway);
+    if (host.contains("ExtraHosts"))
+        if (auto hosts = rewrite_hosts(host["ExtraHosts"], gateway); !hosts) return tl::unexpected(hosts.error());
     set_labels(body, author);
     body["Labels"][std::string(label_image)] = names.image;
     body["Labels"][std::string(label_mounts)] = *asked_mounts;  // also when it is empty: an image may have the label

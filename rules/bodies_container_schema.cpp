@@ -18,8 +18,12 @@ constexpr std::string_view inside_host = "give it inside HostConfig";
 constexpr Schema empty_schema{"{}", {}};
 
 constexpr Field health_fields[] = {
-    pass("Test", Type::text_list),      rewrite("Interval", Type::integer),      rewrite("Timeout", Type::integer),
-    pass("StartPeriod", Type::integer), rewrite("StartInterval", Type::integer), rewrite("Retries", Type::integer),
+    pass("Test", Type::text_list),
+    rewrite("Interval", Type::integer),
+    rewrite("Timeout", Type::integer),
+    since(29, pass("StartPeriod", Type::integer)),
+    since(44, rewrite("StartInterval", Type::integer)),
+    rewrite("Retries", Type::integer),
 };
 constexpr Schema health_schema{"HealthConfig", health_fields};
 
@@ -66,7 +70,7 @@ constexpr Schema driver_config_schema{"DriverConfig", driver_config_fields};
 constexpr Field volume_options_fields[] = {
     pass("NoCopy", Type::boolean),
     rewrite("Labels", Type::text_map),
-    pass("Subpath", Type::text),
+    since(45, pass("Subpath", Type::text)),
     check("DriverConfig", Type::object, &driver_config_schema),
 };
 constexpr Schema volume_options_schema{"VolumeOptions", volume_options_fields};
@@ -74,7 +78,7 @@ constexpr Schema volume_options_schema{"VolumeOptions", volume_options_fields};
 constexpr Field tmpfs_options_fields[] = {
     rewrite("SizeBytes", Type::integer),
     pass("Mode", Type::integer),
-    check("Options", Type::any),
+    since(46, check("Options", Type::any)),
 };
 constexpr Schema tmpfs_options_schema{"TmpfsOptions", tmpfs_options_fields};
 
@@ -90,7 +94,7 @@ constexpr Field mount_fields[] = {
     check("BindOptions", Type::object, &bind_options_schema),
     rewrite("VolumeOptions", Type::object, &volume_options_schema),
     rewrite("TmpfsOptions", Type::object, &tmpfs_options_schema),
-    pass("ImageOptions", Type::object, &image_options_schema),
+    since(48, pass("ImageOptions", Type::object, &image_options_schema)),
     deny("ClusterOptions", Type::object, "mount-type", "cluster volumes need a swarm; use a local volume"),
 };
 constexpr Schema mount_schema{"Mount", mount_fields};
@@ -129,15 +133,15 @@ constexpr Field resource_fields[] = {
     pass("CpusetMems", Type::text),
     check("Devices", Type::object_list, &device_schema),
     deny("DeviceCgroupRules", Type::text_list, "devices", no_device),
-    check("DeviceRequests", Type::object_list, &device_request_schema),
+    since(40, check("DeviceRequests", Type::object_list, &device_request_schema)),
     drop("DiskQuota", Type::integer),
     drop("KernelMemory", Type::integer),
     drop("KernelMemoryTCP", Type::integer),
     rewrite("MemoryReservation", Type::integer),
     rewrite("MemorySwap", Type::integer),
     pass("MemorySwappiness", Type::integer),
-    rewrite("NanoCpus", Type::integer),
-    rewrite("NanoCPUs", Type::integer),  // so spelled in the schema of 1.27
+    since(25, rewrite("NanoCpus", Type::integer)),
+    since(25, rewrite("NanoCPUs", Type::integer)),  // so spelled in the schema of 1.27
     deny("OomKillDisable", Type::boolean, "oom", "the OOM killer guards the host; set a Memory limit instead"),
     rewrite("PidsLimit", Type::integer),
     check("Ulimits", Type::object_list, &ulimit_schema),
@@ -157,17 +161,17 @@ constexpr Field host_only_fields[] = {
     pass("AutoRemove", Type::boolean),
     check("VolumeDriver", Type::text),
     rewrite("VolumesFrom", Type::text_list),
-    rewrite("Mounts", Type::object_list, &mount_schema),
+    since(25, rewrite("Mounts", Type::object_list, &mount_schema)),
     pass("ConsoleSize", Type::integer_list),
     drop("Annotations", Type::text_map),
     check("CapAdd", Type::text_list),
     rewrite("CapDrop", Type::text_list),
     deny("Capabilities", Type::text_list, "capabilities", "use CapAdd and CapDrop"),
-    check("CgroupnsMode", Type::text),
-    pass("Dns", Type::text_list),
-    pass("DnsOptions", Type::text_list),
-    pass("DnsSearch", Type::text_list),
-    pass("ExtraHosts", Type::text_list),
+    since(41, check("CgroupnsMode", Type::text)),
+    check("Dns", Type::text_list),
+    check("DnsOptions", Type::text_list),
+    check("DnsSearch", Type::text_list),
+    rewrite("ExtraHosts", Type::text_list),
     pass("GroupAdd", Type::text_list),
     rewrite("IpcMode", Type::text),
     deny("Cgroup", Type::text, "host-namespace", "a container has a cgroup of its own; leave it out"),
@@ -188,7 +192,7 @@ constexpr Field host_only_fields[] = {
     check("Sysctls", Type::text_map),
     rewrite("Runtime", Type::text),
     check("Isolation", Type::text),
-    pass("Init", Type::boolean),
+    since(37, pass("Init", Type::boolean)),
     forbid("MaskedPaths", Type::text_list, "masked-paths", no_mask),
     forbid("ReadonlyPaths", Type::text_list, "masked-paths", no_mask),
 };
@@ -208,8 +212,8 @@ constexpr Field networking_fields[] = {rewrite("EndpointsConfig", Type::object_m
 constexpr Schema networking_schema{"NetworkingConfig", networking_fields};
 
 constexpr Field create_only_fields[] = {
-    pass("Hostname", Type::text),
-    pass("Domainname", Type::text),
+    check("Hostname", Type::text),
+    check("Domainname", Type::text),
     check("User", Type::text),
     pass("AttachStdin", Type::boolean),
     pass("AttachStdout", Type::boolean),

@@ -23,8 +23,8 @@ constexpr Field endpoint_fields[] = {
     rewrite("Links", Type::text_list),
     rewrite("Aliases", Type::text_list),
     pass("MacAddress", Type::text),
-    check("DriverOpts", Type::text_map),
-    pass("GwPriority", Type::integer),
+    since(32, check("DriverOpts", Type::text_map)),
+    since(48, pass("GwPriority", Type::integer)),
     drop("NetworkID", Type::text),
     drop("EndpointID", Type::text),
     drop("Gateway", Type::text),
@@ -42,7 +42,7 @@ bool is_default(std::string_view network)
 }
 bool is_shared(std::string_view mode)
 {
-    return mode.starts_with("container:");
+    return shared_container(mode).has_value();
 }
 
 const Json& endpoints_of(const Json& body)
@@ -62,26 +62,6 @@ std::string network_mode(const Json& body)
     return endpoints.begin().key();
 }
 
-/// A link as dockerd reads it (opts.ParseLink), also in the form that inspect shows: `/db:/web/alias`.
-struct Link {
-    std::string container;
-    std::string alias;
-};
-
-Result<Link> parse_link(const std::string& spec)
-{
-    const std::vector<std::string> pieces = split(spec, ':');
-    if (spec.empty() || pieces.size() > 2) return bad_request("bad format for links: " + spec);
-    Link link{pieces[0], pieces.size() == 2 ? pieces[1] : pieces[0]};
-    if (link.container.starts_with('/')) {
-        link.container.erase(0, 1);
-        link.alias.erase(0, link.alias.rfind('/') + 1);
-    }
-    if (link.container.empty()) return bad_request("bad format for links: " + spec);
-    if (link.alias.empty()) link.alias = link.container;
-    return link;
-}
-
 /// The engine resolves links by DNS name when the container starts: only the real name is sure to be ours.
 Result<Json> real_links(const Json& links, const Lookup& job)
 {
@@ -89,6 +69,7 @@ Result<Json> real_links(const Json& links, const Lookup& job)
     for (const Json& spec : links) {
         const Result<Link> link = parse_link(spec.get<std::string>());
         if (!link) return tl::unexpected(link.error());
+        if (auto judged = judge_host_name(link->alias, "Links"); !judged) return tl::unexpected(judged.error());
         const Result<Named> container = job.container(link->container);
         if (!container) return tl::unexpected(container.error());
         sent.push_back(container->real + ":" + link->alias);
@@ -129,11 +110,11 @@ constinit const Schema endpoint_schema{"EndpointSettings", endpoint_fields};
 
 Result<std::string> shared_namespace(const std::string& mode, const Lookup& job)
 {
-    if (!is_shared(mode)) return mode;
-    const std::string prefix = "container:";
-    const Result<Named> container = job.container(std::string_view(mode).substr(prefix.size()));
+    const auto reference = shared_container(mode);
+    if (!reference) return mode;
+    const Result<Named> container = job.container(*reference);
     if (!container) return tl::unexpected(container.error());
-    return prefix + container->id;
+    return "container:" + container->id;
 }
 
 bool joins_networks(const Json& body)
@@ -147,6 +128,8 @@ Result<void> judge_endpoint(const Json& endpoint, const std::string& where, cons
     for (const auto& [key, value] : section(endpoint, "DriverOpts").items())
         if (std::ranges::find(interface_option, key) == interface_option.end())
             return denied("endpoint-options", where + ".DriverOpts." + key, value.get<std::string>(), "leave it out");
+    for (const Json& alias : section(endpoint, "Aliases"))
+        if (auto judged = judge_host_name(alias.get<std::string>(), where + ".Aliases"); !judged) return judged;
     const Result<Json> links = real_links(section(endpoint, "Links"), job);
     return links ? Result<void>() : tl::unexpected(links.error());
 }

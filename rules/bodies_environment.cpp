@@ -11,17 +11,12 @@ bool shares_namespace(const Profile& profile, std::string_view kind)
     return std::ranges::find(profile.namespaces_shared, kind) != profile.namespaces_shared.end();
 }
 
-bool is_no_new_privileges(std::string_view option)
-{
-    return option == "no-new-privileges" || option == "no-new-privileges:true" || option == "no-new-privileges=true";
-}
-
 Result<void> judge_env(const Json& body, const Profile& profile)
 {
     for (const Json& entry : section(body, "Env")) {
-        const std::string_view variable = entry.get_ref<const std::string&>();
-        const std::string_view name = variable.substr(0, variable.find('='));
-        if (matches_any(profile.env_refused, name)) return denied("env.refused", "Env", std::string(name), "leave the variable out");
+        const Result<std::string_view> name = variable_name(entry.get_ref<const std::string&>());
+        if (!name) return tl::unexpected(name.error());
+        if (matches_any(profile.env_refused, *name)) return denied("env.refused", "Env", std::string(*name), "leave the variable out");
     }
     return {};
 }
@@ -29,7 +24,7 @@ Result<void> judge_env(const Json& body, const Profile& profile)
 Result<void> judge_user(const std::string& user, const std::string& field, const Profile& profile)
 {
     if (!profile.non_root) return {};
-    const std::string_view uid = std::string_view(user).substr(0, user.find(':'));
+    const std::string_view uid = cut(user, ':').before;
     // A name is looked up in the image's /etc/passwd, where it may be root's.
     const bool number =
         !uid.empty() && uid.size() <= 9 && uid.front() != '0' && uid.find_first_not_of("0123456789") == uid.npos;

@@ -8,13 +8,13 @@ constexpr Field create_fields[] = {
     pass("AttachStdin", Type::boolean),
     pass("AttachStdout", Type::boolean),
     pass("AttachStderr", Type::boolean),
-    pass("ConsoleSize", Type::integer_list),
+    since(42, pass("ConsoleSize", Type::integer_list)),
     pass("DetachKeys", Type::text),
     pass("Tty", Type::boolean),
-    check("Env", Type::text_list),
+    since(25, check("Env", Type::text_list)),
     pass("Cmd", Type::text_list),
     check("User", Type::text),
-    pass("WorkingDir", Type::text),
+    since(35, pass("WorkingDir", Type::text)),
     deny("Privileged", Type::boolean, "privileged",
          "exec without --privileged; `--user root` works inside the container"),
     drop("Detach", Type::boolean),    // the CLI sends it here and again in start, where it counts
@@ -23,7 +23,9 @@ constexpr Field create_fields[] = {
 };
 
 constexpr Field start_fields[] = {
-    pass("Detach", Type::boolean), pass("Tty", Type::boolean), pass("ConsoleSize", Type::integer_list),
+    pass("Detach", Type::boolean),
+    pass("Tty", Type::boolean),
+    since(42, pass("ConsoleSize", Type::integer_list)),
     drop("hijack", Type::boolean),  // dockerode's own options
     drop("stdin", Type::boolean),
 };

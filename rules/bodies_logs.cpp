@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::array kept_options = {"max-size", "max-file", "compress", "labels", "env", "env-regex", "tag"};
 
+/// The engine reads sizes of logs in powers of it, and all others in powers of 1024.
+constexpr std::int64_t thousand = 1000;
+
 /// dockerd would hold up to max-buffer-size in its own memory. And `docker logs --details` would show our labels by a
 /// pattern, and by a template all that the engine knows of the container: its name there, the path of its log.
 bool is_dropped(std::string_view option, std::string_view value)
@@ -57,7 +60,7 @@ Result<void> judge_log_config(const Json& host, const Profile& profile)
         if (!is_dropped(key, value.get<std::string>()) && std::ranges::find(kept_options, key) == kept_options.end())
             return denied("log-options", "HostConfig.LogConfig.Config." + key, value.get<std::string>(),
                           "leave it out");
-    if (const std::string size = text(options, "max-size"); !size.empty() && !parse_size(size))
+    if (const std::string size = text(options, "max-size"); !size.empty() && !parse_size(size, thousand))
         return bad_request("invalid value for max-size: " + size);
     if (const std::string count = text(options, "max-file"); !count.empty() && !parse_count(count))
         return bad_request("invalid value for max-file: " + count);
@@ -77,7 +80,7 @@ void rewrite_log_config(Json& host, const Profile& profile)
             if (const auto given = value.get<std::string>(); !is_dropped(key, given))
                 options[key] = key == "labels" ? clients_labels(given) : given;
     if (writes_files(driver)) {
-        const std::int64_t size = parse_size(text(options, "max-size")).value_or(0);
+        const std::int64_t size = parse_size(text(options, "max-size"), thousand).value_or(0);
         if (size <= 0 || size > profile.log_size_max) options["max-size"] = std::to_string(profile.log_size_max);
         const std::int64_t count = parse_count(text(options, "max-file")).value_or(0);
         if (count <= 0 || count > profile.log_files_max) options["max-file"] = std::to_string(profile.log_files_max);

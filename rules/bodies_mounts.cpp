@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 
 #include "rules/bodies_parts.h"
 #include "rules/names.h"
@@ -13,53 +12,6 @@ bool is_docker_socket(std::string_view source, const Lookup& job)
 {
     if (const std::string& door = job.paths().door; !door.empty() && source == door) return true;
     return source == "/var/run/docker.sock" || source == "/run/docker.sock";
-}
-
-/// One entry of Binds; dockerd's volume/mounts/linux_parser.go.
-struct Bind {
-    std::string source;  ///< empty: an anonymous volume
-    std::string target;
-    std::string mode;  ///< what goes on of it
-};
-
-Result<std::string> bind_mode(const std::string& mode)
-{
-    constexpr std::array kept = {"ro", "rw", "nocopy"};
-    constexpr std::array dropped = {"z", "Z", "consistent", "cached", "delegated", "private", "rprivate"};
-    constexpr std::array denied_modes = {"shared", "rshared", "slave", "rslave"};
-    std::string result;
-    for (const std::string& word : split(mode, ',')) {
-        if (std::ranges::find(denied_modes, word) != denied_modes.end())
-            return denied("propagation", "HostConfig.Binds", mode, "mounts are private to the container; leave it out");
-        if (std::ranges::find(dropped, word) != dropped.end()) continue;
-        if (std::ranges::find(kept, word) == kept.end()) return bad_request("invalid mode: " + mode);
-        result += (result.empty() ? "" : ",") + word;
-    }
-    return result;
-}
-
-Result<Bind> parse_bind(const std::string& spec)
-{
-    const auto invalid = [&] { return bad_request("invalid volume specification: '" + spec + "'"); };
-    std::vector<std::string> pieces = split(spec, ':');
-    if (pieces[0].empty() || pieces.size() > 3) return invalid();
-
-    Bind bind;
-    if (pieces.size() == 1) {
-        bind.target = pieces[0];
-    } else {
-        bind.source = pieces[0];
-        bind.target = pieces[1];
-    }
-    if (pieces.size() == 3) {
-        Result<std::string> mode = bind_mode(pieces[2]);
-        if (!mode) return tl::unexpected(mode.error());
-        bind.mode = std::move(*mode);
-    }
-    if (!bind.target.starts_with('/'))
-        return bad_request("invalid volume specification: '" + spec + "': invalid mount path: '" + bind.target +
-                           "' mount path must be absolute");
-    return bind;
 }
 
 /// A volume that the job has, or one that it gets for this container.
@@ -170,13 +122,11 @@ Result<void> judge_mount(const Json& mount, const std::string& where, const Look
 Result<void> judge_volumes_from(const std::string& spec, const Lookup& job, const Profile& profile,
                                 ContainerNeeds& needs)
 {
-    const std::size_t colon = spec.find(':');
-    if (colon != std::string::npos && spec.substr(colon) != ":ro" && spec.substr(colon) != ":rw")
-        return bad_request("invalid mode: " + spec.substr(colon + 1));
-    const std::string reference = spec.substr(0, colon);
-    const Result<Named> container = job.container(reference);
+    const Result<VolumesFrom> from = parse_volumes_from(spec);
+    if (!from) return tl::unexpected(from.error());
+    const Result<Named> container = job.container(from->container);
     if (container) return {};
-    if (!is_anchor(reference, job.paths())) return tl::unexpected(container.error());
+    if (!is_anchor(from->container, job.paths())) return tl::unexpected(container.error());
     if (auto judged = judge_paths("HostConfig.VolumesFrom", spec, profile); !judged) return judged;
     need_anchor(job, needs);
     return {};
@@ -196,9 +146,7 @@ Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author, 
         std::string source = author.door;
         if (!is_docker_socket(bind->source, job)) {
             if (bind->source.starts_with('/')) {
-                const std::vector<std::string> words = split(bind->mode, ',');
-                const bool read_only = std::ranges::find(words, "ro") != words.end();
-                if (auto added = paths.add(bind->source, bind->target, bind->mode, read_only, true); !added)
+                if (auto added = paths.add(bind->source, bind->target, bind->mode, bind->read_only, true); !added)
                     return added;
                 continue;
             }
@@ -301,14 +249,13 @@ Result<void> rewrite_volumes_from(Json& host, const Lookup& job, PathMounts& pat
 {
     Json sent = Json::array();
     for (const Json& spec : section(host, "VolumesFrom")) {
-        const auto wanted = spec.get<std::string>();
-        const std::size_t colon = std::min(wanted.find(':'), wanted.size());
-        const std::string reference = wanted.substr(0, colon);
-        const Result<Named> container = job.container(reference);
+        const Result<VolumesFrom> from = parse_volumes_from(spec.get<std::string>());
+        if (!from) return tl::unexpected(from.error());
+        const Result<Named> container = job.container(from->container);
         if (container) {
-            sent.push_back(container->id + wanted.substr(colon));
-        } else if (is_anchor(reference, job.paths())) {
-            if (auto added = paths.add_anchor(wanted.substr(colon) == ":ro"); !added) return added;
+            sent.push_back(container->id + (from->mode.empty() ? "" : ":") + from->mode);
+        } else if (is_anchor(from->container, job.paths())) {
+            if (auto added = paths.add_anchor(from->mode == "ro"); !added) return added;
         } else {
             return tl::unexpected(container.error());
         }

@@ -31,14 +31,14 @@ constexpr Field create_fields[] = {
     rewrite("Name", Type::text),
     drop("CheckDuplicate", Type::boolean),
     check("Driver", Type::text),
-    check("Scope", Type::text),
+    since(41, check("Scope", Type::text)),
     pass("Internal", Type::boolean),
     drop("Attachable", Type::boolean),
     deny("Ingress", Type::boolean, "network-driver", only_swarm),
     deny("ConfigOnly", Type::boolean, "network-driver", only_swarm),
-    check("ConfigFrom", Type::object, &config_from_schema),
+    since(41, check("ConfigFrom", Type::object, &config_from_schema)),
     check("IPAM", Type::object, &ipam_schema),
-    pass("EnableIPv4", Type::boolean),
+    check("EnableIPv4", Type::boolean),
     pass("EnableIPv6", Type::boolean),
     check("Options", Type::text_map),
     rewrite("Labels", Type::text_map),
@@ -127,6 +127,9 @@ constinit const Schema network_disconnect_schema{"NetworkDisconnect", disconnect
 Result<Json> rewrite_network_create(Json body, const Profile& profile, const Author& author)
 {
     if (const Result<void> judged = judge_network(body, profile); !judged) return tl::unexpected(judged.error());
+    // By the request's version too: what goes on at an older one has IPv4.
+    if (constexpr Version optional_ipv4{1, 48}; !body.value("EnableIPv4", true) && author.version < optional_ipv4)
+        return too_new("EnableIPv4=false", optional_ipv4, author.version);
     body.erase("ConfigFrom");
     body["Driver"] = "bridge";
     set_labels(body, author);

@@ -1,8 +1,5 @@
 #include "rules/bodies_parts.h"
 
-#include <charconv>
-#include <cmath>
-
 #include "rules/names.h"
 
 namespace rules {
@@ -29,38 +26,6 @@ std::string joined(const std::vector<std::string>& words)
     std::string text;
     for (const std::string& each : words) text += (text.empty() ? "" : ", ") + each;
     return text;
-}
-
-std::vector<std::string> split(std::string_view text, char separator)
-{
-    std::vector<std::string> pieces;
-    for (;;) {
-        const std::size_t end = text.find(separator);
-        pieces.emplace_back(text.substr(0, end));
-        if (end == std::string_view::npos) return pieces;
-        text.remove_prefix(end + 1);
-    }
-}
-
-std::optional<std::int64_t> parse_size(std::string_view text)
-{
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
-
-    std::string unit(end, text.data() + text.size());
-    if (unit.starts_with(' ')) unit.erase(0, 1);
-    for (char& c : unit)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    constexpr std::string_view prefixes = "kmgtp";
-    if (!unit.empty() && prefixes.find(unit[0]) != std::string_view::npos) {
-        number = std::ldexp(number, static_cast<int>(10 * (prefixes.find(unit[0]) + 1)));
-        unit.erase(0, 1);
-        if (unit == "ib") unit.clear();
-    }
-    if (unit != "" && unit != "b") return std::nullopt;
-    if (std::abs(number) >= 9e18) return std::nullopt;
-    return static_cast<std::int64_t>(number);
 }
 
 Json own_labels(const Author& author)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rules/bodies.h"
+#include "rules/split.h"
 
 // What several bodies have in common. For rules/bodies_*.cpp alone.
 namespace rules {
@@ -43,6 +44,13 @@ constexpr Field forbid(std::string_view name, Type type, std::string_view rule, 
     return {name, type, Fate::forbid, nullptr, rule, way_out};
 }
 
+/// A row that engines know from API 1.`minor` on.
+constexpr Field since(int minor, Field field)
+{
+    field.since = {1, minor};
+    return field;
+}
+
 /// A container's settings on one network.
 extern const Schema endpoint_schema;
 
@@ -54,13 +62,6 @@ std::int64_t integer(const Json& holder, const char* key);
 
 /// `a, b, c`.
 std::string joined(const std::vector<std::string>& words);
-
-/// `text` cut at every `separator`; the empty text is one empty piece.
-std::vector<std::string> split(std::string_view text, char separator);
-
-/// Docker's and the kernel's way to write bytes: `64m`, `1.5GiB`, `1024`. Units are powers of 1024. nullopt: not a
-/// size.
-std::optional<std::int64_t> parse_size(std::string_view text);
 
 /// Drops labels in berth's own space and adds berth's own.
 void set_labels(Json& holder, const Author& author);
@@ -135,11 +136,8 @@ Result<std::string> tmpfs_options(const std::string& options, const std::string&
 
 /// Whether containers of a job may share `kind`: `ipc`, `network`, `pid`.
 bool shares_namespace(const Profile& profile, std::string_view kind);
-/// True for the ways to write the one security option that is always given.
-bool is_no_new_privileges(std::string_view option);
-
-/// `container:<reference>` with the full id; the mode itself when it does not begin so.
-Result<std::string> shared_namespace(const std::string& mode, const Lookup& job);
+/// The one security option that may always be given.
+inline constexpr const char* no_new_privileges = "no-new-privileges";
 
 Result<void> judge_networks(const Json& body, const Lookup& job, const Profile& profile, ContainerNeeds& needs);
 Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup& job, const Author& author);
@@ -157,10 +155,10 @@ bool publishes_ports(const Json& body);
 /// Binds every published port to `gateway`, or the host's loopback when the profile says so, and to nothing else.
 void rewrite_ports(Json& body, const std::string& gateway, const Profile& profile);
 
-/// Whether ExtraHosts asks for `host-gateway` (`host.docker.internal:host-gateway`): to a job that is where its published ports are, the
-/// address of its own network, and not the host's.
-bool names_host_gateway(const Json& host);
-void rewrite_host_gateway(Json& host, const std::string& gateway);
+/// A name by which a container is found on a network is none of berth's.
+Result<void> judge_host_name(const std::string& name, const std::string& field);
+/// Each of ExtraHosts is well formed, and nothing that the engine writes into hosts and resolv.conf breaks their lines.
+Result<void> judge_hosts(const Json& body);
 
 // Logs.
 

@@ -16,6 +16,13 @@ constexpr Field create_fields[] = {
 
 constexpr std::string_view only_tmpfs = "a local volume takes no options, or type=tmpfs with device=tmpfs";
 
+/// A size that the kernel reads as we do: it has no fractions, and takes a leading zero for octal.
+bool is_plain_size(std::string_view text)
+{
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    return digits > 0 && text.front() != '0' && text.size() - digits <= 1;
+}
+
 bool is_number(std::string_view text)
 {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
@@ -33,10 +40,8 @@ Result<std::string> tmpfs_options(const std::string& options, const std::string&
     std::string sent;
     const auto add = [&](const std::string& word) { sent += (sent.empty() ? "" : ",") + word; };
     bool sized = false;
-    for (const std::string& word : split(options, ',')) {
-        const std::size_t equals = word.find('=');
-        const std::string key = word.substr(0, equals);
-        const std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+    for (std::string& word : split(options, ',')) {
+        const auto [key, value, valued] = cut(word, '=');
         if (word.empty() || word == "dev" || word == "suid") continue;
         if (key == "size") {
             const std::optional<std::int64_t> size = parse_size(value);
@@ -44,11 +49,12 @@ Result<std::string> tmpfs_options(const std::string& options, const std::string&
                 return denied("limits.container.tmpfs_max", where, word,
                               "ask for at most size=" + std::to_string(profile.tmpfs_max));
             if (*size <= 0) continue;  // to the kernel this means without a limit
+            if (!is_plain_size(value)) word = "size=" + std::to_string(*size);
             sized = true;
         } else if (key == "mode" || key == "uid" || key == "gid" || key == "nr_inodes") {
             if (!is_number(value)) return bad_request("invalid tmpfs option \"" + word + "\"");
             // Without a number of its own the kernel gives half as many as it has pages; to it 0 means without a limit.
-            if (key == "nr_inodes" && (value.size() > 6 || std::stoul(value) == 0)) continue;
+            if (key == "nr_inodes" && (value.size() > 6 || std::stoul(std::string(value)) == 0)) continue;
         } else if (std::ranges::find(flags, word) == flags.end()) {
             return denied("tmpfs", where, word, "give size, mode, uid, gid, nr_inodes or plain mount flags only");
         }

@@ -12,6 +12,13 @@ using enum Kind;
 using enum ParamType;
 using enum Fate;
 
+/// A row that engines know from API 1.`minor` on.
+constexpr Param since(int minor, Param param)
+{
+    param.since = {1, minor};
+    return param;
+}
+
 constexpr Param filters_only[] = {{"filters", json, check}};
 
 constexpr Param events_params[] = {{"since", text, check}, {"until", text, check}, {"filters", json, check}};
@@ -27,22 +34,22 @@ constexpr Param container_list_params[] = {
     {"since", text, drop},
     {"before", text, drop},
 };
-constexpr Param container_create_params[] = {{"name", text, rewrite}, {"platform", text, pass}};
+constexpr Param container_create_params[] = {{"name", text, rewrite}, since(41, {"platform", text, pass})};
 constexpr Param container_inspect_params[] = {{"size", boolean, pass}};
 constexpr Param container_top_params[] = {{"ps_args", text, check}};
 constexpr Param container_logs_params[] = {
     {"follow", boolean, pass}, {"stdout", boolean, pass},     {"stderr", boolean, pass}, {"since", text, pass},
-    {"until", text, pass},     {"timestamps", boolean, pass}, {"tail", text, pass},      {"details", boolean, pass},
+    since(35, {"until", text, pass}), {"timestamps", boolean, pass}, {"tail", text, pass},      {"details", boolean, pass},
     {"format", text, deny, "leave it out: an engine writes logs as JSON only to clients of API 1.54 and newer"},
 };
-constexpr Param container_stats_params[] = {{"stream", boolean, pass}, {"one-shot", boolean, pass}};
+constexpr Param container_stats_params[] = {{"stream", boolean, pass}, since(41, {"one-shot", boolean, pass})};
 constexpr Param resize_params[] = {{"h", integer, pass}, {"w", integer, pass}};
 constexpr Param container_start_params[] = {
     {"detachKeys", text, pass},
     {"checkpoint", text, deny, "start the container without a checkpoint"},
     {"checkpoint-dir", text, deny, "start the container without a checkpoint"},
 };
-constexpr Param container_stop_params[] = {{"t", integer, check}, {"signal", text, pass}};
+constexpr Param container_stop_params[] = {{"t", integer, check}, since(42, {"signal", text, pass})};
 constexpr Param container_kill_params[] = {{"signal", text, pass}};
 constexpr Param container_rename_params[] = {{"name", text, rewrite}};
 constexpr Param container_attach_params[] = {
@@ -55,7 +62,7 @@ constexpr Param container_attach_params[] = {
     // dockerode's own option, which it sends along.
     {"hijack", boolean, drop},
 };
-constexpr Param container_wait_params[] = {{"condition", text, pass}};
+constexpr Param container_wait_params[] = {since(30, {"condition", text, pass})};
 constexpr Param container_remove_params[] = {
     {"v", boolean, pass},
     {"force", boolean, pass},
@@ -63,13 +70,13 @@ constexpr Param container_remove_params[] = {
 };
 constexpr Param archive_params[] = {{"path", text, pass}};
 constexpr Param archive_put_params[] = {
-    {"path", text, pass}, {"noOverwriteDirNonDir", boolean, pass}, {"copyUIDGID", boolean, pass}};
+    {"path", text, pass}, {"noOverwriteDirNonDir", boolean, pass}, since(39, {"copyUIDGID", boolean, pass})};
 
 constexpr Param image_list_params[] = {
     {"all", boolean, check},
     {"filters", json, check},
     {"digests", boolean, pass},
-    {"shared-size", boolean, pass},
+    since(42, {"shared-size", boolean, pass}),
     {"filter", text, check},      // a reference, up to API 1.24
     {"only_ids", boolean, drop},  // docker-py's own
     // Manifests tell the ids of other jobs' containers; an engine without the containerd store has none either.
@@ -79,22 +86,22 @@ constexpr Param image_list_params[] = {
 constexpr Param image_create_params[] = {
     {"fromImage", text, rewrite},
     {"tag", text, rewrite},
-    {"platform", text, pass},
+    since(32, {"platform", text, pass}),
     {"fromSrc", text, check},
     // Read with fromSrc only.
     {"repo", text, rewrite},
     {"message", text, pass},
     {"changes", text_list, pass},
 };
-constexpr Param image_inspect_params[] = {{"manifests", boolean, drop}, {"platform", json, pass}};
-constexpr Param image_history_params[] = {{"platform", json, pass}};
+constexpr Param image_inspect_params[] = {{"manifests", boolean, drop}, since(49, {"platform", json, pass})};
+constexpr Param image_history_params[] = {since(48, {"platform", json, pass})};
 constexpr Param image_get_params[] = {
-    {"platform", json, pass},
+    since(48, {"platform", json, pass}),
     {"names", text_list, deny, "ask for several images with GET /images/get"},
 };
-constexpr Param image_get_many_params[] = {{"names", text_list, rewrite}, {"platform", json, pass}};
-constexpr Param image_load_params[] = {{"quiet", boolean, pass}, {"platform", json, pass}};
-constexpr Param image_push_params[] = {{"tag", text, rewrite}, {"platform", json, pass}};
+constexpr Param image_get_many_params[] = {{"names", text_list, rewrite}, since(48, {"platform", json, pass})};
+constexpr Param image_load_params[] = {{"quiet", boolean, pass}, since(48, {"platform", json, pass})};
+constexpr Param image_push_params[] = {{"tag", text, rewrite}, since(46, {"platform", json, pass})};
 constexpr Param image_commit_params[] = {
     {"container", text, rewrite}, {"repo", text, rewrite}, {"tag", text, rewrite}, {"comment", text, pass},
     {"author", text, pass},       {"pause", boolean, pass}, {"changes", text_list, pass},
@@ -110,20 +117,20 @@ constexpr std::string_view no_buildkit = "builds with BuildKit are not open yet;
 constexpr Param build_params[] = {
     {"t", text_list, rewrite},
     {"dockerfile", text, pass},
-    {"target", text, pass},
-    {"platform", text, pass},
+    since(37, {"target", text, pass}),
+    since(34, {"platform", text, pass}),
     {"q", boolean, pass},
     {"nocache", boolean, pass},
     {"pull", boolean, pass},
-    {"squash", boolean, pass},
+    since(25, {"squash", boolean, pass}),
     {"isolation", text, pass},
     {"remote", text, deny,
      "the engine would fetch the URL itself; fetch it in the job and send it as the build's context"},
-    {"networkmode", text, rewrite},
+    since(25, {"networkmode", text, rewrite}),
     {"cachefrom", json, check},
     {"buildargs", json, check},
     {"labels", json, check},
-    {"extrahosts", text_list, pass},
+    since(28, {"extrahosts", text_list, rewrite}),
     {"ulimits", json, check},
     {"shmsize", integer, check},
     {"memory", integer, check},
@@ -152,8 +159,8 @@ constexpr Param build_prune_params[] = {
 };
 
 // `verbose` adds what a swarm knows.
-constexpr Param network_inspect_params[] = {{"verbose", boolean, drop}, {"scope", text, pass}};
-constexpr Param volume_remove_params[] = {{"force", boolean, pass}};
+constexpr Param network_inspect_params[] = {{"verbose", boolean, drop}, since(31, {"scope", text, pass})};
+constexpr Param volume_remove_params[] = {since(25, {"force", boolean, pass})};
 constexpr Param plugin_list_params[] = {{"filters", json, drop}};
 
 // Of a row with a rule the message is the way out.

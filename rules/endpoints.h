@@ -25,6 +25,7 @@ struct Param {
     ParamType type;
     Fate fate;
     std::string_view way_out = {};  ///< of deny
+    Version since = {};             ///< engines of an older API do not honour it, nor say so
 };
 
 /// What a row that is not open answers.

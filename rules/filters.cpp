@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rules/split.h"
+
 namespace rules {
 namespace {
 
@@ -14,11 +16,10 @@ tl::unexpected<Error> invalid_filter()
 bool has_label(const Json& labels, std::string_view wanted)
 {
     if (!labels.is_object()) return false;
-    const std::size_t equals = std::min(wanted.find('='), wanted.size());
-    const auto label = labels.find(std::string(wanted.substr(0, equals)));
+    const Cut pair = cut(wanted, '=');
+    const auto label = labels.find(std::string(pair.before));
     if (label == labels.end()) return false;
-    return equals == wanted.size() ||
-           (label->is_string() && label->get_ref<const std::string&>() == wanted.substr(equals + 1));
+    return !pair.found || (label->is_string() && label->get_ref<const std::string&>() == pair.after);
 }
 
 /// The values of one key, from `["a","b"]` or `{"a":true,"b":true}`; nullopt when they are neither.

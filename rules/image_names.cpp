@@ -76,6 +76,9 @@ Result<std::string> real_reference(std::string_view key, const Reference& refere
     if (reference.domain.starts_with(own_domain))
         return bad_request("berth: no image can be called " + reference.repository() +
                            ": registries whose names begin with \"berth.\" are reserved");
+    if (holds_real_name(reference.path) || holds_real_name(reference.tag))
+        return bad_request("berth: no image can be called " + reference.repository() +
+                           ": names with \"berth.<key>.\" in them are reserved");
     std::string real = prefix(key) + "/" + encode(reference.domain) + "/" + reference.path;
     if (real.size() > longest_repository)
         return bad_request("berth: the repository name " + reference.repository() +

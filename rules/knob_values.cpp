@@ -212,15 +212,6 @@ std::optional<Version> parse_version(std::string_view text)
     return Version{*major, *minor};
 }
 
-std::optional<std::pair<int, int>> parse_port_range(std::string_view text)
-{
-    const std::size_t dash = text.find('-');
-    const std::optional<int> first = parse_int(text.substr(0, dash));
-    const std::optional<int> last = dash == text.npos ? first : parse_int(text.substr(dash + 1));
-    if (!first || !last || *first > *last || *last > 65535) return std::nullopt;
-    return std::pair(*first, *last);
-}
-
 std::optional<std::int64_t> parse_duration(std::string_view text)
 {
     if (text.empty()) return std::nullopt;

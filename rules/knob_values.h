@@ -4,17 +4,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "rules/model.h"
+#include "rules/split.h"
 
 // Values of a rules file as text. For rules/knob*.cpp and those who judge by such values.
 namespace rules {
 
 /// `1.41`.
 std::optional<Version> parse_version(std::string_view text);
-/// `8000-8999`, `80`: first and last, within 0 to 65535.
-std::optional<std::pair<int, int>> parse_port_range(std::string_view text);
 /// `90s`, `1m30s`, `500ms`, `2h`, `1d` in nanoseconds.
 std::optional<std::int64_t> parse_duration(std::string_view text);
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "rules/addresses.h"
+#include "rules/capabilities.h"
 #include "rules/endpoints.h"
 #include "rules/glob.h"
 #include "rules/knob_values.h"
@@ -19,13 +20,7 @@ using Words = std::string_view;
 using P = Profile;
 
 constexpr Words modes[] = {"enforce", "observe"};
-/// Those that Docker gives to every container, and those that stay within its namespaces. The rest is root on the host.
-constexpr Words capabilities[] = {
-    "AUDIT_WRITE",   "BLOCK_SUSPEND", "CHOWN",        "DAC_OVERRIDE",    "FOWNER",  "FSETID",    "IPC_LOCK",
-    "IPC_OWNER",     "KILL",          "LEASE",        "LINUX_IMMUTABLE", "MKNOD",   "NET_ADMIN", "NET_BIND_SERVICE",
-    "NET_BROADCAST", "NET_RAW",       "SETFCAP",      "SETGID",          "SETPCAP", "SETUID",    "SYS_CHROOT",
-    "SYS_NICE",      "SYS_PTRACE",    "SYS_RESOURCE", "WAKE_ALARM",      "ALL"};
-constexpr auto addable = std::span(capabilities).first(std::size(capabilities) - 1);
+constexpr auto addable = std::span(capability_names).first(std::size(capability_table));
 constexpr Words namespaces[] = {"ipc", "network", "pid"};
 constexpr Words bind_kinds[] = {"none", "read-only", "read-write"};
 constexpr Words network_drivers[] = {"bridge"};
@@ -107,9 +102,9 @@ constexpr std::int64_t day = 86400;
 constexpr Knob table[] = {
     {"mode", &P::mode, choose, "`observe`: what only these rules refuse is recorded and let through; what is a way to the host is refused all the same", {}, 0, 0, modes},
 
-    {"capabilities.allowed", &P::capabilities_allowed, refuse, "Capabilities that a container may add (`--cap-add`) to those that Docker gives to every one; those that are root on the host cannot be named", {}, 0, 0, addable, "BLOCK_SUSPEND IPC_LOCK IPC_OWNER LEASE LINUX_IMMUTABLE NET_ADMIN NET_BROADCAST SYS_NICE SYS_PTRACE SYS_RESOURCE WAKE_ALARM"},
-    {"capabilities.dropped", &P::capabilities_dropped, force, "Capabilities that no container has, also of those that Docker gives; `ALL` but for what is allowed. Steps of classic builds keep Docker's", {}, 0, 0, capabilities},
-    {"security.options", &P::security_options, refuse, "Values of `--security-opt` that may be given besides no-new-privileges, each exactly as it is sent: `apparmor=ci`, `label=type:ci_t`, `seccomp=unconfined`"},
+    {"capabilities.allowed", &P::capabilities_allowed, refuse, "Capabilities that a container may add (`--cap-add`) to those that Docker gives to every one; those that are root on the host, or let something outlive the job (LINUX_IMMUTABLE), cannot be named", {}, 0, 0, addable, "BLOCK_SUSPEND IPC_LOCK IPC_OWNER LEASE NET_ADMIN NET_BROADCAST SYS_NICE SYS_PTRACE SYS_RESOURCE WAKE_ALARM"},
+    {"capabilities.dropped", &P::capabilities_dropped, force, "Capabilities that no container has, also of those that Docker gives; `ALL` but for what is allowed. Steps of classic builds keep Docker's", {}, 0, 0, capability_names},
+    {"security.options", &P::security_options, refuse, "Values of `--security-opt` that may be given besides no-new-privileges, each as name=value: `apparmor=ci`, `label=type:ci_t`, `seccomp=unconfined`"},
     {"security.no_new_privileges", &P::no_new_privileges, force, "Every container runs with no-new-privileges: setuid programs give nothing"},
     {"sysctls.allowed", &P::sysctls_allowed, refuse, "Sysctls that may be set: by name, or all that begin with a name that ends in a dot; `net.` only where the container has a network of its own", {}, 0, 0, {}, "net. kernel.shm_rmid_forced kernel.shmmax kernel.shmall kernel.shmmni kernel.msgmax kernel.msgmni kernel.msgmnb kernel.sem fs.mqueue."},
     {"devices.allowed", &P::devices_allowed, refuse, "Devices of the host that a container may have (`--device`), each by its exact path", {}, 0, 0, {}, {}, check_device},

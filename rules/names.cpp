@@ -159,6 +159,13 @@ std::optional<std::string> key_of(std::string_view real)
     return std::string(real.substr(real_prefix.size(), key_length));
 }
 
+bool holds_real_name(std::string_view text)
+{
+    for (std::size_t at = text.find(real_prefix); at != text.npos; at = text.find(real_prefix, at + 1))
+        if (prefix_length(text.substr(at)) > 0 || image_length(text.substr(at)) > 0) return true;
+    return false;
+}
+
 std::string root_volume_name(std::string_view directory)
 {
     // FNV-1a. Few roots of one job, of the operator's choice; the broker compares the directories themselves.
@@ -183,6 +190,9 @@ Result<std::string> checked_name(Kind kind, std::string_view name)
     if (name.size() == 64 && looks_like_id(name))
         return bad_request("berth: the name \"" + std::string(name) +
                            "\" could be taken for an id; choose another name");
+    if (holds_real_name(name))
+        return bad_request("berth: the name of this " + std::string(kind_name(kind)) +
+                           " is reserved: names with \"berth.<key>.\" in them are berth's own");
     if (real_name(std::string(key_length, 'a'), name).size() > longest_real_name)
         return bad_request("berth: the name of this " + std::string(kind_name(kind)) + " is too long");
     return std::string(name);

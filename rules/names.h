@@ -25,10 +25,15 @@ inline constexpr std::string_view real_prefix = "berth.";
 /// The key in `real`, a real name or the engine's reference of an image of some job; nullopt when it is neither.
 std::optional<std::string> key_of(std::string_view real);
 
+/// True for a text with a real name of some job in it. No job gives such a name to anything: the views show real names as virtual ones, and it
+/// would be shown as another's.
+bool holds_real_name(std::string_view text);
+
 /// 12 to 64 lower-case hex digits: dockerd would confuse such a name with an id.
 bool looks_like_id(std::string_view name);
 
-/// The name a client asks for a new object of `kind`, checked with dockerd's own rules and words; a container's leading `/` is dropped.
+/// The name a client asks for a new object of `kind`, checked with dockerd's own rules and words; a container's leading `/` is dropped. 400 for one
+/// that is reserved: with a real name in it, or that could be an id.
 Result<std::string> checked_name(Kind kind, std::string_view name);
 
 /// `text` without any real name: this job's become virtual names; another job's become `(another job's object)`.

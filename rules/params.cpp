@@ -118,4 +118,15 @@ Result<Query> dispose(const Endpoint& row, const Query& query)
     return kept;
 }
 
+Result<void> check_since(const Endpoint& row, const Query& query, Version engine)
+{
+    if (engine >= newest_version) return {};  // it knows all that we know
+    for (const auto& [key, value] : query.items()) {
+        const auto param = std::ranges::find(row.params, std::string_view(key), &Param::name);
+        if (param == row.params.end() || param->since <= engine || is_zero_of(param->type, value)) continue;
+        return too_new(key, param->since, engine);
+    }
+    return {};
+}
+
 }  // namespace rules

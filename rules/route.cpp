@@ -271,6 +271,7 @@ Result<Route> find_route(std::string_view method, std::string_view target, const
     if (!query) return tl::unexpected(query.error());
     Result<Query> kept = dispose(row, *query);
     if (!kept) return tl::unexpected(kept.error());
+    if (const auto known = check_since(row, *kept, versions.newest); !known) return tl::unexpected(known.error());
     route.query = std::move(*kept);
     return route;
 }

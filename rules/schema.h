@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "rules/json.h"
+#include "rules/model.h"
 #include "rules/result.h"
 
 namespace rules {
@@ -44,6 +45,7 @@ struct Field {
     const Schema* inside = nullptr;  ///< of object, object_list, object_map, object_list_map
     std::string_view rule = {};      ///< of deny and forbid: the rule's name
     std::string_view way_out = {};   ///< of deny and forbid: what the user can do instead
+    Version since = {};              ///< engines of an older API do not honour it, nor say so
 };
 
 /// Every property of one object of the API. A key that is not here is refused by name unless its value is zero.
@@ -57,5 +59,11 @@ struct Schema {
 /// 400 for a wrong type, or for a key that only Go's case folding would match to a field; 403 for denied and unknown fields
 /// (rule `unknown-field`). Null among the values of a map is the empty value, as in Go.
 Result<Json> admit(Json body, const Schema& schema);
+
+/// 400 for a field of an admitted body that an engine of API `engine` would pass over in silence. (Fields that engines pass over by the version of
+/// the request are not meant: there the client asked for an API that does not have them.)
+Result<void> check_since(const Json& body, const Schema& schema, Version engine);
+/// The refusal: `name` needs an engine of API `since`.
+tl::unexpected<Error> too_new(const std::string& name, Version since, Version engine);
 
 }  // namespace rules

@@ -69,7 +69,7 @@ std::string word_for(const Error& error)
     if (error.rule == "networks.subnets")
         if (const auto subnet = parse_subnet(value)) return to_string(subnet->whole());
     if (error.rule == "build.networks" && value != "none" && value != "default")
-        return value == "bridge" ? "default" : value.starts_with("container:") ? "container" : "own";
+        return value == "bridge" ? "default" : shared_container(value) ? "container" : "own";
     return value;
 }
 
@@ -123,9 +123,8 @@ bool binds_to_write(const Json& body)
     const Json& host = section(body, "HostConfig");
     for (const Json& each : section(host, "Binds")) {
         if (!each.is_string()) continue;
-        const Texts parts = split(each.get<std::string>(), ':');
-        const Texts modes = parts.size() > 2 ? split(parts[2], ',') : Texts{};
-        if (parts[0].starts_with('/') && std::ranges::find(modes, "ro") == modes.end()) return true;
+        const Result<Bind> bind = parse_bind(each.get<std::string>());
+        if (bind && bind->source.starts_with('/') && !bind->read_only) return true;
     }
     return std::ranges::any_of(section(host, "Mounts"), [](const Json& each) {
         return each.is_object() && each.value("Type", "") == "bind" && !each.value("ReadOnly", false);

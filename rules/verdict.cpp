@@ -19,6 +19,14 @@ Result<void> judged(const Result<T>& result)
     return result ? Result<void>() : tl::unexpected(result.error());
 }
 
+/// Nobody in particular, whose requests are sent in `version`.
+Author sent_in(Version version)
+{
+    Author author{};
+    author.version = version;
+    return author;
+}
+
 /// The name that a client gives a new object; it may leave it to the engine.
 Result<void> check_name(Kind kind, std::string_view name)
 {
@@ -59,6 +67,8 @@ Result<void> judge_push(const std::string& name, const Profile& profile)
 Result<void> judge_build(const Query& query, const Json& facts, const Profile& profile)
 {
     if (auto network = judge_build_network(std::string(query.get("networkmode")), profile); !network) return network;
+    Json hosts = build_hosts(query);
+    if (auto rewritten = rewrite_hosts(hosts, "0.0.0.0"); !rewritten) return rewritten;
     const Result<Json> limits = asked_build_limits(query);
     if (!limits) return judged(limits);
     if (const auto bounded = judge_build_limits(*limits, profile); !bounded) return judged(bounded);
@@ -90,7 +100,7 @@ Result<void> judge_operation(const Route& route, const Json& body, const Json& f
             return judged(rewrite_exec_create(body, profile));
         case Op::network_create:
             if (auto named = check_name(Kind::network, text(body, "Name")); !named) return named;
-            return judged(rewrite_network_create(body, profile, {}));
+            return judged(rewrite_network_create(body, profile, sent_in(route.version)));
         case Op::network_connect:
             return judged(rewrite_network_connect(body, job));
         case Op::volume_create:
@@ -111,13 +121,14 @@ Result<void> judge_operation(const Route& route, const Json& body, const Json& f
     }
 }
 
-Result<void> judge_under(const AskedRequest& asked, const Route& route, const Lookup& job, const Profile& profile)
+Result<void> judge_under(const AskedRequest& asked, const Route& route, const Lookup& job, const Profile& profile, Version engine)
 {
     if (auto open = check_endpoint(route, profile); !open) return open;
     Json body;
     if (route.endpoint->body == Body::json) {
         Result<Json> admitted = admit(asked.body.is_null() ? Json::object() : asked.body, *route.endpoint->schema);
         if (!admitted) return judged(admitted);
+        if (auto known = check_since(*admitted, *route.endpoint->schema, engine); !known) return known;
         body = std::move(*admitted);
     }
     return judge_operation(route, body, asked.facts, job, profile);
@@ -141,13 +152,13 @@ Verdict judge_request(const AskedRequest& asked, const Lookup& job, const Profil
     Verdict verdict;
     const Result<Route> route =
         find_route(asked.method, asked.target, versions_under(versions, profile), &verdict.endpoint);
-    Result<void> result = route ? judge_under(asked, *route, job, profile) : judged(route);
+    Result<void> result = route ? judge_under(asked, *route, job, profile, versions.newest) : judged(route);
     if (result) return verdict;
     verdict.error = result.error();
     if (verdict.error.rule.empty())
         verdict.outcome = Outcome::failed;
     else if (route && profile.observes() && is_policy(verdict.error.rule) &&
-             judge_under(asked, *route, job, opened(profile)))
+             judge_under(asked, *route, job, opened(profile), versions.newest))
         verdict.outcome = Outcome::observed;
     else
         verdict.outcome = Outcome::refused;

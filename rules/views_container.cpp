@@ -2,6 +2,7 @@
 
 #include "rules/addresses.h"
 #include "rules/names.h"
+#include "rules/split.h"
 #include "rules/views.h"
 #include "rules/views_containers.h"
 #include "rules/views_parts.h"
@@ -17,9 +18,8 @@ void name_leading_container(Json& item, const Lookup& job)
 {
     auto* text = item.get_ptr<std::string*>();
     if (!text) return;
-    const std::size_t end = std::min(text->find(':'), text->size());
-    if (const Named* own = job.by_id(Kind::container, std::string_view(*text).substr(0, end)))
-        *text = own->name + text->substr(end);
+    const std::string_view leading = cut(*text, ':').before;
+    if (const Named* own = job.by_id(Kind::container, leading)) text->replace(0, leading.size(), own->name);
 }
 
 void name_leading_containers(Json& value, std::string_view key, const Lookup& job)
@@ -59,12 +59,11 @@ void view_bind(Json& bind, const Lookup& job, const ViewFacts& facts)
 {
     auto* text = bind.get_ptr<std::string*>();
     if (!text) return;
-    const std::size_t end = std::min(text->find(':'), text->size());
-    const std::string source = text->substr(0, end);
+    const std::string_view source = cut(*text, ':').before;
     if (!facts.door.empty() && source == facts.door)
-        *text = "/var/run/docker.sock" + text->substr(end);
+        text->replace(0, source.size(), "/var/run/docker.sock");
     else if (const auto name = volume_name(source, job))
-        *text = *name + text->substr(end);
+        text->replace(0, source.size(), *name);
 }
 
 /// An entry of HostConfig.Mounts, as the client asked for it.
@@ -95,7 +94,7 @@ void view_host_gateway(Json& host, const std::string& gateway)
     auto* entries = list_at(host, "ExtraHosts");
     if (!entries || gateway.empty()) return;
     for (Json& entry : *entries)
-        if (auto* text = entry.get_ptr<std::string*>(); text && (text->ends_with(":" + gateway) || text->ends_with("=" + gateway)))
+        if (auto* text = entry.get_ptr<std::string*>(); text && cut(*text, ':').after == gateway)
             text->replace(text->size() - gateway.size(), gateway.size(), "host-gateway");
 }
 

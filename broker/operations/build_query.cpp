@@ -7,6 +7,7 @@
 #include "broker/operations.h"
 #include "rules/names.h"
 #include "rules/reference.h"
+#include "rules/split.h"
 
 namespace broker {
 namespace {
@@ -20,12 +21,21 @@ Task<std::string> network_of(Call& call)
     const std::string mode(call.route.query.get("networkmode"));
     judged(call, [&](const rules::Profile& profile) { return rules::judge_build_network(mode, profile); });
     if (mode == "none") co_return mode;
-    if (mode.starts_with("container:")) co_return "container:" + want(call.job.objects.container(mode.substr(10))).id;
+    if (rules::shared_container(mode)) co_return want(rules::shared_namespace(mode, call.job.objects));
     if (mode.empty() || mode == "default" || mode == "bridge") {
         co_await ensure_default_network(call);
         co_return want(call.job.objects.network("bridge")).id;
     }
     co_return want(call.job.objects.network(mode)).id;
+}
+
+/// `host-gateway` is the job's own address, as in its containers.
+Task<> rewrite_build_hosts(Call& call, rules::Query& query)
+{
+    Json hosts = rules::build_hosts(query);
+    if (rules::names_host_gateway(hosts)) co_await ensure_default_network(call);
+    want(rules::rewrite_hosts(hosts, call.job.gateway));
+    rules::write_build_hosts(query, hosts);
 }
 
 /// What the RUN containers may take of the host is judged as for any container.
@@ -102,6 +112,7 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
     query.erase("t");
     for (const std::string& tag : tags) query.add("t", tag);
     query.set("networkmode", co_await network_of(call));
+    co_await rewrite_build_hosts(call, query);
     query.set("rm", "1");
     query.set("forcerm", "1");
     query.erase("q");     // quiet is made here: what the builder prints tells what it made

@@ -38,10 +38,10 @@ Task<> give_back(Call& call, const std::string& name)
     co_await call.services.firewall.release(bridge);
 }
 
-/// False: the engine makes it without IPv4, as it was asked. Engines before 1.48 do not know of this.
-bool has_ipv4(const Call& call, const Json& body)
+/// False: the engine makes it without IPv4, as it was asked.
+bool has_ipv4(const Json& body)
 {
-    return call.route.version < rules::Version{1, 48} || body.value("EnableIPv4", true);
+    return body.value("EnableIPv4", true);
 }
 
 /// Asks the engine for the network of the intended `row`; on a subnet of its own that no other network has, and with its rules in force
@@ -51,7 +51,7 @@ Task<Answer> ask_for_network(Call& call, const std::string& name, const Json& bo
     constexpr int tries_max = 3;
     const auto wanted = rules::wanted_subnet(body);
     for (int tries = 1;; ++tries) {
-        const auto taken = co_await call.services.leases.take(call.job.facts.key, name, wanted, has_ipv4(call, body));
+        const auto taken = co_await call.services.leases.take(call.job.facts.key, name, wanted, has_ipv4(body));
         const db::Lease lease = want(taken);
         const rules::GuardedNetwork guarded = call.job.guarded(lease);
         co_await call.services.firewall.guard(guarded);

@@ -72,8 +72,9 @@ Task<std::string> ensure_root_volume(Call& call, std::string directory)
     const auto turn = co_await call.job.making.hold();
     const std::string name = rules::root_volume_name(directory);
     if (const db::Object* there = call.job.objects.named(Kind::volume, name); there && there->state == db::ObjectState::live) co_return there->real;
-    // Not `rbind`: when the engine lets go of it, what is mounted beneath would be unmounted on the host.
-    Json body = {{"Driver", "local"}, {"DriverOpts", {{"type", "none"}, {"o", "bind"}, {"device", directory}}}, {"Labels", rules::own_labels(call.job.author(call.route.version))}};
+    // Not `rbind`: when the engine lets go of it, what is mounted beneath would be unmounted on the host. `private`: what is mounted there on the
+    // host later is no matter of the job's; the engine cannot be told so where it mounts the volume into a container.
+    Json body = {{"Driver", "local"}, {"DriverOpts", {{"type", "none"}, {"o", "bind,private"}, {"device", directory}}}, {"Labels", rules::own_labels(call.job.author(call.route.version))}};
     const Json made = co_await make_volume(call, name, std::move(body));
     const Json options = made.value("Options", Json::object());
     if (options.value("device", "") != directory) throw EngineFailure("a volume of berth's stands for another directory");

@@ -158,6 +158,34 @@ ACCEPTED_BODIES = [
     ("R-04 cgroup parent", host('"CgroupParent":"/"')),
 ]
 
+# Texts that the engine takes apart, each as the whole of one field.
+PORTS = ["80", "80/tcp", "080/tcp", "80/TCP", "80/", "/80", "80/tcp/udp", "80-81/tcp", "80-/tcp", "+80", " 80"]
+MODES = ["container:base", "container: base", "container:base ", "container:base:x", "container:", "Container:base", "container=base", "none", "None"]
+CUT_TEXTS = {
+    "ExtraHosts": [[each] for each in ("a:1.2.3.4", "a=b:1.2.3.4", "a=1.2.3.4", "a:host-gateway", "a=b:host-gateway", "a=host-gateway", "a:b=host-gateway", ":host-gateway",
+                                       "a:", "a: 1.2.3.4", "a:1.2.3.4 ", "a: host-gateway", "a:HOST-GATEWAY", "a:::1", "a:[::1]", "a:01.2.3.4", "a b:1.2.3.4", "a\n1.2.3.4 c:1.2.3.4")],
+    "Env": [[each] for each in ("A=b=c", "A", "A=", "=x", "", "A =b", " A=b", "A\n=b", "A\t=b=")],
+    "Binds": [[each] for each in ("/only", "only", "cut:/x", "cut:/x:ro", "cut:/x:", "cut:/x:ro,rw", "cut:/x:ro,ro", "cut:/x:ro,", "cut:/x:ro,nocopy", "cut:/x:ro, nocopy", "cut:/x:RO",
+                                  "cut:/x,ro", "cut:/x:ro:z", "cut:x", "cut:ro", " cut:/x", "cut: /x", ":/x", "cut:", "cut:/x=y:ro", "cut=/x:ro")],
+    "VolumesFrom": [[each] for each in ("base", "base:ro", "base:rw", "base:", "base:ro,z", "base :ro", "base: ro", ":ro", "base:ro:rw")],
+    "SecurityOpt": [[each] for each in ("no-new-privileges", "no-new-privileges:true", "no-new-privileges=true", "no-new-privileges=TRUE", "no-new-privileges=1", " no-new-privileges",
+                                        "no-new-privileges:true=x", "no-new-privileges=true:x", "No-New-Privileges")],
+    "PortBindings": [{each: [{"HostPort": ""}]} for each in PORTS] + [{"80/tcp": [{"HostPort": each}]} for each in ("08080", "9000-9001", "9000/tcp", " 9000", "9000-", "+9000", "0")],
+    "ExposedPorts": [{each: {}} for each in PORTS],
+    "Tmpfs": [{"/t": each} for each in ("size=1m", "size=1.5m", "size=010k", "size=1m,size=2m", "mode=0755,size=1m", "noexec,,size=1m", "size=1m,", "size", "size =1m", "size= 1m", "SIZE=1m", "size=1m=2")],
+    "LogConfig": [{"Type": "json-file", "Config": {"max-size": each, "max-file": "2"}} for each in ("1m", "1 m", "1.5m", "010k", "1mib", "1e3", " 1m", "1m ", "-1m")]
+                 + [{"Type": each, "Config": {}} for each in ("none", "None", " none", "none ")],
+    "RestartPolicy": [{"Name": each, "MaximumRetryCount": 0} for each in ("no", "No", "on-failure:3", " no", "unless-stopped ")],
+    "Ulimits": [[{"Name": each, "Soft": 64, "Hard": 64}] for each in ("nofile", "NOFILE", "nofile ", "nofile=64", "RLIMIT_NOFILE")],
+    "Dns": [[each] for each in ("1.2.3.4", " 1.2.3.4", "1.2.3.4 ", "::1", "1.2.3.4\noptions x", "1.2.3.4,5.6.7.8")],
+    "DnsSearch": [[each] for each in ("a.b", "a.b c.d", "a.b\nnameserver 1.2.3.4")],
+    "IpcMode": MODES, "PidMode": MODES[:-2], "NetworkMode": MODES,
+    "User": ["1000", "1000:0", "1000:0:0", " 1000", "1000 :0", "root:"],
+    "Sysctls": [{each: "1"} for each in ("net.ipv4.ip_forward", "net/ipv4/ip_forward", " net.ipv4.ip_forward", "net.ipv4.ip_forward=1", "NET.ipv4.ip_forward")],
+    "CapAdd": [[each] for each in ("CHOWN", "cap_chown", "CAP_CHOWN ", " CHOWN", "CAP_CAP_CHOWN", "CHOWN,SYS_ADMIN")],
+}
+TOP_LEVEL = {"Env", "ExposedPorts", "User"}  # the others are HostConfig's
+
 
 CREATE = "POST /containers/create HTTP/1.1"
 BODY = b'{"Image":"busybox"}'

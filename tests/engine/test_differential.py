@@ -223,6 +223,61 @@ class Differential(EngineCase):
                 self.try_body(tally, name, body.encode())
         self.report("bodies of the corpus", tally)
 
+    def meaning(self, field, facts):
+        """What the engine took a field for, in words that do not depend on whose container it is."""
+        value = facts.get(field)
+        if field == "Binds":
+            return sorted((each["Destination"], each["RW"]) for each in facts["Mounts"])
+        if field == "ExtraHosts":
+            return [each.removesuffix(self.job.address()) + "host-gateway" if each.endswith(":" + self.job.address()) else each for each in value or []]
+        if field in ("PortBindings", "ExposedPorts"):
+            ports = [(int(number), protocol or "tcp") for number, _, protocol in (each.partition("/") for each in value or {}) if "-" not in number]
+            return sorted(ports), sorted(str(int(each["HostPort"] or 0)) if each["HostPort"].isdigit() else each["HostPort"] or "0" for some in (value or {}).values() for each in some or [])
+        if field == "Tmpfs":
+            return {path: sorted({word for word in options.split(",") if word and not word.startswith("size")}) for path, options in value.items()}
+        if field == "SecurityOpt":
+            return [each.replace(":", "=").removesuffix("=true") for each in value or []]
+        if field in ("IpcMode", "PidMode", "NetworkMode", "VolumesFrom"):
+            ids = {each["Id"]: "base" for each in self.engine.api.get("/containers/json?all=1") if each["Names"][0].endswith("base")}
+            texts = [value] if isinstance(value, str) else value
+            return [":".join(ids.get(piece, piece) for piece in each.split(":") if piece) for each in texts or []]
+        if field == "LogConfig":
+            return value["Type"], {key: word for key, word in value["Config"].items() if word == self.asked_log.get(key)}
+        return value
+
+    def facts_with_mounts(self, identity):
+        return {**self.facts(identity), "Mounts": self.engine.api.get(f"/containers/{identity}/json")["Mounts"]}
+
+    @attacks.shows("V-63", "cut as the engine cuts it, or refused")
+    def test_texts_that_are_cut(self):
+        tally = collections.Counter()
+        self.engine.docker.ok("create", "--name", "base", "busybox")
+        self.job.ok("run", "-d", "--name", "base", "--ipc", "shareable", "busybox", "sleep", "1000")
+        for field, values in corpus.CUT_TEXTS.items():
+            for value in values:
+                with self.subTest(field, value=value):
+                    self.asked_log = value.get("Config", {}) if field == "LogConfig" else {}
+                    body = {"Image": "busybox", **({field: value} if field in corpus.TOP_LEVEL else {"HostConfig": {field: value}})}
+                    before = self.present()
+                    data = json.dumps(body).encode()
+                    status, content = ask(self.job.door, "POST", f"/{self.api}/containers/create", data)
+                    alone, answer = ask(self.engine.socket, "POST", f"/{self.api}/containers/create", data)
+                    try:
+                        if status == 201:
+                            self.assertEqual(alone, 201, f"berth took what the engine refuses: {answer}")
+                            mine, own = (self.facts_with_mounts(json.loads(each)["Id"]) for each in (content, answer))
+                            self.assertEqual(self.meaning(field, mine), self.meaning(field, own))
+                        else:
+                            self.assertIn(status, (400, 403, 404, 409), content)
+                        tally["accepted" if status == 201 else "refused by both" if alone != 201 else "refused, and the engine alone would take it"] += 1
+                    finally:
+                        self.remove_new(before)
+        self.job.ok("rm", "-f", "base")
+        self.engine.docker("rm", "-f", "base")
+        self.engine.docker("volume", "rm", "cut")
+        self.report("texts that are cut", tally)
+        self.assertGreater(tally["accepted"], 30)
+
     def test_bodies_by_seed(self):
         tally = collections.Counter()
         for number in range(120 * COUNT):

@@ -479,7 +479,7 @@ TEST(ContainerCreate, BindsPublishedPortsToTheJobsAddressAlone)
         "22":[],"23/tcp":null}}})");
     EXPECT_EQ(body["HostConfig"]["PortBindings"], Json::parse(R"({
         "80/tcp":[{"HostIp":"172.30.1.1","HostPort":"8080"},{"HostIp":"172.30.1.1","HostPort":"9000-9010"}],
-        "22":[{"HostIp":"172.30.1.1","HostPort":""}], "23/tcp":[{"HostIp":"172.30.1.1","HostPort":""}],
+        "22/tcp":[{"HostIp":"172.30.1.1","HostPort":""}], "23/tcp":[{"HostIp":"172.30.1.1","HostPort":""}],
         "90/udp":[{"HostIp":"172.30.1.1","HostPort":""}]})"));
     EXPECT_FALSE(
         sent(with_host(R"({"NetworkMode":"none","PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0"}]}})"))["HostConfig"]
@@ -669,10 +669,32 @@ TEST(ContainerCreate, OneAddressHasAPortOnce)
 
 TEST(ContainerCreate, TheHostsGatewayIsTheJobsOwn)
 {
-    const std::string asked = with_host(R"({"NetworkMode":"back","ExtraHosts":["host.docker.internal:host-gateway","a=host-gateway","b:1.2.3.4","c:x-host-gateway"]})");
+    const std::string asked = with_host(R"({"NetworkMode":"back","ExtraHosts":["host.docker.internal:host-gateway","a=b:host-gateway","b:1.2.3.4","c:::1"]})");
     EXPECT_TRUE(judge(asked).value().default_network);
-    EXPECT_EQ(sent(asked)["HostConfig"]["ExtraHosts"], Json::parse(R"(["host.docker.internal:172.30.1.1","a=172.30.1.1","b:1.2.3.4","c:x-host-gateway"])"));
+    EXPECT_EQ(sent(asked)["HostConfig"]["ExtraHosts"], Json::parse(R"(["host.docker.internal:172.30.1.1","a=b:172.30.1.1","b:1.2.3.4","c:::1"])"));
     EXPECT_FALSE(judge(with_host(R"({"NetworkMode":"back","ExtraHosts":["b:1.2.3.4"]})")).value().default_network);
+    EXPECT_TRUE(judge(with_host(R"({"NetworkMode":"none","ExtraHosts":["b:host-gateway"]})")).value().default_network)
+        << "else the engine would write its own there";
+}
+
+TEST(ContainerCreate, TextsAreWrittenAnewInOneSpelling)
+{
+    const Json host = sent(with_host(R"({"NetworkMode":"back","PortBindings":{"080":[{"HostPort":"08080"}]},"Tmpfs":{"/a":"size=1.5m","/b":"size=010k"},
+        "SecurityOpt":["no-new-privileges:true"],"VolumesFrom":["db:"]})"))["HostConfig"];
+    EXPECT_EQ(host["PortBindings"], Json::parse(R"({"80/tcp":[{"HostIp":"172.30.1.1","HostPort":"8080"}]})"));
+    EXPECT_EQ(host["Tmpfs"], Json::parse(R"({"/a":"size=1572864","/b":"size=10240"})"));
+    EXPECT_EQ(host["SecurityOpt"], Json::array({"no-new-privileges"}));
+    EXPECT_EQ(host["VolumesFrom"][0].get<std::string>().find(':'), std::string::npos);
+    expect_refusals({
+        {"a port twice", with_host(R"({"PortBindings":{"80/tcp":[],"080":[]}})"), 400, "", "twice"},
+        {"an extra host without a sign", with_host(R"({"ExtraHosts":["a=host-gateway"]})"), 400, "", "bad format for add-host"},
+        {"an extra host with a blank", with_host(R"({"ExtraHosts":["a: 1.2.3.4"]})"), 400, "", "invalid IP address"},
+        {"lines of hosts", with_host(R"({"ExtraHosts":["a\n1.2.3.4 b:1.2.3.4"]})"), 400, "", "bad format for add-host"},
+        {"lines of resolv.conf", with_host(R"({"DnsSearch":["a\nnameserver 1.2.3.4"]})"), 400, "", "control characters"},
+        {"a name server", with_host(R"({"Dns":["1.2.3.4\noptions x"]})"), 400, "", "invalid DNS"},
+        {"a mode twice", with_host(R"({"Binds":["data:/x:ro,rw"]})"), 400, "", "invalid mode"},
+        {"a variable without a name", R"({"Image":"alpine","Env":["=x"]})", 400, "", "invalid environment variable"},
+    });
 }
 
 }  // namespace

@@ -90,7 +90,8 @@ TEST(ProfileOfAContainer, RefusesByTheKnobThatSaysSo)
         {"capabilities.dropped = ['ALL']\ncapabilities.allowed = ['CHOWN']", R"({"CapAdd":["CHOWN"]})", ""},
         {"", R"({"SecurityOpt":["apparmor=ci"]})", "security.options"},
         {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor=ci"]})", ""},
-        {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor:ci"]})", "security.options"},
+        {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor:ci"]})", ""},
+        {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor=ci "]})", "security.options"},
         {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["no-new-privileges=false"]})", "security.options"},
         {"", R"({"Devices":[{"PathOnHost":"/dev/kvm"}]})", "devices.allowed"},
         {"devices.allowed = ['/dev/kvm']",
@@ -178,7 +179,7 @@ TEST(ProfileOfAContainer, ForcesSecurity)
     EXPECT_EQ(host["Runtime"], "runsc");
     EXPECT_EQ(host["Env"], Json::parse(R"(["A=b","NVIDIA_VISIBLE_DEVICES=void"])"));
     host = sent(toml, R"({"SecurityOpt":["no-new-privileges:true"],"Runtime":"runsc"})");
-    EXPECT_EQ(host["SecurityOpt"], Json::parse(R"(["no-new-privileges:true"])"));
+    EXPECT_EQ(host["SecurityOpt"], Json::parse(R"(["no-new-privileges"])"));
     host = sent("", "{}");
     for (const char* untouched :
          {"CapDrop", "SecurityOpt", "ReadonlyRootfs", "Runtime", "Memory", "CpuQuota", "PidsLimit"})

@@ -13,6 +13,23 @@ namespace {
 constexpr std::string_view key = "abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view other_key = "zyxwvutsrqponmlkjihgfedcba";
 
+TEST(Names, NoObjectIsCalledLikeARealOne)
+{
+    const std::string real = real_name(key, "x");
+    for (const std::string& name : {real, "a" + real, real_name(other_key, "x")})
+        for (const Kind kind : {Kind::container, Kind::network, Kind::volume}) {
+            const auto checked = checked_name(kind, name);
+            ASSERT_FALSE(checked) << name;
+            EXPECT_EQ(checked.error().status, 400);
+            EXPECT_NE(checked.error().message.find("reserved"), std::string::npos);
+        }
+    for (const char* name : {"berth.x", "berth.key.x", "berth", "berth.abcdefghijklmnopqrstuvwxyz"}) {
+        EXPECT_FALSE(holds_real_name(name)) << name;
+        EXPECT_TRUE(checked_name(Kind::volume, name)) << name;
+    }
+    EXPECT_TRUE(holds_real_name("berth." + std::string(key) + "/docker.io/x"));
+}
+
 TEST(Names, ARealNameIsReadable)
 {
     EXPECT_EQ(real_name(key, "db"), "berth.abcdefghijklmnopqrstuvwxyz.db");
