@@ -71,7 +71,7 @@ std::string_view objection(const Address& address, const DialFacts& facts, const
 tl::unexpected<Error> refused(const DialTarget& target, std::string_view what, const std::string& field)
 {
     return denied(std::string(local), field, target.text,
-                  target.text + " is " + std::string(what) + ", where the engine connects to nothing for a job: take a registry that is elsewhere, or ask the operator for a profile that lists " +
+                  target.text + " is " + std::string(what) + ", where the engine connects to nothing for a job: take one that is elsewhere, or ask the operator for a profile that lists " +
                       target.text + " there");
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rules/build_output.h"
+#include "rules/dial.h"
 #include "rules/json.h"
 #include "rules/profile.h"
 #include "rules/result.h"
@@ -51,12 +52,15 @@ Result<SealedDockerfile> sealed(std::string_view text, const Json& build_args, s
 /// longest entry of the Env that they change.
 Result<void> check_changes(const std::vector<std::string>& changes, std::size_t longest_variable);
 
-/// `text`, in which ADD takes nothing but files of the context, or, where the profile has the engine fetch URLs, such
-/// that may be fetched (rules/fetched_url.h). A source that is another URL is refused; one that could become one by its
-/// variables is made a path. 403 with the way out.
+/// `text`, in which ADD takes nothing but files of the context, unless the profile has the engine fetch URLs: then such
+/// whose host stands there in full. A source that is another URL is refused; one that could become one by its variables
+/// is made a path. 403 with the way out.
 Result<std::string> with_local_sources(std::string_view text, const Profile& profile);
 
 /// The same for an ONBUILD trigger of a base image, which cannot be changed.
 Result<void> check_trigger_sources(std::string_view trigger, const Profile& profile);
+
+/// The hosts of the URLs that the engine fetches for `text`, as with_local_sources gave it, and for the triggers of `images`.
+Result<std::vector<DialTarget>> fetched_targets(std::string_view text, const BaseImages& images);
 
 }  // namespace rules

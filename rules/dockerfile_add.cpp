@@ -1,8 +1,9 @@
 #include <algorithm>
+#include <functional>
 
+#include "rules/dial.h"
 #include "rules/dockerfile.h"
 #include "rules/dockerfile_lines.h"
-#include "rules/fetched_url.h"
 
 // ADD fetches what looks like a URL, and it is the engine that does.
 namespace rules {
@@ -22,22 +23,24 @@ Source source_of(std::string_view word)
     return Source::local;
 }
 
+/// What is to stand for a source.
+using Rewrite = std::function<Result<std::string>(std::string_view word)>;
+
 /// `./` before a source says that it is of the context, whatever the rest comes to.
 Result<std::string> local_source(std::string_view word, const Profile& profile)
 {
     const Source source = source_of(word);
-    if (source == Source::url && profile.build_remote_files) {
-        if (const auto fetched = check_fetched(word, "ADD", profile); !fetched) return tl::unexpected(fetched.error());
-        return std::string(word);
-    }
-    if (source == Source::url)
+    if (source == Source::unknown) return "./" + std::string(word);
+    if (source == Source::local) return std::string(word);
+    if (!profile.build_remote_files)
         return denied("build.remote_files", "ADD", std::string(word.substr(0, 200)),
                       "fetch it in the job and send it with the context, or in a RUN step");
-    return (source == Source::unknown ? "./" : "") + std::string(word);
+    const auto target = url_target(word);
+    return target ? Result<std::string>(std::string(word)) : tl::unexpected(target.error());
 }
 
 /// The sources and the target of an ADD as a JSON list.
-Result<std::string> local_list(std::string_view text, const Profile& profile)
+Result<std::string> rewritten_list(std::string_view text, const Rewrite& rewrite)
 {
     Result<Json> list = parse_json(text);
     if (!list || !list->is_array() || !std::ranges::all_of(*list, [](const Json& each) { return each.is_string(); }))
@@ -45,7 +48,7 @@ Result<std::string> local_list(std::string_view text, const Profile& profile)
     bool changed = false;
     for (std::size_t at = 0; at + 1 < list->size(); ++at) {
         auto& word = (*list)[at].get_ref<std::string&>();
-        Result<std::string> local = local_source(word, profile);
+        Result<std::string> local = rewrite(word);
         if (!local) return local;
         changed = changed || *local != word;
         word = std::move(*local);
@@ -54,14 +57,14 @@ Result<std::string> local_list(std::string_view text, const Profile& profile)
 }
 
 /// The same as words.
-Result<std::string> local_words(std::string_view text, const Profile& profile)
+Result<std::string> rewritten_words(std::string_view text, const Rewrite& rewrite)
 {
     std::string out;
     std::string_view rest = text;
     bool changed = false;
     for (std::string_view word = take_word(rest); !word.empty();) {
         const std::string_view next = take_word(rest);
-        const Result<std::string> local = next.empty() ? Result<std::string>(std::string(word)) : local_source(word, profile);
+        const Result<std::string> local = next.empty() ? Result<std::string>(std::string(word)) : rewrite(word);
         if (!local) return local;
         changed = changed || *local != word;
         out += " " + *local;
@@ -70,8 +73,8 @@ Result<std::string> local_words(std::string_view text, const Profile& profile)
     return changed ? out : std::string(text);
 }
 
-/// `instruction` with the sources of an ADD, or of a trigger that is one, made local.
-Result<std::string> local_instruction(std::string_view instruction, const Profile& profile)
+/// `instruction` with the sources of an ADD, or of a trigger that is one, as `rewrite` has them.
+Result<std::string> rewritten_instruction(std::string_view instruction, const Rewrite& rewrite)
 {
     std::string_view rest = trim_left(instruction);
     std::string_view word = take_word(rest);
@@ -79,27 +82,51 @@ Result<std::string> local_instruction(std::string_view instruction, const Profil
     if (lower(word) != "add") return std::string(instruction);
     for (std::string_view next = rest; take_word(next).starts_with("--");) rest = next;
     const bool list = trim_left(rest).starts_with('[');
-    Result<std::string> words = list ? local_list(rest, profile) : local_words(rest, profile);
+    Result<std::string> words = list ? rewritten_list(rest, rewrite) : rewritten_words(rest, rewrite);
     if (!words) return words;
     return std::string(instruction.substr(0, static_cast<std::size_t>(rest.data() - instruction.data()))) + *words;
 }
 
-}  // namespace
-
-Result<std::string> with_local_sources(std::string_view text, const Profile& profile)
+/// The same for every instruction of `text`.
+Result<std::string> rewritten(std::string_view text, const Rewrite& rewrite)
 {
     const auto lines = lines_of(text);
     if (!lines) return tl::unexpected(lines.error());
     std::string out;
     std::size_t done = 0;
     for (const Line& line : *lines) {
-        const Result<std::string> local = local_instruction(line.text, profile);
-        if (!local) return local;
-        if (*local == line.text) continue;
-        out.append(text.substr(done, line.begin - done)).append(*local);
+        const Result<std::string> changed = rewritten_instruction(line.text, rewrite);
+        if (!changed) return changed;
+        if (*changed == line.text) continue;
+        out.append(text.substr(done, line.begin - done)).append(*changed);
         done = line.end;
     }
     return out.append(text.substr(done));
+}
+
+}  // namespace
+
+Result<std::string> with_local_sources(std::string_view text, const Profile& profile)
+{
+    return rewritten(text, [&profile](std::string_view word) { return local_source(word, profile); });
+}
+
+Result<std::vector<DialTarget>> fetched_targets(std::string_view text, const BaseImages& images)
+{
+    std::vector<DialTarget> targets;
+    const auto note = [&targets](std::string_view word) -> Result<std::string> {
+        if (source_of(word) != Source::url) return std::string(word);
+        auto target = url_target(word);
+        if (!target) return tl::unexpected(target.error());
+        if (std::ranges::find(targets, target->text, &DialTarget::text) == targets.end()) targets.push_back(std::move(*target));
+        if (targets.size() > bases_max) return bad_request("ADD names more than " + std::to_string(bases_max) + " hosts");
+        return std::string(word);
+    };
+    if (const auto read = rewritten(text, note); !read) return tl::unexpected(read.error());
+    for (const auto& [name, image] : images)
+        for (const std::string& trigger : image.triggers)
+            if (const auto read = rewritten(trigger, note); !read) return tl::unexpected(read.error());
+    return targets;
 }
 
 Result<void> check_trigger_sources(std::string_view trigger, const Profile& profile)

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "broker/context.h"
+#include "broker/dial.h"
 #include "broker/image_cache.h"
 #include "broker/operations.h"
 #include "broker/operations/build_bases.h"
@@ -101,6 +102,9 @@ private:
         rules::SealedDockerfile sealed = co_await judged_aside<rules::SealedDockerfile>([this](const rules::Profile& profile) {
             return rules::sealed(dockerfile_.text, build_args_, call_.route.query.get("target"), bases_.images(), profile);
         });
+        const auto fetched = co_await judged_aside<std::vector<rules::DialTarget>>(
+            [&](const rules::Profile&) { return rules::fetched_targets(sealed.text, bases_.images()); });
+        for (const rules::DialTarget& each : fetched) co_await want_dial(call_, each, "ADD");
         dockerfile_.text = std::move(sealed.text);
         output_.expect(std::move(sealed.shown));
     }

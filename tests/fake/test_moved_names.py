@@ -210,15 +210,15 @@ class Fetching(FakeCase):
 
     rules = "[profile.default]\nbuild.remote_files = true\n"
 
-    @attacks.shows("V-09", "refused by rule \"dial\"")
+    @attacks.shows("V-09", "refused by rule \"images.registries_local\"")
     def test_add_dials_no_address_of_the_host(self):
-        for url in ("http://127.0.0.1:9200/x", "http://169.254.169.254/latest", "http://localhost/", "http://[::1]/", "http://10.0.0.1/", "http://2130706433/", "http://$H/x"):
+        for url in ("http://127.0.0.1:9200/x", "http://169.254.169.254/latest", "http://localhost/", "http://[::1]/", "http://2130706433/", "http://$H/x"):
             for line in (f"ADD {url} /x", f'ADD ["{url}", "/x"]', f"ONBUILD ADD {url} /x"):
                 with self.subTest(line), self.client() as client:
                     context = tar_of({"Dockerfile": f"FROM busybox\nARG H=127.0.0.1\n{line}\n"})
                     reply = client.send(request("POST", "/build", context, content_type="application/x-tar")).reply()
-                    self.assertEqual(reply.status, 403, reply)
-                    self.assertIn('"dial"', reply.message())
+                    self.assertEqual(reply.status, 400 if "$" in url else 403, reply)
+                    self.assertIn("connect", reply.message())
         self.assertEqual(self.sent("POST", "^build$"), [])
         with self.client() as client:
             context = tar_of({"Dockerfile": "FROM busybox\nARG V=1\nADD https://files.example/$V.tgz $V /x\n"})
