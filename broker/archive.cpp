@@ -27,14 +27,15 @@ public:
     explicit Threads(asio::execution_context& owner) : service(owner) {}
     void shutdown() override
     {
-        for (asio::thread_pool* each : {&host_, &archives_}) each->stop();
-        for (asio::thread_pool* each : {&host_, &archives_}) each->join();
+        for (asio::thread_pool* each : {&host_, &archives_, &json_}) each->stop();
+        for (asio::thread_pool* each : {&host_, &archives_, &json_}) each->join();
     }
-    asio::thread_pool& pool(Aside kind) { return kind == Aside::host ? host_ : archives_; }
+    asio::thread_pool& pool(Aside kind) { return kind == Aside::host ? host_ : kind == Aside::archive ? archives_ : json_; }
 
 private:
     asio::thread_pool host_{2};
     asio::thread_pool archives_{4};  // a job reads one archive at a time (Job::unpacking)
+    asio::thread_pool json_{1};
 };
 
 [[noreturn]] void fail()

@@ -176,8 +176,8 @@ private:
 bool is_file(archive_entry* entry);
 
 /// What a work aside is: a short one of the host's (rules, mounts, the packet filter), or one whose length the client chose. They have
-/// threads of their own, so that no archive keeps another job's network waiting.
-enum class Aside : std::uint8_t { host, archive };
+/// threads of their own, so that no archive keeps another job's network waiting; of large JSON texts one is read at a time.
+enum class Aside : std::uint8_t { host, archive, json };
 
 /// Runs `work`, which may block, on a thread of its own; the I/O thread goes on meanwhile. To cancel the coroutine
 /// neither stops the work nor shortens the wait. Throws what `work` throws.

@@ -14,17 +14,16 @@ using rules::Subnet;
 Task<std::vector<Subnet>> Leases::subnets_of_engine()
 {
     const EngineRequest request{.op = rules::Op::network_list};
-    const Answer answer = co_await engine_.call(request);
-    if (!answer.ok()) throw EngineFailure("the engine does not list its networks: " + answer.message());
     std::vector<Subnet> subnets;
-    const Json networks = answer.json();
-    if (!networks.is_array()) throw EngineFailure("the list of networks has an unknown shape");
     const Json::json_pointer at("/IPAM/Config");
-    for (const Json& network : networks) {
-        if (!network.contains(at) || !network.at(at).is_array()) continue;
+    const auto note = [&](Json network) {
+        if (!network.contains(at) || !network.at(at).is_array()) return;
         for (const Json& pool : network.at(at))
             if (const auto subnet = rules::parse_subnet(pool.value("Subnet", ""))) subnets.push_back(*subnet);
-    }
+    };
+    EachElement networks(note);
+    const Answer answer = co_await engine_.list(request, networks);
+    if (!answer.ok()) throw EngineFailure("the engine does not list its networks: " + answer.message());
     co_return subnets;
 }
 

@@ -6,14 +6,22 @@
 
 namespace broker {
 
-/// Lets one coroutine at a time through, in the order of their coming.
+/// Lets so many coroutines through at a time, one unless said otherwise, in the order of their coming.
 class Lock {
 public:
+    explicit Lock(int turns = 1) : free_(turns) {}
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
     class Held {
     public:
         explicit Held(Lock& lock) : lock_(&lock) {}
         Held(Held&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-        Held& operator=(Held&&) = delete;
+        Held& operator=(Held&& other) noexcept
+        {
+            std::swap(lock_, other.lock_);
+            return *this;
+        }
         ~Held()
         {
             if (lock_) lock_->release();
@@ -26,11 +34,12 @@ public:
     /// Waits for its turn; the destructor of what it returns ends it.
     Task<Held> hold()
     {
-        while (held_) {
+        for (bool waits = free_ == 0 || !waiting_.empty(); waits; waits = free_ == 0) {
             Waiter waiter(*this, co_await asio::this_coro::executor);
             co_await waiter.turn.async_wait(use_task_tuple);
         }
-        held_ = true;
+        --free_;
+        wake();
         co_return Held(*this);
     }
 
@@ -47,11 +56,15 @@ private:
 
     void release()
     {
-        held_ = false;
-        if (!waiting_.empty()) waiting_.front()->cancel();
+        ++free_;
+        wake();
+    }
+    void wake()
+    {
+        if (free_ > 0 && !waiting_.empty()) waiting_.front()->cancel();
     }
 
-    bool held_ = false;
+    int free_;
     std::deque<Timer*> waiting_;
 };
 

@@ -126,10 +126,10 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
 std::string auth_for(std::string_view domain, std::string_view registry_config)
 {
     const auto text = decode_base64(std::string(registry_config));
-    const Json all = text ? Json::parse(*text, nullptr, false) : Json();
-    if (!all.is_object()) return {};
+    const rules::Result<Json> all = rules::parse_json(text.value_or("null"));
+    if (!all || !all->is_object()) return {};
     const std::string wanted = domain == "docker.io" ? "https://index.docker.io/v1/" : std::string(domain);
-    for (const auto& [key, auth] : all.items()) {
+    for (const auto& [key, auth] : all->items()) {
         std::string_view host = key;
         if (key != wanted) {
             if (const std::size_t scheme = host.find("://"); scheme != host.npos) host.remove_prefix(scheme + 3);

@@ -213,7 +213,7 @@ private:
     Task<> stop_step(std::string id)
     {
         EngineRequest request{.op = Op::container_inspect, .id = id};
-        const Answer answer = co_await call_.services.engine.call(request);
+        const Answer answer = co_await exchange(call_, request);
         if (!answer.ok()) co_return;
         const Json container = answer.json();
         const Json config = container.value("Config", Json::object()), host = container.value("HostConfig", Json::object());
@@ -226,7 +226,7 @@ private:
         if (!ours) co_return;
         request = {.op = Op::container_remove, .id = container.value("Id", "")};
         request.query.set("force", "1");
-        co_await call_.services.engine.call(request);
+        co_await exchange(call_, request);
     }
 
     Task<> answer(Upstream& upstream)
@@ -260,7 +260,7 @@ private:
             const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
             const std::string_view line = lines.substr(0, end);
             lines.remove_prefix(end);
-            const Json message = Json::parse(line, nullptr, false);
+            const Json message = rules::read_json(line).value_or(nullptr);
             output_.read(message);
             if (!quiet_ || message.contains("error") || message.contains("aux"))
                 out += rules::scrub(call_.job.facts.key, line);
@@ -345,12 +345,12 @@ private:
     {
         EngineRequest request{.op = Op::image_list};
         request.query.set("all", "1");
-        const Answer answer = co_await call_.services.engine.call(request);
         std::map<std::string, std::string> found;
-        if (!answer.ok()) co_return found;
-        const Json images = answer.json();
-        for (const Json& each : images)
-            if (const std::string parent = each.value("ParentId", ""); !parent.empty()) found[each.value("Id", "")] = parent;
+        const auto note = [&found](Json image) {
+            if (const std::string parent = image.value("ParentId", ""); !parent.empty()) found[image.value("Id", "")] = parent;
+        };
+        EachElement images(note);
+        co_await call_.services.engine.list(request, images);
         co_return found;
     }
 
