@@ -27,15 +27,25 @@ public:
     explicit Threads(asio::execution_context& owner) : service(owner) {}
     void shutdown() override
     {
-        for (asio::thread_pool* each : {&host_, &archives_, &names_}) each->stop();
-        for (asio::thread_pool* each : {&host_, &archives_, &names_}) each->join();
+        for (asio::thread_pool* each : {&host_, &archives_, &names_, &json_}) each->stop();
+        for (asio::thread_pool* each : {&host_, &archives_, &names_, &json_}) each->join();
     }
-    asio::thread_pool& pool(Aside kind) { return kind == Aside::host ? host_ : kind == Aside::archive ? archives_ : names_; }
+    asio::thread_pool& pool(Aside kind)
+    {
+        switch (kind) {
+            case Aside::host: return host_;
+            case Aside::archive: return archives_;
+            case Aside::name: return names_;
+            case Aside::json: return json_;
+        }
+        std::abort();
+    }
 
 private:
     asio::thread_pool host_{2};
     asio::thread_pool archives_{4};  // a job reads one archive at a time (Job::unpacking)
     asio::thread_pool names_{4};     // a job looks one name up at a time (Resolver)
+    asio::thread_pool json_{1};
 };
 
 [[noreturn]] void fail()

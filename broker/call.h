@@ -96,7 +96,13 @@ std::string shown(const Call& call, std::string text);
 /// The engine's error as the job may read it; 404 of an object that we knew means it is gone.
 rules::Error error_of(const Call& call, const Answer& answer);
 
+/// An exchange with the engine on behalf of the job, whose large answers come one after the other.
+Task<Answer> exchange(Call& call, const EngineRequest& request);
 /// The answer, or the end of the request with the engine's error.
 Task<Answer> ask(Call& call, const EngineRequest& request);
+/// A list of the engine's, element by element, or the end of the request with its error.
+Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements);
+/// The body of `answer`; a large one is read by a helper thread.
+Task<rules::Json> json_of(const Answer& answer);
 
 }  // namespace broker

@@ -3,13 +3,14 @@
 #include <array>
 #include <charconv>
 
+#include "broker/archive.h"
+
 namespace broker {
 namespace {
 
 constexpr auto head_limit = 10s;
 constexpr auto body_idle_limit = 60s;
 constexpr auto linger_limit = 2s;
-constexpr std::size_t small_body = 64 * 1024;
 constexpr std::string_view continue_head = "HTTP/1.1 100 Continue\r\n\r\n";
 
 bool is_json_type(std::string_view type)
@@ -105,7 +106,11 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
     body_unread_ = false;
     wire_.wipe();  // a login, the environment of a container
     if (text.empty()) co_return rules::Json::object();
-    co_return rules::parse_json(text);
+    if (!turn) co_return rules::parse_json(text);
+    rules::Result<rules::Json> body = rules::Json();
+    const auto parse = [&] { body = rules::parse_json(text); };
+    co_await aside(parse, Aside::json);
+    co_return body;
 }
 
 Task<BodyReader> Client::open_body(const RequestHead& head)
@@ -140,7 +145,9 @@ Task<> Client::reply(int status, std::string_view content_type, std::string_view
         line = {framing.data(), static_cast<std::size_t>(at - framing.data())};
     }
     const std::string head = head_text(status, content_type, line, extra);
+    if (body.size() > small_body) deadline = Clock::now() + reply_limit;
     co_await wire_.write(head, to_head_ ? std::string_view{} : body);
+    deadline = Clock::time_point::max();
 }
 
 Task<> Client::reply_json(int status, const rules::Json& body)

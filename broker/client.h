@@ -11,6 +11,11 @@
 
 namespace broker {
 
+/// A longer body is read when it is its turn, and beside the I/O thread.
+inline constexpr std::size_t small_body = std::size_t{32} << 10;
+/// What is kept in memory for a client must be read by it within so long.
+inline constexpr auto reply_limit = 10s;
+
 /// The side toward the job: reads requests, writes answers in Docker's form. One at a time, in order.
 class Client {
 public:

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "broker/archive.h"
+#include "broker/elements.h"
 #include "db/fault.h"
 
 namespace broker {
@@ -23,14 +25,14 @@ std::optional<rules::Version> parse_version(const std::string& text)
 
 rules::Json Answer::json() const
 {
-    rules::Json value = rules::Json::parse(body, nullptr, false);
-    if (value.is_discarded()) throw EngineFailure("the engine's answer is not JSON");
-    return value;
+    std::optional<rules::Json> value = rules::read_json(body);
+    if (!value) throw EngineFailure("the engine's answer is not JSON, or has too many values");
+    return *std::move(value);
 }
 
 std::string Answer::message() const
 {
-    const rules::Json value = rules::Json::parse(body, nullptr, false);
+    const rules::Json value = rules::read_json(body).value_or(nullptr);
     if (value.is_object())
         if (const auto text = value.find("message"); text != value.end() && text->is_string()) return text->get<std::string>();
     std::string text = body.substr(0, 1024);
@@ -73,18 +75,26 @@ Task<ResponseHead> Upstream::read_head(bool to_head)
     }
 }
 
-Task<std::string> Upstream::read_body(const ResponseHead& head, std::size_t limit)
+Task<std::string> Upstream::read_body(const ResponseHead& head, std::size_t limit, const std::function<Task<>()>& large)
 {
     BodyReader reader(wire_, head);
-    std::optional<std::string> body;
-    try {
-        body = co_await read_all(reader, limit);
-    } catch (const Gone& gone) {
-        throw EngineFailure(gone.what());
+    std::string body;
+    bool is_large = false;
+    for (;;) {
+        const std::string_view piece = co_await next(reader);
+        if (piece.empty()) break;
+        if (body.size() + piece.size() > limit) throw EngineFailure("the engine's answer is too long");
+        if (!is_large && large && body.size() + piece.size() > answer_short) {
+            is_large = true;
+            const std::string kept(piece);
+            co_await large();
+            body += kept;
+        } else {
+            body.append(piece);
+        }
     }
-    if (!body) throw EngineFailure("the engine's answer is too long");
     finished(head);
-    co_return std::move(*body);
+    co_return body;
 }
 
 Task<std::string_view> Upstream::next(BodyReader& body)
@@ -180,14 +190,117 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     co_return upstream;
 }
 
-Task<Answer> Engine::call(const EngineRequest& request)
+Task<Answer> Engine::call(const EngineRequest& request, Lock* job)
 {
     const rules::Endpoint& row = rules::endpoint(request.op);
     Upstream upstream = co_await send(request);
     ResponseHead head = co_await upstream.read_head(row.method == rules::Method::head);
-    std::string body = co_await upstream.read_body(head, answer_max);
+    std::vector<Lock::Held> turns;
+    const auto large = [&]() -> Task<> {
+        for (Lock* each : {job, &large_}) {
+            if (!each) continue;
+            Lock::Held turn = co_await each->hold();
+            turns.push_back(std::move(turn));
+        }
+    };
+    std::string body = co_await upstream.read_body(head, answer_max, large);
     if (row.method != rules::Method::get) db::fault_point("after", row.name);
-    co_return Answer{head.status, std::string(head.header("content-type")), std::move(body)};
+    co_return Answer{head.status, std::string(head.header("content-type")), std::move(body), std::move(turns)};
+}
+
+namespace {
+
+void learn_or_take(Elements& elements, bool learning, std::string_view list, rules::Json element)
+{
+    if (learning)
+        elements.learn(list, element);
+    else
+        elements.take(list, std::move(element));
+}
+
+/// What `text`, the whole answer, holds.
+void give_whole(const std::string& text, Elements& elements, bool learning)
+{
+    std::optional<rules::Json> answer = rules::read_json(text);
+    if (!answer || !(answer->is_array() || answer->is_object() || answer->is_null())) throw EngineFailure("the engine's list is none");
+    const auto give = [&](std::string_view list, rules::Json& value, bool learns) {
+        if (!value.is_array()) return learn_or_take(elements, learns, list, std::move(value));
+        if (!list.empty()) learn_or_take(elements, learns, list, nullptr);
+        for (rules::Json& each : value)
+            if (learns)
+                elements.learn(list, each);
+            else
+                elements.take(list, std::move(each));
+    };
+    for (const bool learns : {true, false}) {
+        if (learns && !learning) continue;
+        if (answer->is_array()) give({}, *answer, learns);
+        if (answer->is_object())
+            for (auto& [key, value] : answer->get_ref<rules::Json::object_t&>()) give(key, value, learns);
+    }
+}
+
+}  // namespace
+
+Task<Answer> Engine::list(const EngineRequest& request, Elements& elements)
+{
+    for (bool learning = elements.learns();; learning = false) {
+        Upstream upstream = co_await send(request);
+        const ResponseHead head = co_await upstream.read_head();
+        if (head.status != 200) {
+            std::string error = co_await upstream.read_body(head, answer_max);
+            co_return Answer{head.status, std::string(head.header("content-type")), std::move(error)};
+        }
+        BodyReader body(upstream.wire(), head);
+        std::string text;
+        std::string_view piece;
+        do {
+            piece = co_await upstream.next(body);
+            text.append(piece);
+        } while (!piece.empty() && text.size() <= answer_short);
+        const bool is_short = piece.empty();
+        if (is_short)
+            give_whole(text, elements, learning);
+        else
+            co_await read_long_list(upstream, body, std::move(text), elements, learning);
+        upstream.finished(head);
+        if (is_short || !learning) co_return Answer{head.status, {}, {}};
+    }
+}
+
+Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning)
+{
+    ElementCutter cutter(answer_max);
+    cutter.feed(std::exchange(text, {}));
+    Slices slices;
+    std::optional<Lock::Held> turn;
+    for (;;) {
+        while (const auto element = cutter.next()) {
+            std::optional<rules::Json> value;
+            const auto read = [&] {
+                if (element->whole) value = rules::read_json(element->text);
+            };
+            if (element->text.size() > answer_short)
+                co_await aside(read, Aside::json);
+            else
+                read();
+            if (value) learn_or_take(elements, learning, element->list, *std::move(value));
+            turn.reset();
+            if (!slices.over()) continue;
+            co_await elements.between();
+            co_await slices.next();
+        }
+        if (cutter.broken()) throw EngineFailure("the engine's list is none");
+        if (!turn) co_await elements.between();  // which may wait for a peer
+        if (cutter.pending() > answer_short && !turn) {
+            Lock::Held held = co_await elements_.hold();
+            turn.emplace(std::move(held));
+        }
+        const std::string_view piece = co_await upstream.next(body);
+        if (piece.empty()) break;
+        cutter.feed(piece);
+    }
+    if (!cutter.ended()) throw EngineFailure("the engine's list broke off");
 }
 
 Task<> Engine::learn()

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "broker/lock.h"
 #include "broker/wire.h"
 #include "rules/endpoints.h"
 #include "rules/json.h"
@@ -12,11 +14,16 @@
 
 namespace broker {
 
-/// A short answer of the engine, read whole.
+inline constexpr std::size_t answer_max = std::size_t{4} << 20;   ///< bytes of one object as the engine tells it: what a job has it keep is less
+inline constexpr std::size_t answer_short = std::size_t{32} << 10;  ///< that many bytes need nobody's turn
+inline constexpr int answers_large = 6;                             ///< of longer ones as many are held at a time, and as many elements read
+
+/// An answer of the engine, read whole.
 struct Answer {
     int status = 0;
     std::string content_type;
     std::string body;
+    std::vector<Lock::Held> turns = {};  ///< of a large one, which is held in memory while it is somebody's turn
 
     bool ok() const { return status >= 200 && status < 300; }
     /// The body as JSON; EngineFailure when it is none.
@@ -42,7 +49,8 @@ public:
     /// The head of the final answer; 1xx answers but 101 are read over. Throws EngineFailure.
     Task<ResponseHead> read_head(bool to_head = false);
     /// Reads to the end of the answer behind `head`, which makes the connection fit for another exchange.
-    Task<std::string> read_body(const ResponseHead& head, std::size_t limit);
+    /// Before more than answer_short is held, `large` is awaited.
+    Task<std::string> read_body(const ResponseHead& head, std::size_t limit, const std::function<Task<>()>& large = {});
     /// The next piece of an answer that is read bit by bit; empty at its end. Throws EngineFailure, or Gone when the connection was cut on our side.
     Task<std::string_view> next(BodyReader& body);
     /// The answer behind `head` has been read to its end.
@@ -72,6 +80,34 @@ struct EngineRequest {
     std::string registry_config = {};            ///< X-Registry-Config, opaque
 };
 
+/// Who takes the elements of a list of the engine's.
+class Elements {
+public:
+    virtual ~Elements() = default;
+    /// All elements must be learnt before the first is taken: a long list is read twice.
+    virtual bool learns() const { return false; }
+    virtual void learn(std::string_view, const rules::Json&) {}
+    /// `list`: the member of the answer that the element is of; empty: the answer is the list. Plain members are told as well, and null at
+    /// the beginning of a list that is a member.
+    virtual void take(std::string_view list, rules::Json element) = 0;
+    /// Between slices of a long list: what has been taken may go on.
+    virtual Task<> between() { co_return; }
+};
+
+/// Hands each element of one list on: that of the whole answer, or of its member `list`.
+class EachElement final : public Elements {
+public:
+    explicit EachElement(std::function<void(rules::Json)> with, std::string_view list = {}) : with_(std::move(with)), list_(list) {}
+    void take(std::string_view list, rules::Json element) override
+    {
+        if (list == list_ && element.is_object()) with_(std::move(element));
+    }
+
+private:
+    std::function<void(rules::Json)> with_;
+    std::string_view list_;
+};
+
 /// berth's side toward the engine: one careful client with a pool of connections, last in first out.
 class Engine {
 public:
@@ -81,8 +117,12 @@ public:
     Task<Upstream> send(const EngineRequest& request, bool upgrade = false);
     /// Sends the head of a request whose body the caller writes: `length`, or chunked when absent.
     Task<Upstream> send_head(const EngineRequest& request, std::optional<std::uint64_t> length, std::string_view content_type);
-    /// A whole exchange with a short answer. Throws EngineFailure when the engine is away or breaks off.
-    Task<Answer> call(const EngineRequest& request);
+    /// A whole exchange with an answer that fits into memory. Throws EngineFailure when the engine is away or breaks off.
+    /// Of large answers a few are held at a time; of one job's, one after the other, when it is given as `job`.
+    Task<Answer> call(const EngineRequest& request, Lock* job = nullptr);
+    /// An exchange whose answer is a list, or an object of lists, of any length: one element of it is held at a time. The answer, without
+    /// its body unless it is an error. An element that is larger than any that a job can make is left out.
+    Task<Answer> list(const EngineRequest& request, Elements& elements);
 
     /// Reads version, API range and where its data is, once. Throws EngineFailure.
     Task<> learn();
@@ -97,18 +137,18 @@ private:
     /// The connection that was used last of those that nobody uses, if it is as it was left.
     std::optional<Upstream> pooled();
     Task<Upstream> connect();
+    Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning);
     std::string head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const;
 
     asio::io_context& io_;
     std::string path_;
     std::vector<Wire> idle_;
+    Lock large_{answers_large};    ///< held by large answers
+    Lock elements_{answers_large};  ///< held while a large element is read
     bool known_ = false;
     rules::Versions versions_;
     std::string server_version_;
     std::string root_directory_;
 };
-
-/// Answers that are buffered are no longer than this: a longer one is a failure of the engine.
-inline constexpr std::size_t answer_max = 64 * 1024 * 1024;
 
 }  // namespace broker

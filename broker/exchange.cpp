@@ -55,7 +55,14 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
             if (given.is_null()) given = rules::Json::object();  // Go clients write so what they leave out
             record.whole = !large;
             if (record.whole) record.body = given;
-            body = want(rules::admit(std::move(given), *endpoint->schema));
+            if (large) {
+                rules::Result<rules::Json> admitted = rules::Json();
+                const auto admit = [&] { admitted = rules::admit(std::move(given), *endpoint->schema); };
+                co_await aside(admit, Aside::json);
+                body = want(std::move(admitted));
+            } else {
+                body = want(rules::admit(std::move(given), *endpoint->schema));
+            }
             want(rules::check_since(body, *endpoint->schema, versions.newest));
         } else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
             co_await drop_body(client, head, endpoint->op, job.large_body);

@@ -14,10 +14,11 @@ namespace {
 using rules::Json;
 using rules::Result;
 
-constexpr std::size_t manifest_max = std::size_t{4} << 20;
-constexpr std::size_t config_max = std::size_t{4} << 20;
-constexpr std::size_t configs_max = std::size_t{64} << 20;  ///< of all images together
+constexpr std::size_t manifest_max = std::size_t{2} << 20;
+constexpr std::size_t config_max = std::size_t{1} << 20;
+constexpr std::size_t configs_max = std::size_t{16} << 20;  ///< of all images together
 constexpr std::size_t links_max = 10'000;
+constexpr std::size_t links_bytes_max = std::size_t{4} << 20;  ///< of their names: a pax header has room for long ones
 constexpr std::size_t link_depth_max = 16;
 
 const std::string unloadable = "the archive cannot be loaded: ";
@@ -101,6 +102,7 @@ std::string directory_of(const std::string& path)
 Contents contents_of(const Spool& spool)
 {
     Contents contents;
+    std::size_t bytes = 0;
     ArchiveReader reader(spool);
     while (archive_entry* entry = reader.next()) {
         const std::string path = clean_path(::archive_entry_pathname(entry));
@@ -113,7 +115,8 @@ Contents contents_of(const Spool& spool)
             contents.manifest = text_of(reader, manifest_max);
             if (!contents.manifest) throw BrokenArchive("manifest.json is too long");
         }
-        if (contents.links.size() > links_max) throw BrokenArchive("it has too many links");
+        if (const auto link = contents.links.find(path); link != contents.links.end()) bytes += path.size() + link->second.size();
+        if (contents.links.size() > links_max || bytes > links_bytes_max) throw BrokenArchive("it has too many links");
     }
     return contents;
 }

@@ -175,10 +175,13 @@ Task<bool> ImageCache::drop(std::string id, std::string name)
     co_return true;
 }
 
-Task<Result<Json>> ImageCache::ask(EngineRequest request)
+Task<Result<Json>> ImageCache::ask(EngineRequest request, Elements* elements)
 {
     std::optional<Answer> answer;
-    const auto call = [&]() -> Task<> { answer = co_await engine_.call(request); };
+    const auto call = [&]() -> Task<> {
+        Task<Answer> asked = elements ? engine_.list(request, *elements) : engine_.call(request);
+        answer = co_await std::move(asked);
+    };
     try {
         co_await within(call_limit, call());
     } catch (const EngineFailure& failure) {
@@ -186,7 +189,7 @@ Task<Result<Json>> ImageCache::ask(EngineRequest request)
     }
     if (!answer) co_return tl::unexpected(rules::Error{504, "the engine did not answer in time", {}, {}, {}});
     if (!answer->ok()) co_return tl::unexpected(rules::Error{answer->status, answer->message(), {}, {}, {}});
-    co_return answer->json();
+    co_return elements ? Json() : answer->json();
 }
 
 Task<Result<std::vector<cleanup::Image>>> ImageCache::images()
@@ -194,11 +197,11 @@ Task<Result<std::vector<cleanup::Image>>> ImageCache::images()
     EngineRequest request{.op = Op::image_list};
     request.query.set("all", "1");
     request.query.set("digests", "1");
-    const Result<Json> list = co_await ask(std::move(request));
-    if (!list) co_return tl::unexpected(list.error());
     std::vector<cleanup::Image> all;
-    for (const Json& each : *list)
-        all.push_back({each.value("Id", ""), each.value("ParentId", ""), names_of(each), each.value("Size", std::int64_t{0})});
+    const auto note = [&all](Json each) { all.push_back({each.value("Id", ""), each.value("ParentId", ""), names_of(each), each.value("Size", std::int64_t{0})}); };
+    EachElement elements(note);
+    const Result<Json> listed = co_await ask(std::move(request), &elements);
+    if (!listed) co_return tl::unexpected(listed.error());
     co_return all;
 }
 
@@ -206,10 +209,11 @@ Task<Result<std::set<std::string>>> ImageCache::used_by_containers()
 {
     EngineRequest request{.op = Op::container_list};
     request.query.set("all", "1");
-    const Result<Json> list = co_await ask(std::move(request));
-    if (!list) co_return tl::unexpected(list.error());
     std::set<std::string> ids;
-    for (const Json& each : *list) ids.insert(each.value("ImageID", ""));
+    const auto note = [&ids](Json each) { ids.insert(each.value("ImageID", "")); };
+    EachElement elements(note);
+    const Result<Json> listed = co_await ask(std::move(request), &elements);
+    if (!listed) co_return tl::unexpected(listed.error());
     co_return ids;
 }
 

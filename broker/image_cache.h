@@ -77,7 +77,7 @@ private:
     std::optional<cleanup::Fill> fill() override;
     Task<rules::Result<bool>> release(const std::string& name, const cleanup::Image& image, bool& busy) override;
 
-    Task<rules::Result<rules::Json>> ask(EngineRequest request);
+    Task<rules::Result<rules::Json>> ask(EngineRequest request, Elements* elements = nullptr);
     /// Pulls that were broken off, by the client's going or by the end of the last process: what came of them is the cache's.
     Task<> adopt_cut_pulls();
     Task<rules::Json> trim_builds();

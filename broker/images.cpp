@@ -6,6 +6,7 @@ namespace broker {
 namespace {
 
 constexpr std::size_t configs_max = 1000;
+constexpr std::size_t config_bytes_max = 4096;  ///< of one that is kept
 
 }  // namespace
 
@@ -24,7 +25,11 @@ Task<rules::Result<rules::Json>> Images::config(const std::string& id)
     const auto image = co_await inspect(id);
     if (!image || !image->is_object()) co_return rules::not_found("No such image: " + id);
     const auto found = image->find("Config");
-    rules::Json config = found != image->end() && found->is_object() ? *found : rules::Json::object();
+    rules::Json config = rules::Json::object();
+    if (found != image->end() && found->is_object())
+        for (const char* judged : {"ExposedPorts", "Healthcheck", "User", "Volumes"})
+            if (const auto value = found->find(judged); value != found->end()) config[judged] = *value;
+    if (rules::text_bytes(config) > config_bytes_max) co_return config;
     if (configs_.size() >= configs_max) configs_.erase(configs_.begin());
     configs_[id] = config;
     co_return config;

@@ -28,7 +28,7 @@ public:
 
     /// The engine's inspect of an image id or reference; nullopt when it has none.
     Task<std::optional<rules::Json>> inspect(const std::string& reference);
-    /// The Config that the image `id` brings into its containers, read once; 404 when the engine no longer has it.
+    /// What is judged of the Config that the image `id` brings into its containers, read once; 404 when the engine no longer has it.
     Task<rules::Result<rules::Json>> config(const std::string& id);
 
     /// A public name on the engine while it is in use: by one push, or by any number of pulls.

@@ -62,4 +62,20 @@ inline Task<bool> within(Clock::duration limit, Task<> work)
     co_return co_await race(std::move(work), pause(limit)) == 0;
 }
 
+/// Work of a length that a job chose is done in slices, between which others have their turn.
+class Slices {
+public:
+    bool over() const { return Clock::now() - begin_ > longest; }
+    Task<> next()
+    {
+        const Executor executor = co_await asio::this_coro::executor;
+        co_await asio::post(executor, use_task);
+        begin_ = Clock::now();
+    }
+
+private:
+    static constexpr auto longest = 2ms;
+    Clock::time_point begin_ = Clock::now();
+};
+
 }  // namespace broker

@@ -49,6 +49,13 @@ private:
     Clock::time_point next_{};
 };
 
+/// The engine's event that a job saw last: its streams all see the same.
+struct SeenEvent {
+    std::string line;
+    std::optional<rules::Json> event;  ///< as the job sees it; none: it is not the job's
+    std::string text;                  ///< the same as a line
+};
+
 /// One open job: its facts, its objects, its door and who is at it.
 struct Job {
     Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, std::filesystem::path pins_directory_, db::Store& store, std::int64_t& next_row)
@@ -89,6 +96,10 @@ struct Job {
     Lock making;          ///< held while the default network or named volumes are made on behalf of a container
     Lock naming;          ///< held while an image gets or loses a name
     Lock large_body;      ///< held by the request whose JSON body is a large one, to its end
+    Lock heavy_line;      ///< held while one of its streams reads a long line
+    SeenEvent last_event;
+    Lock large_answer;    ///< held by the request to which a large answer of the engine is being shown
+    std::size_t streams = 0;  ///< requests whose answer takes as long as somebody likes
     Lock unpacking;       ///< held while an archive is read: to unpack takes memory, and that of one job is bounded
     int closers = 0;      ///< who hold on to this job in order to close it
     Clock::time_point seen = Clock::now();  ///< the last sign of whoever opened it

@@ -2,6 +2,7 @@
 
 #include "broker/image_cache.h"
 #include "broker/jobs.h"
+#include "broker/lines.h"
 #include "broker/log.h"
 #include "rules/names.h"
 
@@ -149,7 +150,7 @@ void Jobs::heed(std::string_view line)
 {
     // Most of what comes: what a job makes, of whose image its create has told. Not worth being parsed.
     if (line.find(R"("Action":"create")") != line.npos && line.find(R"("name":"berth.)") != line.npos) return;
-    const Json event = Json::parse(line, nullptr, false);
+    const Json event = rules::read_json(line).value_or(nullptr);
     if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
     const std::string action = event.value("Action", ""), id = event["Actor"].value("ID", "");
     const Kind kind = rules::kind_of(event.value("Type", ""));
@@ -198,13 +199,14 @@ Task<> Jobs::follow_engine()
             if (head.status != 200) throw EngineFailure("it answers " + std::to_string(head.status));
             asio::co_spawn(services_.io, look_again(), asio::detached);
             BodyReader body(upstream.wire(), head);
-            std::string pending;
+            Lines lines;
             for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
-                pending.append(piece);
-                std::size_t start = 0;
-                for (std::size_t end = 0; (end = pending.find('\n', start)) != pending.npos; start = end + 1)
-                    heed(std::string_view(pending).substr(start, end - start));
-                pending.erase(0, start);
+                lines.feed(piece);
+                Slices slices;
+                while (const auto line = lines.next()) {
+                    heed(*line);
+                    if (slices.over()) co_await slices.next();
+                }
             }
         } catch (const std::exception& failure) {
             log::warn("the engine's events broke off", {{"error", failure.what()}});

@@ -17,14 +17,15 @@ namespace {
 using rules::Json;
 
 /// Of the process's descriptors: for administration, reaps, the ledger and the doors of jobs that are still to come. The others are for
-/// connections, each of which has one to the engine.
+/// connections, each of which has one to the engine, and while its answer lasts another of its own that tells when the client has gone.
 constexpr std::size_t descriptors_kept = 64;
+constexpr std::size_t descriptors_each = 3;
 
 std::size_t connections_most()
 {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<std::size_t>::max();
-    return limit.rlim_cur <= descriptors_kept ? 1 : (static_cast<std::size_t>(limit.rlim_cur) - descriptors_kept) / 2;
+    return limit.rlim_cur <= descriptors_kept ? 1 : (static_cast<std::size_t>(limit.rlim_cur) - descriptors_kept) / descriptors_each;
 }
 
 }  // namespace
@@ -64,11 +65,12 @@ std::unique_ptr<Job> Jobs::make_job(db::Job facts, const rules::Profile& profile
     return job;
 }
 
-bool Jobs::is_crowded()
+bool Jobs::is_crowded(const Job& newcomer)
 {
     std::size_t sum = 0;
     for (const auto& [key, job] : jobs_) sum += job->connections.size();
-    if (sum < connections_most_) return false;
+    // Of what is left nobody gets more than it has: however many jobs are greedy, something is left for the next.
+    if (sum < connections_most_ && newcomer.connections.size() < connections_most_ - sum) return false;
     if (Clock::now() > crowd_told_ + 10s) {
         crowd_told_ = Clock::now();
         log::warn("connections are turned away: raise the limit of open files", {{"connections", sum}});
@@ -88,7 +90,7 @@ Task<> Jobs::listen(Job& job)
             continue;
         }
         if (job.connections.size() >= static_cast<std::size_t>(job.profile.job_connections)) continue;  // the socket's destructor closes it
-        if (is_crowded()) continue;
+        if (is_crowded(job)) continue;
         asio::co_spawn(services_.io, serve_job(Socket(std::move(socket)), job, services_), asio::detached);
     }
 }

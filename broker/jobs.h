@@ -98,8 +98,8 @@ private:
     /// What is to be done about a ledger that is damaged.
     std::string damage_told() const;
     Task<> listen(Job& job);
-    /// No further connection can be had without endangering administration and reaps.
-    bool is_crowded();
+    /// `job` can have no further connection without endangering administration, reaps and what other jobs need.
+    bool is_crowded(const Job& job);
     Task<> reconcile(Job& job);
     Task<> adopt_cut_builds(std::map<Job*, db::Seconds> began);
     Task<> lease_address(Job& job);

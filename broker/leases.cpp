@@ -14,18 +14,17 @@ using rules::Subnet;
 Task<std::vector<EngineNetwork>> networks_of(Engine& engine)
 {
     const EngineRequest request{.op = rules::Op::network_list};
-    const Answer answer = co_await engine.call(request);
-    if (!answer.ok()) throw EngineFailure("the engine does not list its networks: " + answer.message());
-    const Json listed = answer.json();
-    if (!listed.is_array()) throw EngineFailure("the list of networks has an unknown shape");
     std::vector<EngineNetwork> networks;
     const Json::json_pointer at("/IPAM/Config");
-    for (const Json& each : listed) {
+    const auto note = [&](Json each) {
         EngineNetwork& network = networks.emplace_back();
         network.name = each.value("Name", "");
-        if (!each.contains(at) || !each.at(at).is_array()) continue;
+        if (!each.contains(at) || !each.at(at).is_array()) return;
         for (const Json& pool : each.at(at)) network.subnets.push_back(pool.value("Subnet", ""));
-    }
+    };
+    EachElement elements(note);
+    const Answer answer = co_await engine.list(request, elements);
+    if (!answer.ok()) throw EngineFailure("the engine does not list its networks: " + answer.message());
     co_return networks;
 }
 

@@ -6,16 +6,22 @@
 
 namespace broker {
 
-/// Lets one coroutine at a time through, or so many, in the order of their coming.
+/// Lets so many coroutines through at a time, one unless said otherwise, in the order of their coming.
 class Lock {
 public:
-    explicit Lock(std::size_t at_once = 1) : free_(at_once) {}
+    explicit Lock(int turns = 1) : free_(turns) {}
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
 
     class Held {
     public:
         explicit Held(Lock& lock) : lock_(&lock) {}
         Held(Held&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
-        Held& operator=(Held&&) = delete;
+        Held& operator=(Held&& other) noexcept
+        {
+            std::swap(lock_, other.lock_);
+            return *this;
+        }
         ~Held()
         {
             if (lock_) lock_->release();
@@ -28,11 +34,12 @@ public:
     /// Waits for its turn; the destructor of what it returns ends it.
     Task<Held> hold()
     {
-        while (free_ == 0) {
+        for (bool waits = free_ == 0 || !waiting_.empty(); waits; waits = free_ == 0) {
             Waiter waiter(*this, co_await asio::this_coro::executor);
             co_await waiter.turn.async_wait(use_task_tuple);
         }
         --free_;
+        wake();
         co_return Held(*this);
     }
 
@@ -50,10 +57,14 @@ private:
     void release()
     {
         ++free_;
-        if (!waiting_.empty()) waiting_.front()->cancel();
+        wake();
+    }
+    void wake()
+    {
+        if (free_ > 0 && !waiting_.empty()) waiting_.front()->cancel();
     }
 
-    std::size_t free_;
+    int free_;
     std::deque<Timer*> waiting_;
 };
 

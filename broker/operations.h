@@ -77,7 +77,7 @@ Task<> send_archive(Upstream& upstream, ArchiveWriter& archive);
 void want_room(Call& call, rules::Kind kind);
 
 /// The engine's containers of this job: every one, in any state, newest first.
-Task<rules::Json> containers_of(Call& call, bool with_size);
+Task<> for_containers(Call& call, bool with_size, std::function<void(rules::Json)> each);
 /// Makes the job's own `bridge` when it is not there yet; afterwards `job.gateway` is known.
 Task<> ensure_default_network(Call& call);
 /// Makes the named volume `name` when the job does not have it yet.

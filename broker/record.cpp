@@ -1,6 +1,8 @@
 #include "broker/record.h"
 
+#include <atomic>
 #include <ctime>
+#include <memory>
 
 #include "broker/redaction.h"
 
@@ -15,6 +17,29 @@ std::string text_of(const Json& json)
 {
     return json.dump(-1, ' ', true, Json::error_handler_t::replace);  // ASCII: control characters are escaped, of C1 too
 }
+
+/// Bodies that wait for the database thread: together they are bounded, and one that is too many is not kept.
+class Waiting {
+public:
+    /// Null: there is no room.
+    static std::shared_ptr<Waiting> with(std::size_t bytes)
+    {
+        if (sum.fetch_add(bytes) + bytes > most) {
+            sum -= bytes;
+            return nullptr;
+        }
+        return std::make_shared<Waiting>(bytes);
+    }
+    explicit Waiting(std::size_t bytes) : bytes_(bytes) {}
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { sum -= bytes_; }
+
+private:
+    static constexpr std::size_t most = std::size_t{4} << 20;
+    static inline std::atomic<std::size_t> sum;
+    std::size_t bytes_;
+};
 
 /// Rows that write nothing in spite of their method, and come often.
 bool only_waits(Op op)
@@ -62,7 +87,9 @@ Record::~Record()
         request.job = job_.facts.key;
         request.at = at_;
         request.first = first;
-        request.whole = whole;
+        const auto room = Waiting::with(body.is_null() ? 0 : head_.framing == Framing::length ? head_.length : small_body);
+        if (!room) body = nullptr;
+        request.whole = whole && room;
         request.endpoint = endpoint ? std::string(endpoint->name) : "unknown";
         request.method = head_.method;
         request.target = head_.target;
@@ -70,7 +97,7 @@ Record::~Record()
         request.field = std::move(field_);
         request.rule = std::move(rule_);
         request.value = std::move(value_);
-        store_.enqueue([request = std::move(request), row = endpoint, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
+        store_.enqueue([request = std::move(request), row = endpoint, room, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
             const rules::Redactor& keep = redactor();
             request.method = keep.method(row, request.method);
             request.target = keep.target(row, request.target);

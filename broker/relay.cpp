@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "broker/archive.h"
+#include "broker/lines.h"
 #include "broker/splice.h"
 #include "rules/names.h"
 
@@ -12,7 +14,7 @@ using namespace asio::experimental::awaitable_operators;
 
 constexpr auto body_idle_limit = 60s;
 constexpr auto last_bytes_limit = 1s;
-constexpr std::size_t line_max = 4 * 1024 * 1024;
+constexpr std::size_t line_heavy = 8 * 1024;  ///< to read a longer one takes so long that others come between
 constexpr std::size_t error_max = 256 * 1024;
 
 /// Set once; whoever waits goes on.
@@ -259,20 +261,27 @@ Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, con
     Client& client = call.client;
     co_await client.begin(head.status, head.header("content-type"));
     BodyReader body(upstream.wire(), head);
-    std::string pending, out;
+    Lines lines;
+    std::string out;
     for (;;) {
         const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
-        pending.append(piece);
-        std::size_t start = 0;
-        for (std::size_t end = 0; (end = pending.find('\n', start)) != pending.npos; start = end + 1)
-            out += view(std::string_view(pending).substr(start, end + 1 - start));
-        pending.erase(0, start);
-        if (pending.size() > line_max) throw EngineFailure("a line of the engine's answer is too long");
+        lines.feed(piece);
+        Slices slices;
+        while (const auto line = lines.next()) {
+            // Of the many streams that a job may have only one at a time reads a heavy line.
+            std::optional<Lock::Held> turn;
+            if (line->size() > line_heavy) {
+                Lock::Held held = co_await call.job.heavy_line.hold();
+                turn.emplace(std::move(held));
+            }
+            out += view(*line);
+            if (turn || slices.over()) co_await slices.next();
+        }
         co_await client.piece(out);
         out.clear();
     }
-    if (!pending.empty()) out = view(pending);
+    if (!lines.rest().empty()) out = view(lines.rest());
     upstream.finished(head);
     if (before_end) co_await before_end();
     co_await client.piece(out);
@@ -314,11 +323,31 @@ rules::Error error_of(const Call& call, const Answer& answer)
     return {answer.status, shown(call, answer.message()), {}, {}, {}};
 }
 
+Task<Answer> exchange(Call& call, const EngineRequest& request)
+{
+    return call.services.engine.call(request, &call.job.large_answer);
+}
+
 Task<Answer> ask(Call& call, const EngineRequest& request)
 {
-    Answer answer = co_await call.services.engine.call(request);
+    Answer answer = co_await exchange(call, request);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
     co_return answer;
+}
+
+Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements)
+{
+    const Answer answer = co_await call.services.engine.list(request, elements);
+    if (!answer.ok()) throw Refused{error_of(call, answer)};
+}
+
+Task<rules::Json> json_of(const Answer& answer)
+{
+    if (answer.body.size() <= answer_short) co_return answer.json();
+    rules::Json value;
+    const auto read = [&] { value = answer.json(); };
+    co_await aside(read, Aside::json);
+    co_return value;
 }
 
 }  // namespace broker

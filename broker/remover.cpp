@@ -20,13 +20,16 @@ using rules::Result;
 constexpr auto call_limit = 30s;
 constexpr db::Seconds clock_slack = 2;  ///< a build notes when it began so much earlier
 
-/// True when `hex` is the beginning of the image id `id`, as builds print it.
-bool is_short_of(std::string_view hex, std::string_view id)
+/// An image id without its algorithm: builds print the beginning of that.
+std::string_view bare(std::string_view id)
 {
     constexpr std::string_view algorithm = "sha256:";
-    for (std::string_view* each : {&hex, &id})
-        if (each->starts_with(algorithm)) each->remove_prefix(algorithm.size());
-    return !hex.empty() && id.starts_with(hex);
+    return id.starts_with(algorithm) ? id.substr(algorithm.size()) : id;
+}
+
+rules::Error error_of(const Answer& answer)
+{
+    return {answer.status, redactor().told(answer.message()), {}, {}, {}};
 }
 
 /// What is intended and not live has no id yet: the engine knows it, if at all, by its real name.
@@ -43,11 +46,6 @@ bool is_nameless_line(const Json& image)
         return rules::is_zero(names) || (names.is_array() && names.size() == 1 && names[0] == none);
     };
     return is_blank("RepoTags", "<none>:<none>") && is_blank("RepoDigests", "<none>@<none>");
-}
-
-bool is_nameless_since(const Json& image, db::Seconds since)
-{
-    return is_nameless_line(image) && image.value("Created", db::Seconds()) >= since;
 }
 
 /// What a line of a list bears of names of jobs.
@@ -76,7 +74,7 @@ std::optional<std::string> job_whose_network_it_has(const Json& container)
 Result<bool> Remover::done(const Answer& answer)
 {
     if (answer.ok() || answer.status == 404) return answer.ok();
-    return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
+    return tl::unexpected(error_of(answer));
 }
 
 /// What `work` answers, or that it did not in time.
@@ -96,16 +94,9 @@ static Task<Answer> in_time(Task<Answer> work)
     co_return std::move(*answer);
 }
 
-Task<Answer> Remover::ask(EngineRequest request)
+Task<Answer> Remover::ask(EngineRequest request, Elements* elements)
 {
-    co_return co_await in_time(engine_.call(request));
-}
-
-Task<Result<Json>> Remover::list(EngineRequest request)
-{
-    const Answer answer = co_await ask(std::move(request));
-    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
-    co_return answer.json();
+    co_return co_await in_time(elements ? engine_.list(request, *elements) : engine_.call(request));
 }
 
 Task<Result<std::vector<db::Object>>> Remover::found(Kind kind, const std::string& key)
@@ -128,35 +119,39 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
         filters["name"][std::string(rules::real_prefix)] = true;
         request.query.set("filters", filters.dump());
     }
-    const Result<Json> answer = co_await list(std::move(request));
-    if (!answer) co_return tl::unexpected(answer.error());
-    const Json listed = kind == Kind::volume ? answer->value("Volumes", Json::array()) : *answer;
-    std::vector<db::Object> objects;
-    if (!listed.is_array()) co_return objects;
-    for (const Json& each : listed) {
-        const std::vector<std::string> reals = real_names(kind, each);
-        if (kind == Kind::container && reals.empty())
-            if (const auto job = job_whose_network_it_has(each)) {
-                db::Object step;
-                step.kind = kind;
-                step.job = *job;
-                step.id = step.real = each.value("Id", "");
-                if (co_await is_step_of_build(step.id)) objects.push_back(std::move(step));
-            }
-        for (const std::string& real : reals) {
-            db::Object object;
-            object.kind = kind;
-            object.real = real;
-            object.job = rules::key_of(real).value();
-            object.id = kind == Kind::volume ? real : each.value("Id", "");
-            if (kind != Kind::image)
-                object.name = rules::virtual_name(object.job, real).value_or("");
-            else if (const auto reference = rules::virtual_reference(object.job, real))
-                object.name = reference->familiar();
-            if (kind == Kind::image || !object.name.empty()) objects.push_back(std::move(object));
-        }
-    }
+    std::vector<db::Object> objects, maybe_steps;
+    const auto note = [&](Json line) { note_found(kind, line, objects, maybe_steps); };
+    EachElement lines(note, kind == Kind::volume ? "Volumes" : "");
+    const Answer answer = co_await ask(std::move(request), &lines);
+    if (!answer.ok()) co_return tl::unexpected(error_of(answer));
+    for (db::Object& step : maybe_steps)
+        if (co_await is_step_of_build(step.id)) objects.push_back(std::move(step));
     co_return objects;
+}
+
+void Remover::note_found(Kind kind, const Json& line, std::vector<db::Object>& objects, std::vector<db::Object>& maybe_steps) const
+{
+    const std::vector<std::string> reals = real_names(kind, line);
+    if (kind == Kind::container && reals.empty())
+        if (const auto job = job_whose_network_it_has(line)) {
+            db::Object step;
+            step.kind = kind;
+            step.job = *job;
+            step.id = step.real = line.value("Id", "");
+            maybe_steps.push_back(std::move(step));
+        }
+    for (const std::string& real : reals) {
+        db::Object object;
+        object.kind = kind;
+        object.real = real;
+        object.job = rules::key_of(real).value();
+        object.id = kind == Kind::volume ? real : line.value("Id", "");
+        if (kind != Kind::image)
+            object.name = rules::virtual_name(object.job, real).value_or("");
+        else if (const auto reference = rules::virtual_reference(object.job, real))
+            object.name = reference->familiar();
+        if (kind == Kind::image || !object.name.empty()) objects.push_back(std::move(object));
+    }
 }
 
 Task<bool> Remover::is_step_of_build(const std::string& id)
@@ -248,60 +243,84 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
 }
 
 /// Notes what the job's `images` grew from while they are there: an engine that is killed removing one may leave it, and then nothing tells whose it was.
-void Remover::note_ancestors(const Json& list, const std::vector<db::Object>& images)
+void Remover::note_ancestors(const Lines& list, const std::vector<db::Object>& images)
 {
     if (images.empty()) return;
     const db::Seconds since = std::ranges::min(images, {}, &db::Object::created).created - clock_slack;
-    std::map<std::string, const Json*> by_id;
-    for (const Json& image : list) by_id.emplace(image.value("Id", ""), &image);
     for (const db::Object& each : images)
-        for (auto at = by_id.find(each.id); at != by_id.end();) {
-            at = by_id.find(at->second->value("ParentId", ""));
-            if (at == by_id.end() || !is_nameless_since(*at->second, since) || !ancestors_.insert(at->first).second) break;
+        for (auto at = list.find(bare(each.id)); at != list.end();) {
+            at = list.find(bare(at->second.parent));
+            if (at == list.end() || !at->second.is_nameless_since(since) || !ancestors_.insert(at->second.id).second) break;
         }
+}
+
+/// What of `list` is a step of the builds that made `images`, or grew from one since then.
+std::set<std::string> Remover::steps(const Lines& list, const std::vector<db::Object>& images) const
+{
+    std::set<std::string> found;
+    std::map<std::string, db::Seconds> parents;  // what grew from these since then is the job's
+    const auto note = [&](const Line& image, db::Seconds since) {
+        if (image.is_nameless_since(since)) found.insert(image.id);
+        parents.emplace(image.id, since);
+    };
+    for (const auto& [bare_id, image] : list)
+        if (ancestors_.contains(image.id) && image.is_nameless) found.insert(image.id);
+    for (const db::Object& each : images) {
+        const db::Seconds since = each.created - clock_slack;
+        // By its own id: an engine that was killed as it removed an image may have taken its name only.
+        if (const auto whole = list.find(bare(each.id)); whole != list.end()) note(whole->second, since);
+        const std::string_view hex = bare(each.real);  // builds print its beginning
+        if (hex.empty()) continue;
+        for (auto at = list.lower_bound(hex); at != list.end() && at->first.starts_with(hex); ++at) note(at->second, since);
+    }
+    std::multimap<std::string_view, const Line*> children;
+    for (const auto& [bare_id, image] : list) children.emplace(image.parent, &image);
+    std::vector<std::pair<std::string, db::Seconds>> open(parents.begin(), parents.end());
+    while (!open.empty()) {
+        const auto [parent, since] = std::move(open.back());
+        open.pop_back();
+        const auto [first, last] = children.equal_range(parent);
+        for (auto child = first; child != last; ++child) {
+            const Line& image = *child->second;
+            if (!image.is_nameless_since(since)) continue;
+            found.insert(image.id);
+            if (parents.emplace(image.id, since).second) open.emplace_back(image.id, since);
+        }
+    }
+    return found;
 }
 
 Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Object>& images)
 {
     EngineRequest request{.op = Op::image_list};
     request.query.set("all", "1");
-    const Answer answer = co_await ask(request);
-    if (!answer.ok()) co_return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()), {}, {}, {}});
-    const Json list = answer.json();
+    Lines list;
+    const auto note = [&list](Json image) {
+        Line line{image.value("Id", ""), image.value("ParentId", ""), is_nameless_line(image), image.value("Created", db::Seconds())};
+        std::string key(bare(line.id));
+        list.emplace(std::move(key), std::move(line));
+    };
+    EachElement lines(note);
+    const Answer answer = co_await ask(request, &lines);
+    if (!answer.ok()) co_return tl::unexpected(error_of(answer));
     note_ancestors(list, images);
-    std::map<std::string, db::Seconds> parents;  // what grew from these since then is the job's
-    std::set<std::string> steps;
-    for (const Json& image : list) {
-        const std::string id = image.value("Id", "");
-        if (ancestors_.contains(id) && is_nameless_line(image)) steps.insert(id);
-        for (const db::Object& each : images) {
-            // By its own id: an engine that was killed as it removed an image may have taken its name only.
-            const bool is_step = is_short_of(each.real, id) || each.id == id;
-            if (is_step && is_nameless_since(image, each.created - clock_slack)) steps.insert(id);
-            if (is_step) parents.emplace(id, each.created - clock_slack);
-        }
-    }
-    for (bool more = true; std::exchange(more, false);)
-        for (const Json& image : list) {
-            const auto parent = parents.find(image.value("ParentId", ""));
-            if (parent == parents.end() || !is_nameless_since(image, parent->second)) continue;
-            const std::string id = image.value("Id", "");
-            parents.emplace(id, parent->second);
-            more |= steps.insert(id).second;
-        }
+    const std::set<std::string> found = steps(list, images);
+
+    // Children before parents; what an image that stays leans on stays too.
+    std::map<std::string_view, std::size_t> leaning;
+    for (const auto& [bare_id, image] : list) ++leaning[image.parent];
+    std::vector<std::string> free;
+    for (const std::string& id : found)
+        if (!leaning.contains(id)) free.push_back(id);
     std::vector<db::Object> objects;
-    for (bool more = true; std::exchange(more, false);)
-        for (const std::string& id : std::set(steps)) {
-            const auto leans_on_it = [&](const Json& each) { return each.value("ParentId", "") == id; };
-            const auto is_taken = [&](const Json& each) { return std::ranges::find(objects, each.value("Id", ""), &db::Object::id) != objects.end(); };
-            if (std::ranges::any_of(list, [&](const Json& each) { return leans_on_it(each) && !is_taken(each); })) continue;
-            steps.erase(id);
-            db::Object object;
-            object.kind = Kind::image;
-            object.id = object.real = id;
-            objects.push_back(std::move(object));
-            more = true;
-        }
+    for (std::size_t at = 0; at < free.size(); ++at) {
+        db::Object object;
+        object.kind = Kind::image;
+        object.id = object.real = free[at];
+        objects.push_back(std::move(object));
+        const std::string& parent = list.find(bare(free[at]))->second.parent;
+        if (--leaning[parent] == 0 && found.contains(parent)) free.push_back(parent);
+    }
     co_return objects;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "broker/engine.h"
@@ -19,8 +20,8 @@ public:
     Task<rules::Result<bool>> remove(const db::Object& object) override;
 
 private:
-    Task<Answer> ask(EngineRequest request);
-    Task<rules::Result<rules::Json>> list(EngineRequest request);
+    /// `elements`: of an answer that is a list.
+    Task<Answer> ask(EngineRequest request, Elements* elements = nullptr);
     /// What an answer to a removal means.
     static rules::Result<bool> done(const Answer& answer);
     /// Asks for `removal`; where flags of files are in its way, they are taken away and it is asked for again.
@@ -30,12 +31,24 @@ private:
     /// What else is there was put there by hand, and is not the job's.
     Task<bool> is_step_of_build(const std::string& id);
 
+    /// What of a line of the list of images tells whose it is.
+    struct Line {
+        std::string id, parent;
+        bool is_nameless;
+        db::Seconds created;
+        bool is_nameless_since(db::Seconds since) const { return is_nameless && created >= since; }
+    };
+    using Lines = std::map<std::string, Line, std::less<>>;  ///< by id without algorithm
+
     Task<rules::Result<bool>> remove_container(const db::Object& object);
     Task<rules::Result<bool>> remove_network(const db::Object& object);
     Task<rules::Result<bool>> remove_volume(const db::Object& object);
     Task<rules::Result<bool>> remove_image(const db::Object& object);
 
-    void note_ancestors(const rules::Json& list, const std::vector<db::Object>& images);
+    /// What a line of the list of `kind` tells of objects of ours; of a container that bears no name of ours, that its `id` has to be looked at.
+    void note_found(rules::Kind kind, const rules::Json& line, std::vector<db::Object>& objects, std::vector<db::Object>& maybe_steps) const;
+    void note_ancestors(const Lines& list, const std::vector<db::Object>& images);
+    std::set<std::string> steps(const Lines& list, const std::vector<db::Object>& images) const;
 
     broker::Engine& engine_;
     std::string key_;

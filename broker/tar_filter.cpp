@@ -8,7 +8,7 @@
 namespace broker {
 namespace {
 
-constexpr std::size_t file_max = std::size_t{64} << 20;
+constexpr std::size_t file_max = std::size_t{8} << 20;
 constexpr std::size_t pax_max = std::size_t{1} << 20;
 
 // Where a header has what (POSIX.1-2017, pax, "ustar Interchange Format").

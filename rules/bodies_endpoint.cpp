@@ -20,8 +20,8 @@ constexpr Schema ipam_schema{"EndpointIPAMConfig", ipam_fields};
 // What the engine reports of an endpoint is not for a client to set. NetworkID would even win over the network's name.
 constexpr Field endpoint_fields[] = {
     pass("IPAMConfig", Type::object, &ipam_schema),
-    rewrite("Links", Type::text_list),
-    rewrite("Aliases", Type::text_list),
+    at_most(512, rewrite("Links", Type::text_list)),
+    at_most(512, rewrite("Aliases", Type::text_list)),
     pass("MacAddress", Type::text),
     since(32, check("DriverOpts", Type::text_map)),
     since(48, pass("GwPriority", Type::integer)),

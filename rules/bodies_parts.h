@@ -27,6 +27,12 @@ constexpr Field rewrite(std::string_view name, Type type, const Schema* inside =
 {
     return {name, type, Fate::rewrite, inside};
 }
+/// `field` with at most `elements`: each of them is work, for berth or for the engine.
+constexpr Field at_most(std::size_t elements, Field field)
+{
+    field.most = elements;
+    return field;
+}
 constexpr Field force(std::string_view name, Type type)
 {
     return {name, type, Fate::force};

@@ -12,6 +12,24 @@ tl::unexpected<Error> invalid_filter()
     return bad_request("invalid filter");
 }
 
+constexpr std::size_t values_max = 256;     ///< of all keys together
+constexpr std::size_t patterns_max = 1024;  ///< bytes of all values that are matched as patterns
+
+/// Each value is held against each object, and a pattern costs its length times the object's name.
+Result<void> check_size(const std::map<std::string, std::vector<std::string>, std::less<>>& filters)
+{
+    std::size_t count = 0, bytes = 0;
+    for (const auto& [key, values] : filters) {
+        count += values.size();
+        if (key == "label" || key == "label!") continue;
+        for (const std::string& value : values)
+            if (value.find_first_of("\\.[](){}*+?|^$") != value.npos) bytes += value.size();
+    }
+    if (count > values_max) return bad_request("invalid filter: more than " + std::to_string(values_max) + " values");
+    if (bytes > patterns_max) return bad_request("invalid filter: patterns of more than " + std::to_string(patterns_max) + " bytes together");
+    return {};
+}
+
 /// Whether `labels` has `wanted`: `key`, or `key=value`.
 bool has_label(const Json& labels, std::string_view wanted)
 {
@@ -70,6 +88,7 @@ Result<Filters> Filters::parse(std::string_view text, std::initializer_list<std:
         // No value is no filter.
         if (!values->empty()) filters.map_[key] = std::move(*values);
     }
+    if (const Result<void> checked = check_size(filters.map_); !checked) return tl::unexpected(checked.error());
     return filters;
 }
 

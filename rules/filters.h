@@ -14,7 +14,8 @@ namespace rules {
 /// The `filters` parameter, from either of its two JSON forms.
 class Filters {
 public:
-    /// 400 for malformed JSON, for mixed forms, and for a key that is not in `known` (`invalid filter 'x'`).
+    /// 400 for malformed JSON, for mixed forms, for a key that is not in `known` (`invalid filter 'x'`), and for more values or longer
+    /// patterns than anybody writes.
     static Result<Filters> parse(std::string_view text, std::initializer_list<std::string_view> known);
 
     bool has(std::string_view key) const;

@@ -141,7 +141,7 @@ Result<std::vector<std::string>> layers_of_config(std::string_view config)
 
 std::optional<std::string> view_naming_file(std::string_view key, std::string_view file, std::string_view text)
 {
-    const Json read = Json::parse(text, nullptr, false);
+    const Json read = read_json(text).value_or(Json(Json::value_t::discarded));
     Json shown;
     if (file == "manifest.json" && read.is_null())  // of an archive without images
         return std::string(text);

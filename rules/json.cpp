@@ -6,13 +6,14 @@
 namespace rules {
 namespace {
 
-constexpr std::size_t deepest = 64;
 constexpr std::string_view long_s = "\u017F";
 constexpr std::string_view kelvin_sign = "\u212A";
 
-/// Builds the value as the parser reports it, and refuses what nlohmann lets through.
+/// Builds the value as the parser reports it, and refuses what nlohmann lets through and what is beyond the budget.
 class Builder : public nlohmann::json_sax<Json> {
 public:
+    explicit Builder(JsonBudget budget) : budget_(budget) {}
+
     bool null() override { return put(nullptr); }
     bool boolean(bool value) override { return put(value); }
     bool number_integer(number_integer_t value) override { return put(value); }
@@ -35,6 +36,7 @@ public:
 
     bool key(string_t& name) override
     {
+        if (!spend()) return false;
         if (name.find('\0') != string_t::npos) return refuse("a key has a NUL");
         const auto [member, is_new] = open_.back()->get_ref<Json::object_t&>().try_emplace(std::move(name), nullptr);
         if (!is_new) return refuse("the key \"" + name + "\" is given twice");
@@ -56,11 +58,20 @@ public:
 
     Json root;
     std::string problem;
+    bool spent = false;  ///< the budget's nodes
 
 private:
     bool refuse(std::string why)
     {
         problem = std::move(why);
+        return false;
+    }
+
+    /// One more value or key.
+    bool spend()
+    {
+        if (budget_.nodes-- > 0) return true;
+        spent = true;
         return false;
     }
 
@@ -74,13 +85,15 @@ private:
     template <class T>
     bool put(T&& value)
     {
+        if (!spend()) return false;
         place(Json(std::forward<T>(value)));
         return true;
     }
 
     bool enter(Json value)
     {
-        if (open_.size() == deepest) return refuse("nested deeper than " + std::to_string(deepest));
+        if (!spend()) return false;
+        if (open_.size() == budget_.depth) return refuse("nested deeper than " + std::to_string(budget_.depth));
         open_.push_back(place(std::move(value)));
         return true;
     }
@@ -91,21 +104,73 @@ private:
         return true;
     }
 
+    JsonBudget budget_;  ///< what is left of it
     // Stays valid: a container is only appended to while it is the innermost one.
     std::vector<Json*> open_;
     Json* member_ = nullptr;  ///< whose key was read last
 };
 
+/// Whether `text`, if it is JSON, is within `budget`: counts what stands before or behind values, outside of strings.
+bool is_within(std::string_view text, JsonBudget budget)
+{
+    std::size_t depth = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        switch (text[at]) {
+            case '"':
+                for (++at; at < text.size() && text[at] != '"'; ++at)
+                    if (text[at] == '\\') ++at;
+                break;
+            case '{':
+            case '[':
+                if (++depth > budget.depth) return false;
+                [[fallthrough]];
+            case ',':
+            case ':':
+                if (budget.nodes-- == 0) return false;
+                break;
+            case '}':
+            case ']':
+                if (depth > 0) --depth;
+                break;
+            default:
+                break;
+        }
+    }
+    return true;
+}
+
 }  // namespace
 
-Result<Json> parse_json(std::string_view text)
+Result<Json> parse_json(std::string_view text, JsonBudget budget)
 {
     if (text.starts_with("\xEF\xBB\xBF")) return bad_request("invalid JSON: it starts with a byte-order mark");
     // nlohmann takes a NUL for the end of its input.
     if (text.find('\0') != std::string_view::npos) return bad_request("invalid JSON: it has a NUL");
-    Builder builder;
-    if (!Json::sax_parse(text, &builder)) return bad_request("invalid JSON: " + builder.problem);
-    return std::move(builder.root);
+    Builder builder(budget);
+    if (Json::sax_parse(text, &builder)) return std::move(builder.root);
+    if (builder.spent)
+        return tl::unexpected(Error{413, "the JSON has more than " + std::to_string(budget.nodes) + " values and keys", {}, {}, {}});
+    return bad_request("invalid JSON: " + builder.problem);
+}
+
+std::optional<Json> read_json(std::string_view text, JsonBudget budget)
+{
+    // The engine's own short answers hold no more: only what jobs had it keep makes them long.
+    if (text.size() > budget.nodes / 2 && !is_within(text, budget)) return std::nullopt;
+    Json value = Json::parse(text, nullptr, false);
+    return value.is_discarded() ? std::nullopt : std::optional(std::move(value));
+}
+
+std::size_t text_bytes(const Json& value)
+{
+    std::size_t bytes = 0;
+    if (const auto* text = value.get_ptr<const std::string*>())
+        bytes = text->size();
+    else if (const auto* items = value.get_ptr<const Json::array_t*>())
+        for (const Json& item : *items) bytes += text_bytes(item);
+    else if (const auto* members = value.get_ptr<const Json::object_t*>())
+        for (const auto& [key, member] : *members) bytes += key.size() + text_bytes(member);
+    return bytes;
 }
 
 bool is_zero(const Json& value)

@@ -161,6 +161,7 @@ constexpr Knob table[] = {
     {"limits.job.images", &P::job_images, refuse, "Names of images that a job has at a time when it pulls, builds or makes a further one; 0: no limit", {}, 0, 1000000, {}, "0"},
     {"limits.job.image_bytes", &P::job_image_bytes, refuse, "Size of all images that a job has, each counted whole, when it pulls, builds or makes a further one; 0: no limit", Unit::bytes, 0, std::numeric_limits<std::int64_t>::max(), {}, "0"},
     {"limits.job.connections", &P::job_connections, refuse, "Connections to a job's door at a time; further ones are closed", {}, 1, 100000},
+    {"limits.job.streams", &P::job_streams, refuse, "Requests of a job at a time whose answer lasts: events, logs, stats, attach, exec, wait, pull, push, build", {}, 1, 100000},
     {"limits.job.requests_per_second", &P::job_requests_per_second, cap, "Requests of a job in a second, after a burst of as many: further ones wait for their turn, up to 5 seconds; 0: no limit", {}, 0, 1000000},
     {"limits.job.time", &P::job_time, force, "How long a job may be open; a shorter --ttl stands; 0: no limit", Unit::seconds, 0, 3650 * day},
     {"job.grace", &P::job_grace, choose, "How long a job goes on after its anchor has stopped, its lease has run out or its `berth run` has gone, lest they come back; at once where the anchor was removed or the time is up", Unit::seconds, 0, 600},

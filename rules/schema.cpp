@@ -65,9 +65,15 @@ std::string_view mismatch(const Json& value, Type type)
     return {};
 }
 
+tl::unexpected<Error> too_many(const std::string& path, std::size_t most, std::string_view what)
+{
+    return bad_request(path + " has more than " + std::to_string(most) + " " + std::string(what));
+}
+
 Result<void> admit_list(Json& list, const Schema& inside, const std::string& path)
 {
     if (!list.is_array()) return wrong_type(path, "a list of objects");
+    if (list.size() > elements_max) return too_many(path, elements_max, "elements");
     for (std::size_t at = 0; at < list.size(); ++at)
         if (auto item = admit_object(list[at], inside, path + "[" + std::to_string(at) + "]"); !item) return item;
     return {};
@@ -108,23 +114,28 @@ Result<void> admit_value(Json& value, const Field& field, const std::string& pat
     }
 }
 
+/// Whether a field's name, which is ASCII, folds to `folded`.
+bool folds_to(std::string_view name, std::string_view folded)
+{
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return name.size() == folded.size() && std::ranges::equal(name, folded, {}, lower);
+}
+
 /// Go would take `key` for a field whose name only folds alike, and of two such keys it takes both.
 Result<void> check_spelling(const Json& body, const Schema& schema, const std::string& path)
 {
-    const auto is_known = [&](const auto& member) { return std::ranges::find(schema.fields, member.first, &Field::name) != schema.fields.end(); };
-    if (std::ranges::all_of(body.get_ref<const Json::object_t&>(), is_known)) return {};
+    const auto is_known = [&](std::string_view key) { return std::ranges::find(schema.fields, key, &Field::name) != schema.fields.end(); };
+    const auto& members = body.get_ref<const Json::object_t&>();
+    if (std::ranges::all_of(members, is_known, &Json::object_t::value_type::first)) return {};
     std::set<std::string> seen;
-    for (const auto& [key, value] : body.items()) {
-        const std::string folded = fold_key(key);
-        if (!seen.insert(folded).second)
-            return bad_request("invalid JSON: the key \"" + join(path, key) + "\" is given twice");
+    for (const auto& [key, value] : members) {
+        const auto [folded, is_new] = seen.insert(fold_key(key));
+        if (!is_new) return bad_request("invalid JSON: the key \"" + join(path, key) + "\" is given twice");
         if (std::ranges::any_of(key, [](unsigned char c) { return c >= 0x80; }))
             return bad_request("invalid JSON: the key \"" + join(path, key) + "\" is not ASCII");
-        if (std::ranges::find(schema.fields, key, &Field::name) != schema.fields.end()) continue;
-        for (const Field& field : schema.fields)
-            if (fold_key(field.name) == folded)
-                return bad_request("invalid JSON: the key \"" + join(path, key) + "\" is spelled \"" +
-                                   std::string(field.name) + "\"");
+        const auto meant = std::ranges::find_if(schema.fields, [&](const Field& field) { return folds_to(field.name, *folded); });
+        if (meant != schema.fields.end() && meant->name != key)
+            return bad_request("invalid JSON: the key \"" + join(path, key) + "\" is spelled \"" + std::string(meant->name) + "\"");
     }
     return {};
 }
@@ -132,6 +143,7 @@ Result<void> check_spelling(const Json& body, const Schema& schema, const std::s
 Result<void> admit_object(Json& body, const Schema& schema, const std::string& path)
 {
     if (!body.is_object()) return wrong_type(path.empty() ? std::string("the body") : path, "an object");
+    if (body.size() > keys_max) return too_many(path.empty() ? std::string("the body") : path, keys_max, "keys");
     if (const Result<void> spelling = check_spelling(body, schema, path); !spelling) return spelling;
 
     auto& members = body.get_ref<Json::object_t&>();
@@ -149,6 +161,8 @@ Result<void> admit_object(Json& body, const Schema& schema, const std::string& p
         }
         if (const std::string_view wanted = mismatch(value, field->type); !wanted.empty())
             return wrong_type(where(), wanted);
+        if (const std::size_t most = field->most > 0 ? field->most : elements_max; value.is_structured() && value.size() > most)
+            return too_many(where(), most, "elements");
         if (field->fate == Fate::forbid || (field->fate == Fate::deny && !is_zero(value)))
             return denied(std::string(field->rule), where(), value.dump(), std::string(field->way_out));
         if (field->fate == Fate::deny || field->fate == Fate::drop || field->fate == Fate::force) {
@@ -166,6 +180,8 @@ Result<void> admit_object(Json& body, const Schema& schema, const std::string& p
 Result<Json> admit(Json body, const Schema& schema)
 {
     if (const Result<void> admitted = admit_object(body, schema, {}); !admitted) return tl::unexpected(admitted.error());
+    if (text_bytes(body) > kept_max)
+        return tl::unexpected(Error{413, "the texts of the body have more than " + std::to_string(kept_max) + " bytes together", {}, {}, {}});
     return body;
 }
 

@@ -24,23 +24,19 @@ struct ViewFacts {
 };
 
 std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFacts& facts);
-/// `list`: the engine's answer for `all=1` with this job's label. Filters (those that concern names and ids: id, name, label, network, volume,
-/// ancestor, before, since), then `limit` (0: none); objects that the job does not own are left out.
-/// `before` and `since` go by the place in `list`, so it must hold the containers that they name: `status` and `up_only` (what `all=0` shows) can
-/// therefore be left to this function.
+// Whole lists (rules/list_view.h has the views of their elements).
+
 Result<Json> view_containers(Json list, const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts,
                              bool up_only = false);
 std::optional<Json> view_exec(Json inspect, const Lookup& job);
 
 std::optional<Json> view_network(Json inspect, const Lookup& job, const ViewFacts& facts);
-/// Adds what Docker always shows: `host` and `none`, and `bridge` (empty when the job's default network has not been made).
 Result<Json> view_networks(Json list, const Filters& filters, const Lookup& job, const ViewFacts& facts);
 
 /// What Docker always has: `host`, `none`, and `bridge` while the job has not made its own. nullopt for every other reference.
 std::optional<Json> builtin_network(std::string_view reference, const Lookup& job);
 
 std::optional<Json> view_volume(Json inspect, const Lookup& job);
-/// `used`: real names of volumes that containers of the job use (for `dangling`).
 Result<Json> view_volumes(Json list, const Filters& filters, const std::vector<std::string>& used, const Lookup& job);
 
 std::optional<Json> view_image(Json inspect, const Lookup& job, const ViewFacts& facts);
@@ -50,8 +46,10 @@ std::optional<Json> view_image_history(Json history, const Lookup& job);
 /// Lines of a push's answer, without the repositories of the registry in which the engine knew a layer to be: others may have pushed it there.
 std::string view_push(std::string_view lines);
 
-/// One event, or nullopt when it is not this job's or does not pass `filters`.
-std::optional<Json> view_event(Json event, const Filters& filters, const Lookup& job);
+/// One event, or nullopt when it is not this job's.
+std::optional<Json> view_event(Json event, const Lookup& job);
+/// Whether `filters` let through what view_event gave.
+bool event_passes(const Json& event, const Filters& filters);
 
 /// Counts are those of the job; what tells of the host (id, labels, proxies, swarm, paths, devices) is blank.
 struct Counts {

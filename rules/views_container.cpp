@@ -200,7 +200,7 @@ void view_endpoints(Json& settings, const std::string& container, const Lookup& 
 Json asked_mounts(const Json* labels)
 {
     const std::string text = labels ? text_or_empty(*labels, label_mounts) : std::string();
-    return Json::parse(text, nullptr, false);
+    return read_json(text).value_or(nullptr);
 }
 
 namespace {

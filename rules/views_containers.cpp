@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "rules/list_view.h"
 #include "rules/names.h"
 #include "rules/views_parts.h"
 
@@ -41,13 +42,13 @@ std::optional<Json> view_summary(Json entry, const Lookup& job, const ViewFacts&
 }
 
 /// dockerd takes an `id` value that is the prefix of exactly one container.
-bool id_matches(const std::string& id, const Filters& filters, const Json::array_t& entries)
+bool id_matches(const std::string& id, const Filters& filters, const Lookup& job)
 {
     if (!filters.has("id")) return true;
     return std::ranges::any_of(filters.values("id"), [&](const std::string& prefix) {
-        return !prefix.empty() && id.starts_with(prefix) && std::ranges::count_if(entries, [&](const Json& entry) {
-                                                                return text_or_empty(entry, "Id").starts_with(prefix);
-                                                            }) == 1;
+        if (prefix.empty() || !id.starts_with(prefix)) return false;
+        const Result<Named> meant = job.container(prefix);
+        return meant && meant->id == id;
     });
 }
 
@@ -92,58 +93,81 @@ std::unordered_set<std::string> ancestors(const Filters& filters, const Lookup& 
     return ids;
 }
 
-/// Cuts the list, newest first, to what `before` and `since` leave.
-Result<void> cut(Json::array_t& entries, const Filters& filters, const Lookup& job)
-{
-    const auto place_of = [&](const std::string& id) {
-        return std::ranges::find_if(entries, [&](const Json& entry) { return text_or_empty(entry, "Id") == id; });
-    };
-    for (const std::string& reference : filters.values("before")) {
-        const Result<Named> container = job.container(reference);
-        if (!container) return tl::unexpected(container.error());
-        const auto place = place_of(container->id);
-        entries.erase(entries.begin(), place == entries.end() ? place : place + 1);
-    }
-    for (const std::string& reference : filters.values("since")) {
-        const Result<Named> container = job.container(reference);
-        if (!container) return tl::unexpected(container.error());
-        // One that `before` has cut away already is newer than all that is left.
-        const auto place = place_of(container->id);
-        entries.erase(place == entries.end() ? entries.begin() : place, entries.end());
-    }
-    return {};
-}
-
 bool is_up(const Json& entry)
 {
     const std::string state = text_or_empty(entry, "State");
     return state == "running" || state == "paused" || state == "restarting";
 }
 
+/// The ids of the containers that the filter `key` names.
+Result<std::unordered_set<std::string>> named_by(std::string_view key, const Filters& filters, const Lookup& job)
+{
+    std::unordered_set<std::string> ids;
+    for (const std::string& reference : filters.values(key)) {
+        const Result<Named> container = job.container(reference);
+        if (!container) return tl::unexpected(container.error());
+        ids.insert(container->id);
+    }
+    return ids;
+}
+
+class ContainerList final : public ListView {
+public:
+    ContainerList(const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts, bool up_only, std::unordered_set<std::string> before,
+                  std::unordered_set<std::string> since)
+        : filters_(filters), limit_(limit), job_(job), facts_(facts), up_only_(up_only), before_(std::move(before)), since_(std::move(since)), images_(ancestors(filters, job))
+    {
+    }
+
+    std::optional<Json> show(Json element) override
+    {
+        const std::string id = text_or_empty(element, "Id");
+        if (since_.contains(id)) over_ = true;
+        const bool is_before = before_.empty();
+        before_.erase(id);
+        if (over_ || !is_before) return std::nullopt;
+        std::optional<Json> seen = view_summary(std::move(element), job_, facts_);
+        if (!seen || !passes(*seen)) return std::nullopt;
+        over_ = ++shown_ == limit_;
+        return seen;
+    }
+
+private:
+    bool passes(Json& entry) const
+    {
+        const Json* labels = at(std::as_const(entry), "Labels");
+        return (!up_only_ || is_up(entry)) && id_matches(text_or_empty(entry, "Id"), filters_, job_) && name_matches(entry, filters_) &&
+               filters_.any_match("status", text_or_empty(entry, "State")) && filters_.labels_match(labels ? *labels : Json::object()) &&
+               network_matches(entry, filters_) && volume_matches(entry, filters_) &&
+               (!filters_.has("ancestor") || images_.contains(text_or_empty(entry, "ImageID")));
+    }
+
+    const Filters& filters_;
+    std::size_t limit_;
+    const Lookup& job_;
+    const ViewFacts facts_;
+    bool up_only_;
+    std::unordered_set<std::string> before_;  ///< those that have not come yet
+    std::unordered_set<std::string> since_;
+    std::unordered_set<std::string> images_;
+    std::size_t shown_ = 0;
+    bool over_ = false;
+};
+
 }  // namespace
 
-Result<Json> view_containers(Json list, const Filters& filters, std::size_t limit, const Lookup& job,
-                             const ViewFacts& facts, bool up_only)
+ListViewResult container_list_view(const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts, bool up_only)
 {
-    auto* given = list.get_ptr<Json::array_t*>();
-    if (!given) return tl::unexpected(odd_answer());
-    Json::array_t entries;
-    for (Json& entry : *given)
-        if (auto seen = view_summary(std::move(entry), job, facts)) entries.push_back(*std::move(seen));
+    auto before = named_by("before", filters, job);
+    if (!before) return tl::unexpected(before.error());
+    auto since = named_by("since", filters, job);
+    if (!since) return tl::unexpected(since.error());
+    return std::make_unique<ContainerList>(filters, limit, job, facts, up_only, *std::move(before), *std::move(since));
+}
 
-    const Json::array_t all = filters.has("id") ? entries : Json::array_t();
-    if (const auto done = cut(entries, filters, job); !done) return tl::unexpected(done.error());
-    const auto images = ancestors(filters, job);
-    std::erase_if(entries, [&](Json& entry) {
-        const Json* labels = at(entry, "Labels");
-        return (up_only && !is_up(entry)) || !id_matches(text_or_empty(entry, "Id"), filters, all) ||
-               !name_matches(entry, filters) || !filters.any_match("status", text_or_empty(entry, "State")) ||
-               !filters.labels_match(labels ? *labels : Json::object()) || !network_matches(entry, filters) ||
-               !volume_matches(entry, filters) ||
-               (filters.has("ancestor") && !images.contains(text_or_empty(entry, "ImageID")));
-    });
-    if (limit > 0 && entries.size() > limit) entries.resize(limit);
-    return Json(std::move(entries));
+Result<Json> view_containers(Json list, const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts, bool up_only)
+{
+    return view_list(std::move(list), container_list_view(filters, limit, job, facts, up_only));
 }
 
 }  // namespace rules

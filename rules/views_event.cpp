@@ -41,8 +41,10 @@ bool image_passes(const Filters& filters, const std::string& id, const std::stri
            filters.any_equal("image", without_tag(id)) || filters.any_equal("image", without_tag(name));
 }
 
+}  // namespace
+
 /// As dockerd's events filter: a name of any type is sought in the actor's id and name, whatever the event's type.
-bool passes(const Json& event, const Filters& filters)
+bool event_passes(const Json& event, const Filters& filters)
 {
     static const Json no_actor = Json::object();
     const std::string type = text_or_empty(event, "Type");
@@ -61,6 +63,8 @@ bool passes(const Json& event, const Filters& filters)
     return image_passes(filters, id, type == "image" ? name : text_or_empty(*attributes, "image")) &&
            filters.labels_match(*attributes);
 }
+
+namespace {
 
 bool view_container_event(Json& actor, Json& attributes, const Lookup& job)
 {
@@ -128,7 +132,7 @@ bool view_image_event(Json& event, Json& actor, Json& attributes, const Lookup& 
 
 }  // namespace
 
-std::optional<Json> view_event(Json event, const Filters& filters, const Lookup& job)
+std::optional<Json> view_event(Json event, const Lookup& job)
 {
     Json* actor = at(event, "Actor");
     if (!actor || !actor->is_object()) return std::nullopt;
@@ -147,7 +151,6 @@ std::optional<Json> view_event(Json event, const Filters& filters, const Lookup&
     replace(event, "id", text_or_empty(*actor, "ID"));
     if (const std::string* image = text_at(*attributes, "image")) replace(event, "from", *image);
     scrub_all(event, job.key());
-    if (!passes(event, filters)) return std::nullopt;
     return event;
 }
 

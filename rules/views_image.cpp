@@ -2,6 +2,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "rules/list_view.h"
 #include "rules/names.h"
 #include "rules/reference.h"
 #include "rules/views.h"
@@ -73,11 +74,6 @@ bool matches_reference(const std::string& reference, const std::vector<std::stri
     });
 }
 
-/// The moments that `before` and `since` name, in seconds.
-struct Span {
-    std::optional<std::int64_t> before, since;
-};
-
 std::optional<std::int64_t> created(const Json& image)
 {
     const Json* at_second = at(image, "Created");
@@ -85,34 +81,16 @@ std::optional<std::int64_t> created(const Json& image)
     return at_second->get<std::int64_t>();
 }
 
-/// 404 with dockerd's words for an image that the job does not have; an image that `list` lacks leaves nothing over.
-Result<Span> span_of(const Json::array_t& list, const Filters& filters, const Lookup& job)
+/// The ids of the images that the filter `key` names; 404 with dockerd's words for one that the job does not have.
+Result<std::unordered_set<std::string>> named_by(std::string_view key, const Filters& filters, const Lookup& job)
 {
-    const auto moment = [&](const std::string& reference, std::int64_t absent) -> Result<std::int64_t> {
+    std::unordered_set<std::string> ids;
+    for (const std::string& reference : filters.values(key)) {
         const Result<Named> image = job.image(reference);
         if (!image) return tl::unexpected(image.error());
-        const auto found =
-            std::ranges::find_if(list, [&](const Json& each) { return text_or_empty(each, "Id") == image->id; });
-        return found == list.end() ? absent : created(*found).value_or(absent);
-    };
-    Span span;
-    for (const std::string& reference : filters.values("before")) {
-        const auto before = moment(reference, std::numeric_limits<std::int64_t>::min());
-        if (!before) return tl::unexpected(before.error());
-        span.before = std::min(span.before.value_or(*before), *before);
+        ids.insert(image->id);
     }
-    for (const std::string& reference : filters.values("since")) {
-        const auto since = moment(reference, std::numeric_limits<std::int64_t>::max());
-        if (!since) return tl::unexpected(since.error());
-        span.since = std::max(span.since.value_or(*since), *since);
-    }
-    return span;
-}
-
-bool is_within(const Json& image, const Span& span)
-{
-    const auto moment = created(image);
-    return (!span.before || (moment && *moment < *span.before)) && (!span.since || (moment && *moment > *span.since));
+    return ids;
 }
 
 /// One line of the list. Docker shows only the references that a `reference` filter matches.
@@ -132,6 +110,68 @@ Json view_summary(Json image, References own, const Lookup& job, const ViewFacts
     scrub_all(image, job.key());
     return image;
 }
+
+class ImageList final : public ListView {
+public:
+    using Moment = std::optional<std::int64_t>;  ///< in seconds since 1970
+    using Ids = std::unordered_set<std::string>;
+
+    ImageList(const Filters& filters, bool all, std::optional<bool> dangling, Moment until, const Lookup& job, const ViewFacts& facts, Ids before, Ids since)
+        : filters_(filters), all_(all), dangling_(dangling), until_(until), job_(job), facts_(facts), before_(std::move(before)), since_(std::move(since))
+    {
+    }
+
+    bool learns() const override { return true; }
+
+    void learn(const Json& image) override
+    {
+        const std::string id = text_or_empty(image, "Id");
+        if (!owns_image(id, job_)) return;
+        parents_.insert(text_or_empty(image, "ParentId"));
+        if (before_.erase(id) > 0) newest_ = std::min(newest_.value_or(latest), created(image).value_or(earliest));
+        if (since_.erase(id) > 0) oldest_ = std::max(oldest_.value_or(earliest), created(image).value_or(latest));
+    }
+
+    std::optional<Json> show(Json image) override
+    {
+        const std::string id = text_or_empty(image, "Id");
+        // An image that `before` or `since` names and the list lacks leaves nothing over.
+        if (!owns_image(id, job_) || !before_.empty() || !since_.empty()) return std::nullopt;
+        References own = references_of(image, job_);
+        const bool is_dangling = own.tags.empty() && own.digests.empty();
+        if (is_dangling && !all_ && parents_.contains(id)) return std::nullopt;  // a step of a build
+        if (dangling_ && (*dangling_ ? !own.tags.empty() : is_dangling)) return std::nullopt;
+        if (filters_.has("reference")) {
+            const auto is_other = [&](const std::string& each) { return !matches_reference(each, filters_.values("reference")); };
+            std::erase_if(own.tags, is_other);
+            std::erase_if(own.digests, is_other);
+            if (own.tags.empty() && own.digests.empty()) return std::nullopt;
+        }
+        Json seen = view_summary(std::move(image), std::move(own), job_, facts_);
+        const Json* labels = at(std::as_const(seen), "Labels");
+        return is_within(seen) && filters_.labels_match(labels ? *labels : Json::object()) ? std::optional(std::move(seen)) : std::nullopt;
+    }
+
+private:
+    static constexpr std::int64_t earliest = std::numeric_limits<std::int64_t>::min();
+    static constexpr std::int64_t latest = std::numeric_limits<std::int64_t>::max();
+
+    bool is_within(const Json& image) const
+    {
+        const Moment moment = created(image);
+        return (!newest_ || (moment && *moment < *newest_)) && (!oldest_ || (moment && *moment > *oldest_)) && (!until_ || moment.value_or(0) < *until_);
+    }
+
+    const Filters& filters_;
+    bool all_;
+    std::optional<bool> dangling_;
+    Moment until_;
+    const Lookup& job_;
+    const ViewFacts facts_;
+    Ids before_, since_;  ///< those that have not come yet
+    Moment newest_, oldest_;
+    Ids parents_;
+};
 
 }  // namespace
 
@@ -155,38 +195,20 @@ std::optional<Json> view_image(Json inspect, const Lookup& job, const ViewFacts&
     return inspect;
 }
 
-Result<Json> view_images(Json list, const Filters& filters, bool all, const Lookup& job, const ViewFacts& facts)
+ListViewResult image_list_view(const Filters& filters, bool all, std::optional<std::int64_t> until, const Lookup& job, const ViewFacts& facts)
 {
-    auto* given = list.get_ptr<Json::array_t*>();
-    if (!given) return tl::unexpected(odd_answer());
     const Result<bool> dangling = filters.flag("dangling", false);
     if (!dangling) return tl::unexpected(dangling.error());
-    std::erase_if(*given, [&](const Json& image) { return !owns_image(text_or_empty(image, "Id"), job); });
-    const Result<Span> span = span_of(*given, filters, job);
-    if (!span) return tl::unexpected(span.error());
-    std::unordered_set<std::string> parents;
-    for (const Json& image : *given) parents.insert(text_or_empty(image, "ParentId"));
+    auto before = named_by("before", filters, job);
+    if (!before) return tl::unexpected(before.error());
+    auto since = named_by("since", filters, job);
+    if (!since) return tl::unexpected(since.error());
+    return std::make_unique<ImageList>(filters, all, filters.has("dangling") ? std::optional(*dangling) : std::nullopt, until, job, facts, *std::move(before), *std::move(since));
+}
 
-    Json::array_t images;
-    for (Json& image : *given) {
-        References own = references_of(image, job);
-        const bool is_dangling = own.tags.empty() && own.digests.empty();
-        if (is_dangling && !all && parents.contains(text_or_empty(image, "Id"))) continue;  // a step of a build
-        if (filters.has("dangling") && (*dangling ? !own.tags.empty() : is_dangling)) continue;
-        if (filters.has("reference")) {
-            const auto is_other = [&](const std::string& each) {
-                return !matches_reference(each, filters.values("reference"));
-            };
-            std::erase_if(own.tags, is_other);
-            std::erase_if(own.digests, is_other);
-            if (own.tags.empty() && own.digests.empty()) continue;
-        }
-        Json seen = view_summary(std::move(image), std::move(own), job, facts);
-        const Json* labels = at(seen, "Labels");
-        if (is_within(seen, *span) && filters.labels_match(labels ? *labels : Json::object()))
-            images.push_back(std::move(seen));
-    }
-    return Json(std::move(images));
+Result<Json> view_images(Json list, const Filters& filters, bool all, const Lookup& job, const ViewFacts& facts)
+{
+    return view_list(std::move(list), image_list_view(filters, all, {}, job, facts));
 }
 
 std::optional<Json> view_image_history(Json history, const Lookup& job)
@@ -211,7 +233,7 @@ std::string view_push(std::string_view lines)
     while (!lines.empty()) {
         const std::string_view line = lines.substr(0, std::min(lines.find('\n'), lines.size() - 1) + 1);
         lines.remove_prefix(line.size());
-        Json message = line.find(mounted) == line.npos ? Json() : Json::parse(line, nullptr, false);
+        Json message = line.find(mounted) == line.npos ? Json() : read_json(line).value_or(nullptr);
         if (text_or_empty(message, "status").starts_with(mounted)) {
             replace(message, "status", "Pushed");
             shown += message.dump() + "\r\n";

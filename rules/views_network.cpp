@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "rules/list_view.h"
 #include "rules/names.h"
 #include "rules/views.h"
 #include "rules/views_parts.h"
@@ -122,6 +123,36 @@ bool names_id(std::string_view reference, std::string_view id)
     return reference.size() >= 12 && id.starts_with(reference);
 }
 
+class NetworkList final : public ListView {
+public:
+    NetworkList(const Filters& filters, const Lookup& job) : filters_(filters), job_(job) {}
+
+    std::optional<Json> show(Json element) override
+    {
+        const Named* own = job_.by_id(Kind::network, text_or_empty(element, "Id"));
+        if (!own) return std::nullopt;
+        has_bridge_ = has_bridge_ || own->name == "bridge";
+        Json seen = view_named(std::move(element), own->name, job_);
+        return passes(seen, filters_) ? std::optional(std::move(seen)) : std::nullopt;
+    }
+
+    Json::array_t rest() override
+    {
+        Json::array_t networks;
+        for (const std::string_view name : builtin_names) {
+            if (name == "bridge" && has_bridge_) continue;
+            Json network = synthesised(name, shown_id(name, job_));
+            if (passes(network, filters_)) networks.push_back(std::move(network));
+        }
+        return networks;
+    }
+
+private:
+    const Filters& filters_;
+    const Lookup& job_;
+    bool has_bridge_ = false;
+};
+
 }  // namespace
 
 std::optional<Json> builtin_network(std::string_view reference, const Lookup& job)
@@ -146,25 +177,15 @@ std::optional<Json> view_network(Json inspect, const Lookup& job, const ViewFact
     return view_named(std::move(inspect), *name, job);
 }
 
+ListViewResult network_list_view(const Filters& filters, const Lookup& job)
+{
+    if (const auto checked = check_filters(filters); !checked) return tl::unexpected(checked.error());
+    return std::make_unique<NetworkList>(filters, job);
+}
+
 Result<Json> view_networks(Json list, const Filters& filters, const Lookup& job, const ViewFacts&)
 {
-    auto* given = list.get_ptr<Json::array_t*>();
-    if (!given) return tl::unexpected(odd_answer());
-    if (const auto checked = check_filters(filters); !checked) return tl::unexpected(checked.error());
-    Json::array_t networks;
-    bool has_bridge = false;
-    for (Json& network : *given) {
-        const Named* own = job.by_id(Kind::network, text_or_empty(network, "Id"));
-        if (!own) continue;
-        has_bridge = has_bridge || own->name == "bridge";
-        networks.push_back(view_named(std::move(network), own->name, job));
-    }
-    for (const std::string_view name : builtin_names) {
-        if (name == "bridge" && has_bridge) continue;
-        networks.push_back(synthesised(name, shown_id(name, job)));
-    }
-    std::erase_if(networks, [&](const Json& network) { return !passes(network, filters); });
-    return Json(std::move(networks));
+    return view_list(std::move(list), network_list_view(filters, job));
 }
 
 }  // namespace rules

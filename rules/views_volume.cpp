@@ -1,5 +1,7 @@
-#include <algorithm>
+#include <unordered_set>
+#include <utility>
 
+#include "rules/list_view.h"
 #include "rules/names.h"
 #include "rules/views.h"
 #include "rules/views_parts.h"
@@ -23,6 +25,32 @@ Json view_named(Json volume, const std::string& name, const Lookup& job)
     return volume;
 }
 
+class VolumeList final : public ListView {
+public:
+    VolumeList(const Filters& filters, std::optional<bool> dangling, const std::vector<std::string>& used, const Lookup& job)
+        : filters_(filters), dangling_(dangling), used_(used.begin(), used.end()), job_(job)
+    {
+    }
+
+    std::optional<Json> show(Json element) override
+    {
+        const std::string real = text_or_empty(element, "Name");
+        const Named* own = job_.by_id(Kind::volume, real);
+        if (!own || (dangling_ && *dangling_ == used_.contains(real))) return std::nullopt;
+        Json seen = view_named(std::move(element), own->name, job_);
+        const Json* labels = at(std::as_const(seen), "Labels");
+        const bool passes = filters_.any_match("name", own->name) && filters_.any_equal("driver", text_or_empty(seen, "Driver")) &&
+                            filters_.labels_match(labels ? *labels : Json::object());
+        return passes ? std::optional(std::move(seen)) : std::nullopt;
+    }
+
+private:
+    const Filters& filters_;
+    std::optional<bool> dangling_;
+    std::unordered_set<std::string> used_;
+    const Lookup& job_;
+};
+
 }  // namespace
 
 std::optional<Json> view_volume(Json inspect, const Lookup& job)
@@ -33,30 +61,20 @@ std::optional<Json> view_volume(Json inspect, const Lookup& job)
     return view_named(std::move(inspect), *name, job);
 }
 
+ListViewResult volume_list_view(const Filters& filters, const std::vector<std::string>& used, const Lookup& job)
+{
+    const Result<bool> dangling = filters.flag("dangling", false);
+    if (!dangling) return tl::unexpected(dangling.error());
+    return std::make_unique<VolumeList>(filters, filters.has("dangling") ? std::optional(*dangling) : std::nullopt, used, job);
+}
+
 Result<Json> view_volumes(Json list, const Filters& filters, const std::vector<std::string>& used, const Lookup& job)
 {
     Json* given = at(list, "Volumes");
     if (!given || !(given->is_array() || given->is_null())) return tl::unexpected(odd_answer());
-    const Result<bool> dangling = filters.flag("dangling", false);
-    if (!dangling) return tl::unexpected(dangling.error());
-
-    Json::array_t volumes;
-    for (Json& volume : *given) {
-        const std::string real = text_or_empty(volume, "Name");
-        const Named* own = job.by_id(Kind::volume, real);
-        if (!own) continue;
-        const bool is_used = std::ranges::find(used, real) != used.end();
-        if (filters.has("dangling") && *dangling == is_used) continue;
-        Json seen = view_named(std::move(volume), own->name, job);
-        const Json* labels = at(seen, "Labels");
-        if (filters.any_match("name", own->name) && filters.any_equal("driver", text_or_empty(seen, "Driver")) &&
-            filters.labels_match(labels ? *labels : Json::object()))
-            volumes.push_back(std::move(seen));
-    }
-    Json answer = Json::object();
-    answer["Volumes"] = std::move(volumes);
-    answer["Warnings"] = Json::array();
-    return answer;
+    Result<Json> volumes = view_list(given->is_null() ? Json::array() : std::move(*given), volume_list_view(filters, used, job));
+    if (!volumes) return volumes;
+    return Json{{"Volumes", *std::move(volumes)}, {"Warnings", Json::array()}};
 }
 
 }  // namespace rules

@@ -15,7 +15,8 @@ namespace {
 using rules::Json;
 using rules::Kind;
 
-/// The network of the RUN steps: the job's own, never docker0.
+/// The network of the RUN steps: the job's own, never docker0. By its real name, which no other job's has: steps that a crash left behind
+/// are found by it.
 Task<std::string> network_of(Call& call)
 {
     const std::string mode(call.route.query.get("networkmode"));
@@ -24,9 +25,9 @@ Task<std::string> network_of(Call& call)
     if (rules::shared_container(mode)) co_return want(rules::shared_namespace(mode, call.job.objects));
     if (mode.empty() || mode == "default" || mode == "bridge") {
         co_await ensure_default_network(call);
-        co_return want(call.job.objects.network("bridge")).id;
+        co_return want(call.job.objects.network("bridge")).real;
     }
-    co_return want(call.job.objects.network(mode)).id;
+    co_return want(call.job.objects.network(mode)).real;
 }
 
 /// `host-gateway` is the job's own address, as in its containers.
@@ -137,10 +138,10 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
 std::string auth_for(std::string_view domain, std::string_view registry_config)
 {
     const auto text = decode_base64(std::string(registry_config));
-    const Json all = text ? Json::parse(*text, nullptr, false) : Json();
-    if (!all.is_object()) return {};
+    const rules::Result<Json> all = rules::parse_json(text.value_or("null"));
+    if (!all || !all->is_object()) return {};
     const std::string wanted = domain == "docker.io" ? "https://index.docker.io/v1/" : std::string(domain);
-    for (const auto& [key, auth] : all.items()) {
+    for (const auto& [key, auth] : all->items()) {
         std::string_view host = key;
         if (key != wanted) {
             if (const std::size_t scheme = host.find("://"); scheme != host.npos) host.remove_prefix(scheme + 3);

@@ -132,12 +132,12 @@ Task<std::map<std::string, std::string>> BuildRecord::parents()
 {
     EngineRequest request{.op = Op::image_list};
     request.query.set("all", "1");
-    const Answer answer = co_await call_.services.engine.call(request);
     std::map<std::string, std::string> found;
-    if (!answer.ok()) co_return found;
-    const Json images = answer.json();
-    for (const Json& each : images)
-        if (const std::string parent = each.value("ParentId", ""); !parent.empty()) found[each.value("Id", "")] = parent;
+    const auto note = [&found](Json image) {
+        if (const std::string parent = image.value("ParentId", ""); !parent.empty()) found[image.value("Id", "")] = parent;
+    };
+    EachElement images(note);
+    co_await call_.services.engine.list(request, images);
     co_return found;
 }
 

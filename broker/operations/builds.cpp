@@ -185,7 +185,7 @@ private:
     Task<> stop_step(std::string id)
     {
         EngineRequest request{.op = Op::container_inspect, .id = id};
-        const Answer answer = co_await call_.services.engine.call(request);
+        const Answer answer = co_await exchange(call_, request);
         if (!answer.ok()) co_return;
         const Json container = answer.json();
         const Json host = container.value("HostConfig", Json::object());
@@ -198,7 +198,7 @@ private:
         if (!ours) co_return;
         request = {.op = Op::container_remove, .id = container.value("Id", "")};
         request.query.set("force", "1");
-        co_await call_.services.engine.call(request);
+        co_await exchange(call_, request);
     }
 
     Task<> answer(Upstream& upstream)
@@ -232,7 +232,7 @@ private:
             const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
             const std::string_view line = lines.substr(0, end);
             lines.remove_prefix(end);
-            Json message = Json::parse(line, nullptr, false);
+            Json message = rules::read_json(line).value_or(nullptr);
             output_.read(message);
             if (quiet_ && !message.contains("error") && !message.contains("aux")) continue;
             const auto written = message.contains("stream") && message["stream"].is_string() ? output_.as_written(message["stream"].get_ref<const std::string&>()) : std::nullopt;

@@ -5,6 +5,7 @@
 #include "broker/image_cache.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
+#include "broker/shown_list.h"
 #include "rules/names.h"
 #include "rules/until.h"
 
@@ -43,7 +44,7 @@ Task<bool> still_there(Call& call, const db::Object& container)
     if (container.id.empty()) co_return true;
     EngineRequest request{.op = Op::container_inspect};
     request.id = container.id;
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     co_return answer.status != 404;
 }
 
@@ -71,7 +72,7 @@ Task<> record_anonymous_volumes(Call& call, const std::string& id)
 {
     EngineRequest request{.op = Op::container_inspect};
     request.id = id;
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     if (!answer.ok()) co_return;
     const Json inspect = answer.json();
     const auto mounts = inspect.find("Mounts");
@@ -107,7 +108,7 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
 {
     EngineRequest inspect{.op = Op::container_inspect};
     inspect.id = call.target.id;
-    const Answer answer = co_await call.services.engine.call(inspect);
+    const Answer answer = co_await exchange(call, inspect);
     if (!answer.ok()) co_return;
     const Json container = answer.json();
     const Json::json_pointer at("/NetworkSettings/Networks");
@@ -119,7 +120,7 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
         EngineRequest leave{.op = Op::network_disconnect};
         leave.id = network.id;
         leave.body = Json{{"Container", call.target.id}, {"Force", true}};
-        co_await call.services.engine.call(leave);
+        co_await exchange(call, leave);
 
         Json aliases = Json::array({new_name});
         if (const auto given = endpoint.find("Aliases"); given != endpoint.end() && given->is_array())
@@ -131,7 +132,7 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
         EngineRequest join{.op = Op::network_connect};
         join.id = network.id;
         join.body = Json{{"Container", call.target.id}, {"EndpointConfig", config}};
-        const Answer joined = co_await call.services.engine.call(join);
+        const Answer joined = co_await exchange(call, join);
         if (!joined.ok()) throw Refused{error_of(call, joined)};
     }
 }
@@ -144,7 +145,7 @@ Task<> settle(Call& call, Kind kind, const std::string& name)
     if (!found || found->state != db::ObjectState::intended || call.job.pending.contains(found->row)) co_return;
     const db::Object object = *found;
     const EngineRequest request{.op = kind == Kind::container ? Op::container_inspect : Op::network_inspect, .id = object.real};
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     if (answer.ok())
         co_await call.job.objects.live(object.row, answer.json().value("Id", ""));
     else if (answer.status == 404)
@@ -154,11 +155,11 @@ Task<> settle(Call& call, Kind kind, const std::string& name)
 Task<> unmake_after_end(Call& call, EngineRequest removal)
 {
     if (call.job.open()) co_return;
-    co_await call.services.engine.call(removal);
+    co_await exchange(call, removal);
     throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
 }
 
-Task<Json> containers_of(Call& call, bool with_size)
+Task<> for_containers(Call& call, bool with_size, std::function<void(Json)> each)
 {
     EngineRequest request{.op = Op::container_list};
     request.version = call.route.version;
@@ -167,8 +168,8 @@ Task<Json> containers_of(Call& call, bool with_size)
     Json filters;
     filters["label"][std::string(rules::label_key) + "=" + call.job.facts.key] = true;
     request.query.set("filters", filters.dump());
-    const Answer answer = co_await ask(call, request);
-    co_return answer.json();
+    EachElement elements(std::move(each));
+    co_await ask_list(call, request, elements);
 }
 
 Task<> list_containers(Call& call)
@@ -188,10 +189,9 @@ Task<> list_containers(Call& call)
     request.query.set("all", "1");
     if (query.flag("size")) request.query.set("size", "1");
     request.query.set("filters", sent.encode());
-    const Answer answer = co_await ask(call, request);
     const std::size_t most = limit > 0 ? static_cast<std::size_t>(limit) : 0;
-    const Json shown = want(rules::view_containers(answer.json(), filters, most, call.job.objects, call.view_facts(), up_only));
-    co_await call.client.reply_json(200, shown);
+    const auto view = want(rules::container_list_view(filters, most, call.job.objects, call.view_facts(), up_only));
+    co_await show_list(call, request, *view);
 }
 
 Task<> create_container(Call& call)
@@ -230,7 +230,7 @@ Task<> create_container(Call& call)
     request.version = author.version;
     request.query.set("name", real);
     request.body = std::move(sent);
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     if (answer.status != 201) {
         job.objects.forget(row);
         throw Refused{error_of(call, answer)};
@@ -257,7 +257,7 @@ Task<> inspect_container(Call& call)
 {
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
-    Json inspect = answer.json();
+    Json inspect = co_await json_of(answer);
     // What the engine said of a start that failed, as the start's own answer showed it.
     const Json::json_pointer failure("/State/Error");
     if (inspect.contains(failure) && inspect[failure].is_string()) inspect[failure] = shown(call, inspect[failure].get<std::string>());
@@ -326,7 +326,7 @@ Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool forc
     request.id = id;
     if (force) request.query.set("force", "1");
     if (volumes) request.query.set("v", "1");
-    Answer answer = co_await call.services.engine.call(request);
+    Answer answer = co_await exchange(call, request);
     if (answer.ok() || answer.status == 404) {
         call.job.objects.destroyed(Kind::container, id);
         // With v=1 the engine removed the volumes that were anonymous in it; one that another container uses is still there.
@@ -335,7 +335,7 @@ Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool forc
                 if (volume.parent != id) continue;
                 EngineRequest inspect{.op = Op::volume_inspect};
                 inspect.id = volume.id;
-                const Answer left = co_await call.services.engine.call(inspect);
+                const Answer left = co_await exchange(call, inspect);
                 if (left.status == 404) call.job.objects.forget(volume.row);
             }
     }
@@ -354,20 +354,26 @@ Task<> remove_container(Call& call)
 Task<> prune_containers(Call& call)
 {
     const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"label", "label!", "until"}));
-    const Json list = want(rules::view_containers(co_await containers_of(call, true), filters, 0, call.job.objects, call.view_facts()));
+    const auto view = want(rules::container_list_view(filters, 0, call.job.objects, call.view_facts()));
     const auto until = want(rules::until_of(filters, std::time(nullptr)));
+    std::vector<std::pair<std::string, std::int64_t>> dead;  // ids, and what each takes of the disk
+    const auto judge = [&](Json element) {
+        const auto each = view->show(std::move(element));
+        if (!each) return;
+        const std::string state = each->value("State", "");
+        if (state != "exited" && state != "created" && state != "dead") return;
+        if (until && each->value("Created", std::int64_t{0}) >= *until) return;
+        dead.emplace_back(each->value("Id", ""), each->value("SizeRw", std::int64_t{0}));
+    };
+    co_await for_containers(call, true, judge);
     const Making making(call);
     Json deleted = Json::array();
     std::int64_t space = 0;
-    for (const Json& each : list) {
-        const std::string state = each.value("State", "");
-        if (state != "exited" && state != "created" && state != "dead") continue;
-        if (until && each.value("Created", std::int64_t{0}) >= *until) continue;
-        const std::string id = each.value("Id", "");
+    for (const auto& [id, size] : dead) {
         const Answer answer = co_await remove_container_by_id(call, id, false, false);
         if (!answer.ok()) continue;
         deleted.push_back(id);
-        space += each.value("SizeRw", std::int64_t{0});
+        space += size;
     }
     co_await call.client.reply_json(200, {{"ContainersDeleted", deleted}, {"SpaceReclaimed", space}});
 }

@@ -209,7 +209,7 @@ std::string digest_in(std::string_view lines)
     std::string digest;
     while (!lines.empty()) {
         const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
-        const Json message = Json::parse(lines.substr(0, end), nullptr, false);
+        const Json message = rules::read_json(lines.substr(0, end)).value_or(nullptr);
         lines.remove_prefix(end);
         const Json::json_pointer at("/aux/Digest");
         if (message.is_object() && message.contains(at) && message.at(at).is_string()) digest = message.at(at).get<std::string>();
@@ -310,7 +310,7 @@ Task<> commit_container(Call& call)
     request.query.set("repo", place.repository());
     request.query.set("tag", place.tag());
     request.body = rules::rewrite_commit(call.body);
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     const std::string id = co_await place.settle(call);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
     co_await call.client.reply_json(201, {{"Id", id}});

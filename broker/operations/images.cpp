@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "broker/operations.h"
 #include "broker/relay.h"
+#include "broker/shown_list.h"
 #include "rules/reference.h"
 #include "rules/until.h"
 
@@ -18,10 +20,12 @@ using rules::Op;
 /// A container of the job that uses the image; "" when none does.
 Task<std::string> user_of(Call& call, const std::string& image)
 {
-    const Json list = co_await containers_of(call, false);
-    for (const Json& container : list)
-        if (container.value("ImageID", "") == image) co_return container.value("Id", "");
-    co_return std::string();
+    std::string user;
+    const auto look = [&](Json container) {
+        if (user.empty() && container.value("ImageID", "") == image) user = container.value("Id", "");
+    };
+    co_await for_containers(call, false, look);
+    co_return user;
 }
 
 std::string short_id(std::string_view id)
@@ -72,7 +76,7 @@ Task<> drop_image(Call& call, const db::Object& image, bool force, bool in_use, 
         if (tags.size() == 1 && tags[0] == image.real) {
             EngineRequest request{.op = Op::image_remove, .id = image.id};
             if (force) request.query.set("force", "1");
-            const Answer answer = co_await call.services.engine.call(request);
+            const Answer answer = co_await exchange(call, request);
             if (!answer.ok() && answer.status != 404) throw Refused{error_of(call, answer)};
             co_await call.job.objects.gone(image.row);
             append_report(call, answer, image, report);
@@ -171,18 +175,14 @@ Task<> list_images(Call& call)
     request.version = call.route.version;
     request.query.set("all", "1");  // `before` and `since` go by the place of any image in the list
     if (query.flag("digests")) request.query.set("digests", "1");
-    const Answer answer = co_await ask(call, request);
-    Json view = want(rules::view_images(answer.json(), filters, query.flag("all"), call.job.objects, call.view_facts()));
-    if (const auto until = want(rules::until_of(filters, std::time(nullptr)))) {
-        const auto younger = [&until](const Json& image) { return image.value("Created", std::int64_t{0}) >= *until; };
-        view.erase(std::remove_if(view.begin(), view.end(), younger), view.end());
-    }
-    co_await call.client.reply_json(200, view);
+    const auto until = want(rules::until_of(filters, std::time(nullptr)));
+    const auto view = want(rules::image_list_view(filters, query.flag("all"), until, call.job.objects, call.view_facts()));
+    co_await show_list(call, request, *view);
 }
 
 Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& sink)
 {
-    constexpr std::size_t line_max = 4 * 1024 * 1024;
+    constexpr std::size_t line_max = 256 * 1024;
     BodyReader body(upstream.wire(), head);
     std::string pending;
     for (;;) {
@@ -203,7 +203,7 @@ Task<> inspect_image(Call& call)
     call.target = want(call.job.objects.image(call.route.id));
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
-    const auto view = rules::view_image(answer.json(), call.job.objects, call.view_facts());
+    const auto view = rules::view_image(co_await json_of(answer), call.job.objects, call.view_facts());
     if (!view) throw EngineFailure("image inspect has an unknown shape");
     co_await call.client.reply_json(200, *view);
 }
@@ -213,7 +213,7 @@ Task<> history_of_image(Call& call)
     call.target = want(call.job.objects.image(call.route.id));
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
-    const auto view = rules::view_image_history(answer.json(), call.job.objects);
+    const auto view = rules::view_image_history(co_await json_of(answer), call.job.objects);
     if (!view) throw EngineFailure("image history has an unknown shape");
     co_await call.client.reply_json(200, *view);
 }
@@ -271,12 +271,14 @@ Task<> prune_images(Call& call)
     const bool dangling_only = want(filters.flag("dangling", true));
     const auto until = want(rules::until_of(filters, std::time(nullptr)));
     const Making making(call);
-    const Json containers = co_await containers_of(call, false);
+    std::set<std::string> in_use;
+    const auto note = [&in_use](Json container) { in_use.insert(container.value("ImageID", "")); };
+    co_await for_containers(call, false, note);
     Json report = Json::array();
     std::int64_t space = 0;
     for (const db::Object& each : call.job.objects.all(Kind::image)) {
         if (!call.job.objects.at(each.row) || each.id.empty() || (dangling_only && !each.name.empty())) continue;
-        const bool used = std::ranges::any_of(containers, [&](const Json& container) { return container.value("ImageID", "") == each.id; });
+        const bool used = in_use.contains(each.id);
         const auto image = used ? std::nullopt : co_await call.services.images.inspect(each.id);
         if (!image) continue;
         const Json config = image->value("Config", Json::object());

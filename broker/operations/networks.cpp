@@ -5,6 +5,7 @@
 #include "broker/leases.h"
 #include "broker/log.h"
 #include "broker/operations.h"
+#include "broker/shown_list.h"
 #include "rules/names.h"
 #include "rules/until.h"
 
@@ -23,7 +24,7 @@ Task<Answer> inspect_by_id(Call& call, const std::string& id)
     EngineRequest request{.op = Op::network_inspect};
     request.version = call.route.version;
     request.id = id;
-    co_return co_await call.services.engine.call(request);
+    co_return co_await exchange(call, request);
 }
 
 /// Gives back what the network `name` has of the host.
@@ -58,7 +59,7 @@ Task<Answer> ask_for_network(Call& call, const std::string& name, const Json& bo
         EngineRequest request{.op = Op::network_create};
         request.version = call.route.version;
         request.body = rules::placed_network(body, rules::parse_subnet(lease.subnet), lease.bridge);
-        Answer answer = co_await call.services.engine.call(request);
+        Answer answer = co_await exchange(call, request);
         if (answer.status == 201) {
             co_await call.services.firewall.check(lease.bridge);
             if (name == default_name) call.job.gateway = rules::gateway_of(*rules::parse_subnet(lease.subnet));
@@ -102,7 +103,7 @@ Task<Json> make_network(Call& call, const std::string& name, Json body)
     if (id.empty()) throw EngineFailure("network create answered without an id");
     if (job.profile.isolation_required && !call.services.firewall.problem().empty()) {
         const EngineRequest unmake{.op = Op::network_remove, .id = id};
-        co_await call.services.engine.call(unmake);
+        co_await exchange(call, unmake);
         job.objects.forget(row);
         co_await give_back(call, name);
         want(rules::Result<void>(rules::denied("isolation", "Name", name, "jobs cannot be kept apart on this host: " + call.services.firewall.problem())));
@@ -145,9 +146,8 @@ Task<> list_networks(Call& call)
     sent["label"][std::string(rules::label_key) + "=" + call.job.facts.key] = true;
     for (const std::string& value : filters.values("dangling")) sent["dangling"][value] = true;  // whether it is used, the engine knows
     request.query.set("filters", sent.dump());
-    const Answer answer = co_await ask(call, request);
-    const Json view = want(rules::view_networks(answer.json(), filters, call.job.objects, call.view_facts()));
-    co_await call.client.reply_json(200, view);
+    const auto view = want(rules::network_list_view(filters, call.job.objects));
+    co_await show_list(call, request, *view);
 }
 
 Task<> inspect_network(Call& call)
@@ -215,7 +215,7 @@ Task<> remove_network(Call& call)
     call.target = own_network(call);
     if (call.target.name == default_name) throw Refused{{403, "bridge is a pre-defined network and cannot be removed", {}, {}, {}}};
     const EngineRequest request = call.request();
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     if (answer.ok() || answer.status == 404) {
         if (const db::Object* network = call.job.objects.with_id(Kind::network, call.target.id)) co_await call.job.objects.gone(network->row);
         co_await give_back(call, call.target.name);
@@ -240,7 +240,7 @@ Task<> prune_networks(Call& call)
         if (until && rules::parse_date(network.value("Created", "")).value_or(0) >= *until) continue;
         EngineRequest request{.op = Op::network_remove};
         request.id = each.id;
-        const Answer answer = co_await call.services.engine.call(request);
+        const Answer answer = co_await exchange(call, request);
         if (!answer.ok()) continue;
         co_await call.job.objects.gone(each.row);
         co_await give_back(call, each.name);

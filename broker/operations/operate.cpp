@@ -99,7 +99,27 @@ static Task<> operate_in_room(Call& call, Operation operation)
     co_await operation(call);
 }
 
-Task<> operate(Call& call)
+/// Counts a request whose answer lasts.
+class Streaming {
+public:
+    explicit Streaming(Job& job) : job_(job) { ++job_.streams; }
+    Streaming(const Streaming&) = delete;
+    Streaming& operator=(const Streaming&) = delete;
+    ~Streaming() { --job_.streams; }
+
+private:
+    Job& job_;
+};
+
+static Task<> operate_streaming(Call& call, Task<> operation)
+{
+    const std::size_t count = call.job.streams;
+    judged(call, [&](const rules::Profile& profile) { return rules::check_streams(count, profile); });
+    const Streaming streaming(call.job);
+    co_await std::move(operation);
+}
+
+static Task<> operation_of(Call& call)
 {
     const Operation own = operations[static_cast<std::size_t>(call.route.endpoint->op)];
     const Operation operation = own ? own : forward;
@@ -113,6 +133,12 @@ Task<> operate(Call& call)
         default:
             return operation(call);
     }
+}
+
+Task<> operate(Call& call)
+{
+    if (call.route.endpoint->reply == rules::Reply::plain) return operation_of(call);
+    return operate_streaming(call, operation_of(call));
 }
 
 }  // namespace broker

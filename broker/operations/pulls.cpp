@@ -22,7 +22,7 @@ Task<std::string> digest_at_registry(Call& call, const Reference& reference, con
 {
     EngineRequest request{.op = Op::distribution_inspect, .id = reference.familiar()};
     request.registry_auth = auth;
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
     const Json::json_pointer at("/Descriptor/digest");
     const Json found = answer.json();
@@ -56,7 +56,7 @@ std::string lines_of_pull(std::string_view lines, const Reference& reference, co
         const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
         const std::string_view line = lines.substr(0, end);
         lines.remove_prefix(end);
-        Json message = Json::parse(line, nullptr, false);
+        Json message = rules::read_json(line).value_or(nullptr);
         const std::string status = message.is_object() ? message.value("status", "") : std::string();
         const std::size_t named = status.find(fetched.familiar());
         if (message.is_object() && message.value("id", "") == fetched.digest)
@@ -86,7 +86,7 @@ Task<bool> pull_once(Call& call, const EngineRequest& request, const LineSink& s
     const auto watched = [&](std::string_view lines) -> Task<> {
         for (std::string_view rest = lines; !rest.empty();) {
             const std::size_t end = std::min(rest.find('\n'), rest.size() - 1) + 1;
-            const Json message = Json::parse(rest.substr(0, end), nullptr, false);
+            const Json message = rules::read_json(rest.substr(0, end)).value_or(nullptr);
             if (message.is_object() && (message.contains("errorDetail") || message.contains("error"))) failed = true;
             rest.remove_prefix(end);
         }

@@ -3,6 +3,7 @@
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "rules/endpoint_policy.h"
+#include "rules/names.h"
 
 namespace broker {
 
@@ -33,11 +34,11 @@ Task<> info(Call& call)
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
     rules::Counts counts;
-    const Json containers = co_await containers_of(call, false);
-    for (const Json& each : containers) {
+    const auto count = [&counts](Json each) {
         const std::string state = each.value("State", "");
         ++(state == "running" ? counts.running : state == "paused" ? counts.paused : counts.stopped);
-    }
+    };
+    co_await for_containers(call, false, count);
     std::vector<std::string> ids;
     for (const db::Object& each : call.job.objects.all(Kind::image))
         if (!each.id.empty()) ids.push_back(each.id);
@@ -48,21 +49,54 @@ Task<> info(Call& call)
     co_await call.client.reply_json(200, *view);
 }
 
+/// Of what the engine's disk usage tells of everybody, what the job has.
+class OwnUsage final : public Elements {
+public:
+    explicit OwnUsage(const Objects& objects) : objects_(objects) {}
+
+    void take(std::string_view list, Json element) override
+    {
+        Json& kept = usage[std::string(list)];
+        if (!element.is_object()) {
+            if (kept.is_null()) kept = std::move(element);
+            return;
+        }
+        if (!kept.is_array()) kept = Json::array();
+        if (!is_own(list, element)) return;
+        bytes_ += rules::text_bytes(element);
+        if (bytes_ > answer_max) throw Refused{{413, "the disk usage of the job is longer than berth can show: ask for it by type, or list containers, images and volumes", {}, {}, {}}};
+        kept.push_back(std::move(element));
+    }
+
+    Json usage = Json::object();
+
+private:
+    bool is_own(std::string_view list, const Json& element) const
+    {
+        const auto has = [&](Kind kind, const char* key) { return objects_.by_id(kind, element.value(key, "")) != nullptr; };
+        return list == "Containers" ? has(Kind::container, "Id") : list == "Volumes" ? has(Kind::volume, "Name") : list == "Images" && has(Kind::image, "Id");
+    }
+
+    const Objects& objects_;
+    std::size_t bytes_ = 0;
+};
+
 Task<> disk_usage(Call& call)
 {
     EngineRequest request = call.request();
     request.query.erase("verbose");
-    Answer answer;
+    std::optional<OwnUsage> own;
     const auto measure = [&]() -> Task<> {
         // Engines before 23 measure for one client at a time and refuse the others: who they are is not the job's to know.
         for (;; co_await pause(50ms)) {
-            answer = co_await call.services.engine.call(request);
-            if (answer.status != 500 || answer.message().find("disk usage operation is already running") == std::string::npos) break;
+            own.emplace(call.job.objects);
+            const Answer answer = co_await call.services.engine.list(request, *own);
+            if (answer.ok()) break;
+            if (answer.status != 500 || answer.message().find("disk usage operation is already running") == std::string::npos) throw Refused{error_of(call, answer)};
         }
     };
     co_await while_client_stays(call, measure());
-    if (!answer.ok()) throw Refused{error_of(call, answer)};
-    const auto view = rules::view_df(answer.json(), call.job.objects, call.view_facts());
+    const auto view = rules::view_df(std::move(own->usage), call.job.objects, call.view_facts());
     if (!view) throw EngineFailure("system df has an unknown shape");
     co_await call.client.reply_json(200, *view);
 }
@@ -77,6 +111,27 @@ Task<> authenticate(Call& call)
     co_await call.client.reply(answer.status, "application/json", answer.body);
 }
 
+/// The event of an object that bears another job's label. (Who labels an image so hides its events from nobody but itself.)
+static bool is_of_another_job(std::string_view line, std::string_view key)
+{
+    static const std::string label = "\"" + std::string(rules::label_key) + "\":\"";
+    const std::size_t at = line.find(label);
+    return at != line.npos && !line.substr(at + label.size()).starts_with(key);
+}
+
+/// `line` as the job sees it, read once for all streams of the job.
+static const SeenEvent& seen_event(Job& job, std::string_view line)
+{
+    SeenEvent& seen = job.last_event;
+    if (seen.line == line) return seen;
+    seen = {std::string(line), std::nullopt, {}};
+    if (is_of_another_job(line, job.facts.key)) return seen;
+    Json event = rules::read_json(line).value_or(nullptr);
+    if (event.is_object()) seen.event = rules::view_event(std::move(event), job.objects);
+    if (seen.event) seen.text = seen.event->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return seen;
+}
+
 Task<> events(Call& call)
 {
     const rules::Filters filters = want(rules::Filters::parse(
@@ -84,10 +139,8 @@ Task<> events(Call& call)
     EngineRequest request = call.request();
     request.query.erase("filters");
     const auto view = [&](std::string_view line) -> std::string {
-        Json event = Json::parse(line, nullptr, false);
-        if (!event.is_object()) return {};
-        const auto seen = rules::view_event(std::move(event), filters, call.job.objects);
-        return seen ? seen->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n" : std::string();
+        const SeenEvent& seen = seen_event(call.job, line);
+        return seen.event && rules::event_passes(*seen.event, filters) ? seen.text : std::string();
     };
     const auto relay = [&]() -> Task<> {
         Upstream upstream = co_await call.services.engine.send(request);

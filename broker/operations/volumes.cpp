@@ -1,6 +1,8 @@
 #include <random>
+#include <unordered_set>
 
 #include "broker/operations.h"
+#include "broker/shown_list.h"
 #include "rules/names.h"
 
 namespace broker {
@@ -33,7 +35,7 @@ Task<Json> make_volume(Call& call, const std::string& name, Json body)
     EngineRequest request{.op = Op::volume_create};
     request.version = call.route.version;
     request.body = std::move(body);
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     if (answer.status != 201 && answer.status != 200) {
         job.objects.forget(row);
         throw Refused{error_of(call, answer)};
@@ -47,13 +49,13 @@ Task<Json> make_volume(Call& call, const std::string& name, Json body)
 Task<std::vector<std::string>> used_volumes(Call& call)
 {
     std::vector<std::string> used;
-    const Json list = co_await containers_of(call, false);
-    for (const Json& container : list) {
+    const auto note = [&used](Json container) {
         const auto mounts = container.find("Mounts");
-        if (mounts == container.end() || !mounts->is_array()) continue;
+        if (mounts == container.end() || !mounts->is_array()) return;
         for (const Json& mount : *mounts)
             if (mount.value("Type", "") == "volume") used.push_back(mount.value("Name", ""));
-    }
+    };
+    co_await for_containers(call, false, note);
     co_return used;
 }
 
@@ -88,9 +90,8 @@ Task<> list_volumes(Call& call)
     if (filters.has("dangling")) used = co_await used_volumes(call);
     EngineRequest request{.op = Op::volume_list};
     request.version = call.route.version;
-    const Answer answer = co_await ask(call, request);
-    const Json view = want(rules::view_volumes(answer.json(), filters, used, call.job.objects));
-    co_await call.client.reply_json(200, view);
+    const auto view = want(rules::volume_list_view(filters, used, call.job.objects));
+    co_await show_list(call, request, *view, "Volumes");
 }
 
 Task<> inspect_volume(Call& call)
@@ -141,7 +142,7 @@ Task<> remove_volume(Call& call)
     call.target = want(volume_there);
     const Making making(call);
     const EngineRequest request = call.request();
-    const Answer answer = co_await call.services.engine.call(request);
+    const Answer answer = co_await exchange(call, request);
     if (answer.ok() || answer.status == 404)
         if (const db::Object* volume = call.job.objects.with_id(Kind::volume, call.target.id)) co_await call.job.objects.gone(volume->row);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
@@ -154,15 +155,16 @@ Task<> prune_volumes(Call& call)
     // Before API 1.42 a prune took named volumes too; since then only with all=true.
     const bool named_too = call.route.version < rules::Version{1, 42} || want(filters.flag("all", false));
     const Making making(call);
-    const std::vector<std::string> used = co_await used_volumes(call);
+    const std::vector<std::string> in_use = co_await used_volumes(call);
+    const std::unordered_set<std::string> used(in_use.begin(), in_use.end());
     Json deleted = Json::array();
     std::int64_t space = 0;
     for (const db::Object& each : call.job.objects.all(Kind::volume)) {
         const bool anonymous = each.name.size() == 64 && rules::looks_like_id(each.name);
-        if (each.id.empty() || rules::is_private_volume(each.name) || (!named_too && !anonymous) || std::ranges::find(used, each.id) != used.end()) continue;
+        if (each.id.empty() || rules::is_private_volume(each.name) || (!named_too && !anonymous) || used.contains(each.id)) continue;
         EngineRequest inspect{.op = Op::volume_inspect};
         inspect.id = each.id;
-        const Answer inspected = co_await call.services.engine.call(inspect);
+        const Answer inspected = co_await exchange(call, inspect);
         if (!inspected.ok()) continue;
         const auto view = rules::view_volume(inspected.json(), call.job.objects);
         if (!view) continue;
@@ -170,7 +172,7 @@ Task<> prune_volumes(Call& call)
         if (!filters.labels_match(labels != view->end() && labels->is_object() ? *labels : Json::object())) continue;
         EngineRequest request{.op = Op::volume_remove};
         request.id = each.id;
-        const Answer answer = co_await call.services.engine.call(request);
+        const Answer answer = co_await exchange(call, request);
         if (!answer.ok()) continue;
         co_await call.job.objects.gone(each.row);
         deleted.push_back(each.name);

@@ -212,7 +212,7 @@ std::optional<Json> view_events(Json events, const Sample& sample)
     Json shown = Json::array();
     if (!events.is_array()) return std::nullopt;
     for (Json& each : events)
-        if (auto event = rules::view_event(std::move(each), {}, sample.job)) shown.push_back(*std::move(event));
+        if (auto event = rules::view_event(std::move(each), sample.job)) shown.push_back(*std::move(event));
     return shown;
 }
 

@@ -64,6 +64,9 @@ TEST(Counts, AreAsManyAsTheProfileSays)
 {
     Profile profile;
     EXPECT_TRUE(check_count(Kind::container, 1000, profile));
+    EXPECT_TRUE(check_streams(249, profile));
+    EXPECT_EQ(check_streams(250, profile).error().status, 429);
+    EXPECT_EQ(check_streams(250, profile).error().rule, "limits.job.streams");
     profile.job_containers = 2;
     EXPECT_TRUE(check_count(Kind::container, 1, profile));
     EXPECT_TRUE(check_count(Kind::network, 100, profile));

@@ -130,6 +130,20 @@ TEST(Filters, AFlagIsTrueOrFalseAndNothingElse)
     EXPECT_EQ(both.error().message, "invalid filter 'dangling=[false true]'");
 }
 
+TEST(Filters, AreBoundedInNumberAndPatterns)
+{
+    const auto parsed = [](std::string_view key, std::size_t count, const std::string& each) {
+        Json values = Json::array();
+        for (std::size_t at = 0; at < count; ++at) values.push_back(each + std::to_string(at));
+        return Filters::parse(Json{{std::string(key), values}}.dump(), {"label", "name"});
+    };
+    EXPECT_TRUE(parsed("label", 256, "com.docker.compose.project=x"));
+    EXPECT_EQ(parsed("label", 257, "a").error().message, "invalid filter: more than 256 values");
+    EXPECT_TRUE(parsed("name", 200, "plain-name"));
+    EXPECT_TRUE(parsed("name", 10, "^/" + std::string(90, 'a') + "$"));
+    EXPECT_EQ(parsed("name", 11, "^/" + std::string(90, 'a') + "$").error().message, "invalid filter: patterns of more than 1024 bytes together");
+}
+
 TEST(Filters, CanBeChanged)
 {
     Filters filters = *parse(R"({"name":["x"]})");

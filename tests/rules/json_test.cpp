@@ -22,6 +22,36 @@ struct BadCase {
     const char* says;
 };
 
+TEST(ParseJson, SpendsABudgetOfValuesAndKeys)
+{
+    const auto many = [](std::size_t count, const std::string& each) {
+        std::string text = "[" + each;
+        for (std::size_t at = 1; at < count; ++at) text += "," + each;
+        return text + "]";
+    };
+    EXPECT_TRUE(parse_json(many(client_json.nodes - 1, "{}")));
+    for (const std::string& each : {std::string("{}"), std::string("1"), std::string("[[]]"), std::string(R"({"":0})")}) {
+        const auto refused = parse_json(many(client_json.nodes, each));
+        ASSERT_FALSE(refused) << each;
+        EXPECT_EQ(refused.error().status, 413);
+        EXPECT_EQ(refused.error().message, "the JSON has more than 65536 values and keys");
+    }
+    EXPECT_FALSE(parse_json(R"({"a":1})", {2, 64}));
+    EXPECT_TRUE(parse_json(R"({"a":1})", {3, 64}));
+}
+
+TEST(ReadJson, IsBoundedWhereTheTextIsLong)
+{
+    EXPECT_EQ(read_json(R"({"a":[1,"x"]})").value(), (Json{{"a", {1, "x"}}}));
+    EXPECT_FALSE(read_json("{"));
+    EXPECT_FALSE(read_json(""));
+    std::string text = "[0";
+    while (text.size() < 2 * engine_json.nodes + 2) text += ",0";
+    EXPECT_FALSE(read_json(text + "]"));
+    EXPECT_TRUE(read_json("[\"" + std::string(engine_json.nodes, ',') + "\"]"));
+    EXPECT_FALSE(read_json(std::string(engine_json.nodes, '[') + std::string(engine_json.nodes, ']')));
+}
+
 TEST(ParseJson, RefusesWhatTwoReadersCouldReadDifferently)
 {
     using namespace std::string_literals;

@@ -39,6 +39,44 @@ struct Case {
     const char* rule = "";
 };
 
+Json keys_of(std::size_t count, const Json& value)
+{
+    Json map = Json::object();
+    for (std::size_t at = 0; at < count; ++at) map["k" + std::to_string(at)] = value;
+    return map;
+}
+
+TEST(Admit, BoundsKeysElementsAndTexts)
+{
+    static constexpr Field most_fields[] = {{.name = "Few", .type = Type::text_list, .fate = Fate::pass, .most = 2}};
+    static constexpr Schema most{"Most", most_fields};
+    EXPECT_TRUE(admit({{"Few", {"a", "b"}}}, most));
+    EXPECT_EQ(admit({{"Few", {"a", "b", "c"}}}, most).error().message, "Few has more than 2 elements");
+
+    EXPECT_TRUE(admit({{"Labels", keys_of(elements_max, "")}}, outer));
+    struct Case {
+        Json body;
+        int status;
+        const char* says;
+    };
+    const Case cases[] = {
+        {{{"Labels", keys_of(elements_max + 1, "")}}, 400, "Labels has more than 4096 elements"},
+        {{{"Words", std::vector<std::string>(elements_max + 1, "x")}}, 400, "Words has more than 4096 elements"},
+        {{{"Tasks", std::vector<Json>(elements_max + 1, Json::object())}}, 400, "Tasks has more than 4096 elements"},
+        {{{"Lists", {{"a", std::vector<Json>(elements_max + 1, Json::object())}}}}, 400, "Lists.a has more than 4096 elements"},
+        {keys_of(keys_max + 1, 0), 400, "the body has more than 512 keys"},
+        {{{"Skin", keys_of(keys_max + 1, 0)}}, 400, "Skin has more than 512 keys"},
+        {{{"Words", {std::string(kept_max, 'x'), "y"}}}, 413, "the texts of the body have more than 524288 bytes together"},
+    };
+    for (const Case& each : cases) {
+        const Result<Json> admitted = admit(each.body, outer);
+        ASSERT_FALSE(admitted) << each.says;
+        EXPECT_EQ(admitted.error().status, each.status);
+        EXPECT_EQ(admitted.error().message, each.says);
+    }
+    EXPECT_TRUE(admit({{"Words", {std::string(kept_max - 5, 'x')}}}, outer));
+}
+
 TEST(Admit, JudgesKeysAndTypes)
 {
     const Case cases[] = {

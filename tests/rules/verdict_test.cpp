@@ -152,7 +152,7 @@ const std::vector<Refusal>& refusals()
 /// Knobs that refuse what one request does not show: how much the job has, what an archive holds, the size of the bytes, the host.
 const std::set<std::string_view> not_of_one_request = {
     "networks.isolation_required", "limits.job.containers", "limits.job.networks",    "limits.job.volumes", "limits.job.execs",
-    "limits.job.images",           "limits.job.image_bytes", "limits.job.connections", "limits.body",        "limits.archive",
+    "limits.job.images",           "limits.job.image_bytes", "limits.job.connections", "limits.job.streams", "limits.body",        "limits.archive",
     "build.remote_files",          "api.version_min"};
 
 TEST(EveryKnobThatRefuses, SaysSoInOneSentenceWithFieldRuleAndWayOut)

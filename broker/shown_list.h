@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include "broker/call.h"
+#include "rules/list_view.h"
+
+namespace broker {
+
+/// Answers `call` with what the engine answers to `request`, a list, as `view` shows it: whole when it is short, else as it comes.
+/// `member`: the list is that member of an object, as with volumes.
+Task<> show_list(Call& call, const EngineRequest& request, rules::ListView& view, std::string_view member = {});
+
+}  // namespace broker

@@ -1,0 +1,21 @@
+#include "rules/list_view.h"
+
+#include "rules/views_parts.h"
+
+namespace rules {
+
+Result<Json> view_list(Json list, const ListViewResult& view)
+{
+    if (!view) return tl::unexpected(view.error());
+    auto* elements = list.get_ptr<Json::array_t*>();
+    if (!elements) return tl::unexpected(parts::odd_answer());
+    if ((*view)->learns())
+        for (const Json& each : *elements) (*view)->learn(each);
+    Json::array_t shown;
+    for (Json& each : *elements)
+        if (auto seen = (*view)->show(std::move(each))) shown.push_back(*std::move(seen));
+    for (Json& each : (*view)->rest()) shown.push_back(std::move(each));
+    return Json(std::move(shown));
+}
+
+}  // namespace rules
