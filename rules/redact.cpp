@@ -143,7 +143,7 @@ std::string keep_parameter(const HashKey& key, const Param& param, const std::st
 {
     const Kept& row = kept_of(param);
     if (param.type != ParamType::json) return kept_text(key, row.value, value);
-    Json json = Json::parse(value, nullptr, false);
+    Json json = read_json(value).value_or(Json::value_t::discarded);
     if (!json.is_structured()) return kept_text(key, Keep::nothing, value);
     keep_any(key, row, json);
     return json.is_string() ? json.get<std::string>() : text_of(json);
@@ -255,7 +255,7 @@ std::string Redactor::value(const Endpoint* row, std::string_view field, const s
     const Field* known = row && row->schema ? field_at(*row->schema, field) : nullptr;
     if (field == "fromImage") return kept_text(key_, Keep::reference, value);  // of a build's bases
     if (!known) return hidden(key_, value);
-    Json json = Json::parse(value, nullptr, false);
+    Json json = read_json(value).value_or(Json::value_t::discarded);
     if (json.is_discarded() && (value[0] == '{' || value[0] == '[')) return hidden(key_, value);  // a long one, which was cut
     if (json.is_discarded() || json.is_number() || (json.is_string() && known->type != Type::any)) {
         if (known->type == Type::integer || known->type == Type::integer_list) return kept_text(key_, Keep::number, value);
