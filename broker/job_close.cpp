@@ -62,13 +62,15 @@ Task<rules::Result<cleanup::Report>> Jobs::close(std::string id, std::chrono::se
     if (!found) co_return rules::not_found("there is no open job " + id);
     Job& job = *found;
     const Closing closing(job);
-    const auto [at, is_first] = endings_.try_emplace(job.facts.key);
-    if (is_first) {
+    std::shared_ptr<Ending> ending;
+    if (const auto under_way = endings_.find(job.facts.key); under_way != endings_.end()) {
+        ending = under_way->second;
+    } else {
+        ending = std::make_shared<Ending>(services_.io.get_executor());
+        endings_.emplace(job.facts.key, ending);
         job.facts.state = db::JobState::draining;
-        at->second = std::make_shared<Ending>(services_.io.get_executor());
-        asio::co_spawn(services_.io, finish(job, Clock::duration(limit) / 2, at->second), asio::detached);
+        asio::co_spawn(services_.io, finish(job, Clock::duration(limit) / 2, ending), asio::detached);
     }
-    const std::shared_ptr<Ending> ending = at->second;
     const auto wait = [ending]() -> Task<> {
         if (!ending->is_over()) co_await ending->over.async_wait(use_task_tuple);
     };

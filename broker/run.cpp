@@ -92,7 +92,7 @@ int run_in_job(const RunRequest& request)
     hold_job(request.admin, job.value("key", ""));  // whatever ends us, the job ends too
     const int status = await(child, signals);
 
-    const rules::Json report = ask_to_close(request.admin, "/jobs/" + rules::percent_encode(job.value("key", "")), 60s);
+    const rules::Json report = ask_to_close(request.admin, "/jobs/" + rules::percent_encode(job.value("key", "")), std::chrono::seconds(60));
     for (const rules::Json& each : report.value("left", rules::Json::array()))
         fmt::print(stderr, "berth: not removed: {} {}: {}\n", each.value("kind", ""), each.value("name", ""), each.value("error", ""));
     const bool clean = report.value("clean", false);

@@ -59,13 +59,17 @@ public:
             if (error) std::rethrow_exception(error);
         });
         io_.run();
-        if (jobs_ && !jobs_->quiet()) {
-            // Something did not end in time. What it holds on to goes with the process; the ledger is written out first.
-            store_.reset();
+        if (busy()) {  // something did not end in time
+            leave();
             std::_Exit(exit_status_);
         }
         return exit_status_;
     }
+
+    /// Something goes on that holds on to the parts of this.
+    bool busy() const { return jobs_ && !jobs_->quiet(); }
+    /// What goes on ends with the process; the ledger is written out first.
+    void leave() { store_.reset(); }
 
     /// The report of Jobs::cleanup, without serving anybody.
     rules::Json clean(bool dry_run, bool orphans)
@@ -254,8 +258,9 @@ static rules::Rulebook rulebook_of(const Config& config)
 rules::Json cleanup_alone(const Config& given, bool dry_run, bool orphans)
 {
     const Config config = prepared(given);
-    Server server(config, rulebook_of(config));
-    return server.clean(dry_run, orphans);
+    const auto end = [](Server* server) { server->busy() ? server->leave() : delete server; };
+    const std::unique_ptr<Server, decltype(end)> server(new Server(config, rulebook_of(config)), end);
+    return server->clean(dry_run, orphans);
 }
 
 int serve(const Config& given)

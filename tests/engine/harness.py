@@ -47,7 +47,7 @@ class Job:
         """The address on which the job's published ports are."""
         return self.show()["address"]
 
-    def close(self, timeout="60s"):
+    def close(self, timeout="100s"):
         """`berth job close`, as a Result; closing twice is an error of the test."""
         assert not self.closed
         self.closed = True
