@@ -225,6 +225,7 @@ class Triggers(Builds):
         name = registry.push("pulled-trigger", "trigger")
         self.engine.docker.ok("rmi", "pulled-trigger")
         self.assert_no_loot(self.dockerfile(f"FROM {name}", "RUN cat /loot"))
+        self.engine.docker.ok("rmi", name)  # the host's cache
 
     @attacks.shows("V-04", "refused")
     def test_among_the_changes_of_a_commit_and_an_import(self):
