@@ -513,9 +513,6 @@ class FakeEngine:
 
     def _image_tag(self, channel, request, reference):
         image = self.images.get(reference.removeprefix("docker.io/library/"), reference)
-        if image not in self.images.values():
-            channel.reply(404, {"message": f"No such image: {reference}"})
-            return
         self.images[f"{request.query['repo']}:{request.query['tag']}".removeprefix("docker.io/library/")] = image
         channel.reply(201)
 
