@@ -335,8 +335,8 @@ DISGUISED_PATHS = [
     "/v1.23/containers/json", "/v0.1/containers/json", "/v-1.41/containers/json", "/v1.-41/containers/json",
 ]
 CANONICAL_PATHS = [
-    ("/v1.47/containers/json", "GET /v1.47/containers/json?all=1&"), ("/containers/json", "GET /v1.47/containers/json?all=1&"),
-    ("/v1.24/containers/json", "GET /v1.24/containers/json?all=1&"), ("/v1.99/containers/json", "GET /v1.47/containers/json?all=1&"),
-    ("/containers/jso%6e", "GET /v1.47/containers/json?all=1&"), ("/v%31.41/containers/json", "GET /v1.41/containers/json?all=1&"),
-    ("/containers/json?s%69ze=off", "GET /v1.47/containers/json?all=1&size=1&"), ("/containers/json?size=0&trunc_cmd=1", "GET /v1.47/containers/json?all=1&"),
+    ("/v1.49/containers/json", "GET /v1.49/containers/json?all=1&"), ("/containers/json", "GET /v1.49/containers/json?all=1&"),
+    ("/v1.24/containers/json", "GET /v1.24/containers/json?all=1&"), ("/v1.99/containers/json", "GET /v1.49/containers/json?all=1&"),
+    ("/containers/jso%6e", "GET /v1.49/containers/json?all=1&"), ("/v%31.41/containers/json", "GET /v1.41/containers/json?all=1&"),
+    ("/containers/json?s%69ze=off", "GET /v1.49/containers/json?all=1&size=1&"), ("/containers/json?size=0&trunc_cmd=1", "GET /v1.49/containers/json?all=1&"),
 ]
