@@ -14,7 +14,6 @@ constexpr std::string_view no_realtime = "realtime CPU time starves the host; us
 constexpr std::string_view no_mask = "the paths that Docker masks stay masked; leave it out, or send null";
 
 constexpr std::string_view inside_host = "give it inside HostConfig";
-
 constexpr Schema empty_schema{"{}", {}};
 
 constexpr Field health_fields[] = {

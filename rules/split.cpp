@@ -155,7 +155,6 @@ Result<Bind> parse_bind(const std::string& text)
 
 Result<VolumesFrom> parse_volumes_from(const std::string& text)
 {
-    if (text.empty()) return bad_request("volumes-from specification cannot be an empty string");
     const Cut pieces = cut(text, ':');
     VolumesFrom from{std::string(pieces.before), std::string(pieces.after)};
     if (!from.mode.empty() && from.mode != "ro" && from.mode != "rw") return bad_request("invalid mode: " + from.mode);

@@ -173,7 +173,7 @@ CUT_TEXTS = {
     "PortBindings": [{each: [{"HostPort": ""}]} for each in PORTS] + [{"80/tcp": [{"HostPort": each}]} for each in ("08080", "9000-9001", "9000/tcp", " 9000", "9000-", "+9000", "0")],
     "ExposedPorts": [{each: {}} for each in PORTS],
     "Tmpfs": [{"/t": each} for each in ("size=1m", "size=1.5m", "size=010k", "size=1m,size=2m", "mode=0755,size=1m", "noexec,,size=1m", "size=1m,", "size", "size =1m", "size= 1m", "SIZE=1m", "size=1m=2")],
-    "LogConfig": [{"Type": "json-file", "Config": {"max-size": each, "max-file": "2"}} for each in ("1m", "1 m", "1.5m", "010k", "1mib", "1e3", " 1m", "1m ", "-1m")]
+    "LogConfig": [{"Type": "json-file", "Config": {"max-size": each, "max-file": "2"}} for each in ("1m", "1 m", "1.5m", "010k", "1mib", "1e3", " 1m", "1m ")]
                  + [{"Type": each, "Config": {}} for each in ("none", "None", " none", "none ")],
     "RestartPolicy": [{"Name": each, "MaximumRetryCount": 0} for each in ("no", "No", "on-failure:3", " no", "unless-stopped ")],
     "Ulimits": [[{"Name": each, "Soft": 64, "Hard": 64}] for each in ("nofile", "NOFILE", "nofile ", "nofile=64", "RLIMIT_NOFILE")],
@@ -335,8 +335,8 @@ DISGUISED_PATHS = [
     "/v1.23/containers/json", "/v0.1/containers/json", "/v-1.41/containers/json", "/v1.-41/containers/json",
 ]
 CANONICAL_PATHS = [
-    ("/v1.47/containers/json", "GET /v1.47/containers/json?all=1&"), ("/containers/json", "GET /v1.47/containers/json?all=1&"),
-    ("/v1.24/containers/json", "GET /v1.24/containers/json?all=1&"), ("/v1.99/containers/json", "GET /v1.47/containers/json?all=1&"),
-    ("/containers/jso%6e", "GET /v1.47/containers/json?all=1&"), ("/v%31.41/containers/json", "GET /v1.41/containers/json?all=1&"),
-    ("/containers/json?s%69ze=off", "GET /v1.47/containers/json?all=1&size=1&"), ("/containers/json?size=0&trunc_cmd=1", "GET /v1.47/containers/json?all=1&"),
+    ("/v1.49/containers/json", "GET /v1.49/containers/json?all=1&"), ("/containers/json", "GET /v1.49/containers/json?all=1&"),
+    ("/v1.24/containers/json", "GET /v1.24/containers/json?all=1&"), ("/v1.99/containers/json", "GET /v1.49/containers/json?all=1&"),
+    ("/containers/jso%6e", "GET /v1.49/containers/json?all=1&"), ("/v%31.41/containers/json", "GET /v1.41/containers/json?all=1&"),
+    ("/containers/json?s%69ze=off", "GET /v1.49/containers/json?all=1&size=1&"), ("/containers/json?size=0&trunc_cmd=1", "GET /v1.49/containers/json?all=1&"),
 ]

@@ -99,7 +99,7 @@ class Engine:
         """The engine's mounts are its own, but mounts made outside reach it, as on a real host. A containerd of the machine's is hidden.
 
         A process holds the namespace, so that an engine that is started again finds the shims of its containers at /run/containerd."""
-        script = f"mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && {self.preparation} && touch \"$1\" && exec tail -f \"$1\""
+        script = f"mount --make-rshared / && mkdir -p /run/containerd && mount -t tmpfs tmpfs /run/containerd && {self.preparation} && : > \"$1\" && exec tail -f \"$1\""
         ready = self.folder / "mounts-made"
         self.mounts = subprocess.Popen([str(word) for word in (*self.within, "unshare", "-m", "--propagation", "slave", "sh", "-c", script, "sh", ready)], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

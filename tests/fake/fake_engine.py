@@ -180,7 +180,7 @@ class Channel:
         self.sock.sendall(data)
 
     def head(self, status, *headers):
-        lines = [f"HTTP/1.1 {status} Words", "Api-Version: 1.47", "Server: fake", *headers]
+        lines = [f"HTTP/1.1 {status} Words", "Api-Version: 1.49", "Server: fake", *headers]
         return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
     def reply(self, status, body=None, content_type="application/json", extra=()):
@@ -347,12 +347,12 @@ class FakeEngine:
         channel.reply(404, {"message": "page not found"})
 
     def _version(self, channel, request):
-        channel.reply(200, {"Version": "27.0.1", "ApiVersion": "1.47", "MinAPIVersion": "1.24", "Os": "linux", "Arch": "amd64",
+        channel.reply(200, {"Version": "28.1.0", "ApiVersion": "1.49", "MinAPIVersion": "1.24", "Os": "linux", "Arch": "amd64",
                             "KernelVersion": "6.1", "GitCommit": "f", "GoVersion": "go1", "BuildTime": "2024-01-01T00:00:00Z",
                             "Platform": {"Name": "fake"}, "Components": []})
 
     def _info(self, channel, request):
-        channel.reply(200, {"ID": "x", "Driver": "overlay2", "ServerVersion": "27.0.1", "NCPU": 1, "MemTotal": 1 << 30,
+        channel.reply(200, {"ID": "x", "Driver": "overlay2", "ServerVersion": "28.1.0", "NCPU": 1, "MemTotal": 1 << 30,
                             "OperatingSystem": "Fake", "OSType": "linux", "Architecture": "x86_64", "Name": "host"})
 
     def _find(self, table, reference):

@@ -56,7 +56,7 @@ class Forwarded(FakeCase):
 
     @attacks.shows("J-23 P-13")
     def test_old_versions_read_nothing_that_was_not_judged(self):
-        for version in ("v1.24", "v1.40", "v1.43", "v1.47"):
+        for version in ("v1.24", "v1.40", "v1.43", "v1.49"):
             with self.subTest(version):
                 self.mark = self.engine.mark()
                 body = {"Image": "busybox", "MacAddress": "02:42:ac:11:00:02", "HostConfig": {"Memory": 1 << 30}}
@@ -124,11 +124,11 @@ class Forwarded(FakeCase):
     def test_clients_are_told_the_versions_that_berth_serves(self):
         version = self.call("GET", "/version").json()
         ping = self.call("GET", "/_ping")
-        self.assertEqual((version["ApiVersion"], version["MinAPIVersion"], ping.headers["api-version"]), ("1.47", "1.24", "1.47"))
+        self.assertEqual((version["ApiVersion"], version["MinAPIVersion"], ping.headers["api-version"]), ("1.49", "1.24", "1.49"))
         self.assertEqual(self.call("GET", "/v1.99/containers/json").status, 200)
-        self.assertTrue(self.last("containers/json").head.startswith(b"GET /v1.47/"))
+        self.assertTrue(self.last("containers/json").head.startswith(b"GET /v1.49/"))
         for attack in ("X-15", "X-11"):
-            attacks.saw(attack, "berth's own", "ApiVersion 1.47 of both, never more than berth knows; /v1.99 reaches the engine as /v1.47")
+            attacks.saw(attack, "berth's own", "ApiVersion 1.49 of both, never more than berth knows; /v1.99 reaches the engine as /v1.49")
 
     @attacks.shows("K-09 X-12")
     def test_the_log_has_no_line_and_no_secret_of_the_jobs(self):

@@ -45,7 +45,7 @@ class Bodies(FakeCase):
             with self.subTest(name):
                 self.mark = self.engine.mark()
                 data = body if isinstance(body, bytes) else body.encode()
-                reply = self.call("POST", "/v1.47/containers/create", data)
+                reply = self.call("POST", "/v1.49/containers/create", data)
                 self.assertEqual(reply.status, status, reply)
                 message = reply.message()
                 self.assertEqual(self.sent(), [])
@@ -57,7 +57,7 @@ class Bodies(FakeCase):
         for name, body in ACCEPTED_BODIES:
             with self.subTest(name):
                 self.mark = self.engine.mark()
-                self.assertEqual(self.call("POST", "/v1.47/containers/create", body.encode()).status, 201)
+                self.assertEqual(self.call("POST", "/v1.49/containers/create", body.encode()).status, 201)
                 creates = self.sent("POST")
                 self.assertEqual([each.path for each in creates], ["containers/create"])
                 self.assert_harmless(creates[0])
