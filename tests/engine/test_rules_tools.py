@@ -153,7 +153,7 @@ NOWHERE = (
     ("ports.address", CREATE, host(PortBindings={"80/tcp": [{}]})),
 )
 # Shown otherwise: the host's nftables decide; a refused connection has no answer; 413 and 400 are HTTP's and Docker's own words for these.
-ELSEWHERE = {"networks.isolation_required", "limits.job.connections", "limits.body", "limits.archive", "api.version_min"}
+ELSEWHERE = {"networks.isolation_required", "limits.job.connections", "limits.job.streams", "limits.body", "limits.archive", "api.version_min"}
 # By tests of their own: below, and of builds.
 ALONE = {"limits.job.images", "limits.job.image_bytes", "build.networks", "build.remote_files"}
 

@@ -11,7 +11,9 @@ ASAN = os.environ.get("BERTH_PRESET") == "asan"  # the sanitizer's own memory is
 
 def resident(pid):
     """MiB of a process."""
-    return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found, "the daemon has ended"
+    return int(found[1]) / 1024
 
 
 class Watch:

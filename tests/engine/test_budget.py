@@ -1,0 +1,107 @@
+"""A few bytes of one job that made much work or memory: refused by name, or bounded, and the others do not notice."""
+
+import os
+
+import attacks
+from amplifiers import REFUSED, Load, Memory, bodies, follow_events, status_of, wide
+from harness import EngineCase, RuledBerth, RuledCase
+from watch import ASAN, Watch
+
+
+class SmallBerth(RuledBerth):
+    """In a memory of 256 MiB."""
+
+    most = 256 << 20
+    memory = None
+
+    def start(self, *flags, within=None):
+        if not ASAN:
+            self.memory = Memory(f"berth-budget-{os.getpid()}", self.most)
+        return super().start(*flags, within=self.memory.within(self.engine) if self.memory else within)
+
+
+class Budget(RuledCase):
+    ruled_by = SmallBerth
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        if cls.ruled.memory:
+            cls.ruled.memory.remove()
+
+    def assert_alive(self):
+        self.assertIsNone(self.ruled.process.poll(), "the daemon ended:\n" + self.ruled.log_tail())
+        if self.ruled.memory:
+            self.assertEqual(self.ruled.memory.kills(), 0, "the daemon was killed for memory")
+
+    def watched(self, attack, other):
+        def make():
+            status, made = other.api.call("POST", "/containers/create", {"Image": other.image, "Cmd": ["true"]})
+            self.assertEqual(status, 201, made)
+            status, answer = other.api.call("DELETE", f"/containers/{made['Id']}")
+            self.assertEqual(status, 204, answer)
+
+        watch = Watch(attack, self.ruled.process.pid, {"ping": lambda: other.api.call("GET", "/_ping"), "list": lambda: other.api.get("/containers/json?all=1"), "create": make})
+        watch.answered_within = 10
+        return watch
+
+    @attacks.shows("V-20 V-21 V-22 V-23", "refused before an engine sees it")
+    def test_bodies_of_many_values(self):
+        job = self.open()
+        with self.subTest("what is refused"):
+            for name, request in bodies(job.image).items():
+                self.assertIn(status_of(job, *request), REFUSED, name)
+        self.assertEqual(job.api.get("/containers/json?all=1"), [])
+        self.assertEqual(job.api.get("/volumes")["Volumes"], [])
+        self.assert_alive()
+
+    @attacks.shows("V-26", "bounded by limits.job.streams, and each job's share of the connections")
+    def test_streams(self):
+        job, other = self.open(busybox=False), self.open(busybox=False)
+        began, refused = follow_events(job, 400)
+        self.assertEqual(len(began), 250)
+        self.assertEqual(set(refused), {429})
+        with began[0]:
+            self.assertEqual(other.api.get("/containers/json"), [])
+            status, answer = job.api.call("GET", "/events")
+        self.assertEqual(status, 429)
+        self.assertIn('refused by rule "limits.job.streams"', answer["message"])
+        for each in began:
+            each.close()
+
+    @attacks.shows("V-25 V-27 V-28", "bounded: no kill in 256 MiB, the others are answered, the job ends")
+    def test_all_at_once(self):
+        job, other = self.open(), self.open()
+        with self.watched("all amplifiers at once", other):
+            load = Load(job, streams=400)
+            with load:
+                load.over.wait(8)
+        self.assert_alive()
+        for name, seen in load.statuses.items():
+            if name.split()[0] in ("V-20", "V-21", "V-22", "V-23"):
+                self.assertLessEqual(set(seen), set(REFUSED), name)
+        self.assertEqual(load.statuses["V-25 large objects"], {201: 10})
+        self.assertTrue(load.statuses["V-25 /containers/json?all=1"].get(200), load.statuses)
+        listed = job.api.get("/containers/json?all=1")
+        self.assertEqual(sorted(each["Id"] for each in listed), sorted(load.wide))
+        self.assertEqual([len(each["Labels"]) for each in listed], [4000] * 10)
+        if self.ruled.memory:
+            print(f"       memory of the daemon and its files: at most {self.ruled.memory.peak():.0f} MiB of 256", flush=True)
+        result = job.close()
+        self.assertEqual(result.code, 0, result.out + result.err)
+
+
+class Largest(EngineCase):
+    """What a job may have the engine keep is shown as it is."""
+
+    def test_a_large_object(self):
+        method, path, body = wide(self.job.image)
+        status, made = self.job.api.call(method, path, body.encode(), headers={"Content-Type": "application/json"})
+        self.assertEqual(status, 201, made)
+        inspected = self.job.api.get(f"/containers/{made['Id']}/json")
+        self.assertEqual(len(inspected["Config"]["Labels"]), 4000)
+        by_label = self.job.api.get('/containers/json?all=1&filters={"label":["0007"]}')
+        self.assertEqual([each["Id"] for each in by_label], [made["Id"]])
+        usage = self.job.api.get("/system/df")
+        self.assertIn(made["Id"], [each["Id"] for each in usage["Containers"]])
+        self.assertEqual(self.job.api.call("DELETE", f"/containers/{made['Id']}")[0], 204)
