@@ -59,7 +59,8 @@ std::string lines_of_pull(std::string_view lines, const Reference& reference, co
         Json message = rules::read_json(line).value_or(nullptr);
         const std::string status = message.is_object() ? message.value("status", "") : std::string();
         const std::size_t named = status.find(fetched.familiar());
-        if (message.is_object() && message.value("id", "") == fetched.digest)
+        const std::string id = message.is_object() ? message.value("id", "") : std::string();
+        if (id == fetched.digest || id == fetched.familiar())  // newer engines
             message["id"] = reference.tag;
         else if (named != status.npos)
             message["status"] = status.substr(0, named) + reference.familiar() + status.substr(named + fetched.familiar().size());

@@ -110,7 +110,7 @@ class OutOfContainers(Case):
 
     def reached(self, job, addresses, network="six"):
         """Those of `addresses` that answer a container of `job`; all are asked at once, again for a while when none answers (its IPv6 address comes late)."""
-        script = "".join(f"(wget -T 2 -qO- http://{each}:{PORT}/ >/dev/null 2>&1 && echo '{each}') & " for each in addresses) + "wait"
+        script = "".join(f"(timeout 4 wget -qO- http://{each}:{PORT}/ >/dev/null 2>&1 && echo '{each}') & " for each in addresses) + "wait"
         out = job.ok("run", "--rm", "--network", network, job.image, "sh", "-c", f"sleep 2; {script}")
         return set(out.split())
 
@@ -128,12 +128,12 @@ class OutOfContainers(Case):
         serve(theirs, "web", "--network", "six", "-p", "8080:80")
         network = inspected(theirs, "web")["NetworkSettings"]["Networks"]["six"]
         self.assertTrue(network["IPv6Gateway"], network)
-        ping = "for i in 1 2 3 4 5; do ping -c 1 -W 1 {} >/dev/null && exit; sleep 1; done; exit 1"
+        ping = "for i in $(seq {}); do ping -c 1 -W 1 {} >/dev/null && exit; sleep 1; done; exit 1"
         for address in (network["IPv6Gateway"], network["GlobalIPv6Address"]):
-            theirs.ok("run", "--rm", "--network", "six", theirs.image, "sh", "-c", ping.format(address))
+            theirs.ok("run", "--rm", "--network", "six", theirs.image, "sh", "-c", ping.format(8, address))
             for options in ((), ("--network", "six")):
                 with self.subTest(address, options=options):
-                    self.assertNotEqual(mine.docker("run", "--rm", *options, mine.image, "sh", "-c", ping.format(address)).code, 0)
+                    self.assertNotEqual(mine.docker("run", "--rm", *options, mine.image, "sh", "-c", ping.format(2, address)).code, 0)
         own = json.loads(mine.ok("network", "inspect", "six"))[0]["IPAM"]["Config"]
         self.assertEqual(len(own), 2, own)
 
@@ -151,7 +151,7 @@ class OutOfContainers(Case):
             self.assertEqual(ask(job, f"{job.address()}:8080", "--network", "six", tries=10), job.key)
             self.assertEqual(self.fetch(f"{job.address()}:8080").strip(), job.key)
             self.assertIsNone(ask(job, f"{job.address()}:{PORT}"), "the host's service on the job's gateway")
-        build = f"FROM {alone.image}\nRUN wget -T 2 -qO- http://{NEAR}:{PORT}/ && echo out || echo kept\n"
+        build = f"FROM {alone.image}\nRUN timeout 2 wget -qO- http://{NEAR}:{PORT}/ && echo out || echo kept\n"
         self.assertIn("kept", json.dumps(alone.build("built", {"Dockerfile": build})))
 
     @contextlib.contextmanager
@@ -181,9 +181,3 @@ class OutOfContainers(Case):
             alone.ok("wait", identity)
             self.assertNotIn("leak", heard.read_text())
             self.assertEqual(json.loads(alone.ok("inspect", identity))[0]["HostConfig"]["Dns"] or [], [])
-            late = alone.ok("create", "--network", "none", alone.image, "sh", "-c", "nslookup late.test; true")
-            alone.ok("network", "create", "app")
-            alone.ok("network", "disconnect", "none", late)
-            alone.ok("network", "connect", "app", late)
-            alone.ok("start", "-a", late)
-            self.assertNotIn("late", heard.read_text())
