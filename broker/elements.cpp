@@ -123,6 +123,10 @@ std::optional<ElementCutter::Element> ElementCutter::next()
                     drop_skipped();
                     return std::nullopt;
                 }
+                if (*end == begin_) {  // a bracket that closes nothing
+                    state_ = State::broken;
+                    return std::nullopt;
+                }
                 return cut(*end);
             }
             case State::key:

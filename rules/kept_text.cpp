@@ -56,7 +56,8 @@ bool is_number(std::string_view text)
     return true;
 }
 
-bool is_address(std::string_view text)
+/// Addresses, with a prefix or without, of networks and of devices.
+bool reads_as_address(std::string_view text)
 {
     constexpr std::size_t longest = 49;  // IPv6 with a prefix
     const auto fits = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' || c == ':' || c == '/'; };
@@ -90,7 +91,7 @@ std::string kept_setting(const HashKey& key, std::string_view text)
     if (sign == text.npos || !is_name(text.substr(0, sign))) return hidden(key, text);
     const std::string_view name = text.substr(0, sign), value = text.substr(sign + 1);
     const bool is_object = std::ranges::find(names_objects, name) != names_objects.end() && is_word(value);
-    if (value.empty() || is_known(value) || is_number(value) || is_address(value) || is_object) return std::string(text);
+    if (value.empty() || is_known(value) || is_number(value) || reads_as_address(value) || is_object) return std::string(text);
     return std::string(text.substr(0, sign + 1)) + hidden(key, value);
 }
 
@@ -153,7 +154,7 @@ std::string kept_text(const HashKey& key, Keep keep, std::string_view text)
         case Keep::nothing: break;
         case Keep::word: return whole_if(is_word(text));
         case Keep::number: return whole_if(is_number(text));
-        case Keep::address: return whole_if(is_address(text));
+        case Keep::address: return whole_if(reads_as_address(text));
         case Keep::reference: return whole_if(text.size() <= word_max * 4 && (parse_reference(text) || full_image_id(text)));
         case Keep::registry: return whole_if(is_registry(text));
         case Keep::path: return kept_path(key, text);

@@ -41,9 +41,7 @@ class Budget(RuledCase):
             status, answer = other.api.call("DELETE", f"/containers/{made['Id']}")
             self.assertEqual(status, 204, answer)
 
-        watch = Watch(attack, self.ruled.process.pid, {"ping": lambda: other.api.call("GET", "/_ping"), "list": lambda: other.api.get("/containers/json?all=1"), "create": make})
-        watch.answered_within = 10
-        return watch
+        return Watch(attack, self.ruled.process.pid, {"ping": lambda: other.api.call("GET", "/_ping"), "list": lambda: other.api.get("/containers/json?all=1"), "create": make})
 
     @attacks.shows("V-20 V-21 V-22 V-23", "refused before an engine sees it")
     def test_bodies_of_many_values(self):
