@@ -27,7 +27,7 @@ Task<rules::Result<rules::Json>> Images::config(const std::string& id)
     const auto found = image->find("Config");
     rules::Json config = rules::Json::object();
     if (found != image->end() && found->is_object())
-        for (const char* judged : {"ExposedPorts", "Healthcheck", "User", "Volumes"})
+        for (const char* judged : {"Env", "ExposedPorts", "Healthcheck", "OnBuild", "User", "Volumes"})
             if (const auto value = found->find(judged); value != found->end()) config[judged] = *value;
     if (rules::text_bytes(config) > config_bytes_max) co_return config;
     if (configs_.size() >= configs_max) configs_.erase(configs_.begin());
