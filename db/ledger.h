@@ -50,7 +50,7 @@ struct Object {
     std::string id;    ///< full engine id, as in rules::Named; empty while intended
     std::string name;  ///< virtual
     std::string real;
-    std::string parent;  ///< full id of the container of an exec or of an anonymous volume; else empty
+    std::string parent;  ///< full id of the container of an exec or of an anonymous volume; of a name lent to a push, the way back; else empty
     Seconds created = 0;
 };
 
