@@ -24,13 +24,9 @@ import harness
 # rules and ports, images and builds, archives, bind mounts (by Subpath), bodies that it reads otherwise, cgroups, and the real clients. Not
 # those of what berth does alone or in the same way before each: rules files, doctor, service managers, ledger, storms and crashes.
 ON_TRIXIE = ("attacks_containers", "attacks_host", "attacks_objects", "binds", "build_isolation", "cli_images", "cli_networks", "cli_run", "clients",
-<<<<<<< HEAD
-             "compose", "differential", "endings", "image_transfers", "in_the_anchor", "isolation", "job_limits", "leak_grep", "networks_alone",
-             "networks_by_profile", "options", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs", "testcontainers")
-=======
-             "compose", "differential", "egress", "engine_dials", "host_names", "image_transfers", "in_the_anchor", "isolation", "job_limits", "leak_grep", "networks_alone",
-             "networks_by_profile", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs", "testcontainers")
->>>>>>> wt-dial
+             "compose", "differential", "egress", "endings", "engine_dials", "host_names", "image_transfers", "in_the_anchor", "isolation", "job_limits",
+             "leak_grep", "networks_alone", "networks_by_profile", "options", "private_registry", "reap", "refusals", "save_load", "skopeo", "ten_jobs",
+             "testcontainers")
 
 
 class Progress(unittest.TestResult):
