@@ -248,6 +248,7 @@ Task<Answer> Engine::list(const EngineRequest& request, Elements& elements)
         Upstream upstream = co_await send(request);
         const ResponseHead head = co_await upstream.read_head();
         if (head.status != 200) {
+            if (head.status < 400) throw EngineFailure("the engine answers a list with status " + std::to_string(head.status));
             std::string error = co_await upstream.read_body(head, answer_max);
             co_return Answer{head.status, std::string(head.header("content-type")), std::move(error)};
         }
