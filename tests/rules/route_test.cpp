@@ -231,7 +231,7 @@ class Parameters : public testing::TestWithParam<Disposed> {};
 
 TEST_P(Parameters, GoOnCanonically)
 {
-    const Result<Route> route = find(GetParam().method, GetParam().target);
+    const Result<Route> route = find_route(GetParam().method, GetParam().target, {oldest_version, newest_version});
     ASSERT_TRUE(route) << route.error().message;
     EXPECT_EQ(route->query.encode(), GetParam().query);
 }
