@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "rules/bodies_parts.h"
 #include "rules/ps_args.h"
@@ -141,9 +140,11 @@ bool is_word(std::string_view text)
 
 std::string hidden(const HashKey& key, std::string_view text)
 {
-    char mark[64];
-    const int length = std::snprintf(mark, sizeof mark, "hidden.%zu.%016llx", text.size(), static_cast<unsigned long long>(keyed_hash(key, text)));
-    return {mark, static_cast<std::size_t>(length)};
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string mark = "hidden." + std::to_string(text.size()) + '.';
+    const std::uint64_t hash = keyed_hash(key, text);
+    for (int shift = 60; shift >= 0; shift -= 4) mark += digits[hash >> shift & 0xf];
+    return mark;
 }
 
 std::string kept_text(const HashKey& key, Keep keep, std::string_view text)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace rules {
 namespace {
@@ -35,9 +36,9 @@ struct State {
 /// Up to eight bytes, the first the lowest.
 std::uint64_t word_of(std::string_view bytes)
 {
+    static_assert(std::endian::native == std::endian::little);
     std::uint64_t word = 0;
-    for (std::size_t at = 0; at < std::min<std::size_t>(bytes.size(), 8); ++at)
-        word |= std::uint64_t{static_cast<unsigned char>(bytes[at])} << (8 * at);
+    std::memcpy(&word, bytes.data(), std::min(bytes.size(), sizeof word));
     return word;
 }
 

@@ -53,7 +53,8 @@ class Cleanup(EngineCase):
     def test_nothing_is_left(self):
         self.assertEqual(self.outcomes(self.cleanup("--dry-run")), [])
         result = self.berth.cli("cleanup")
-        self.assertEqual((result.code, result.out.strip()), (0, "nothing is left of any job"))
+        # What it keeps of the cache of images, it lists behind that.
+        self.assertEqual((result.code, result.out.splitlines()[0]), (0, "nothing is left of any job"))
 
     def test_what_is_left_of_a_closed_job_goes(self):
         key = self.closed_job().key
