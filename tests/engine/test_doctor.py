@@ -61,7 +61,7 @@ class Doctor(EngineCase):
         self.assertEqual(state(), before)
         berth, flags = self.aside()
         self.examine(*flags, admin=berth.admin)
-        self.assertEqual(os.listdir(berth.folder), [])
+        self.assertEqual(os.listdir(berth.folder), ["rules.toml"], "what the test wrote")
 
     def test_without_the_daemon(self):
         berth, flags = self.aside()
