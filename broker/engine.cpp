@@ -30,6 +30,11 @@ rules::Json Answer::json() const
     return *std::move(value);
 }
 
+std::optional<rules::Json> Answer::read() const
+{
+    return rules::read_json(body, {.nodes = answer_max, .depth = rules::engine_json.depth});
+}
+
 std::string Answer::message() const
 {
     const rules::Json value = rules::read_json(body).value_or(nullptr);

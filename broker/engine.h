@@ -28,6 +28,8 @@ struct Answer {
     bool ok() const { return status >= 200 && status < 300; }
     /// The body as JSON; EngineFailure when it is none.
     rules::Json json() const;
+    /// The same of as many values as its bytes have, for what must go on whatever a job has made; nullopt when it is none.
+    std::optional<rules::Json> read() const;
     /// The text of an error answer.
     std::string message() const;
 };

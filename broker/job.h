@@ -94,6 +94,7 @@ struct Job {
     bool door_kept = false;  ///< the supervisor keeps its socket while we are away
     std::list<Connection> connections;
     Lock making;          ///< held while the default network or named volumes are made on behalf of a container
+    Lock networks;        ///< held while a network is made or removed: what one has of the host is known by its name
     Lock naming;          ///< held while an image gets or loses a name
     Lock large_body;      ///< held by the request whose JSON body is a large one, to its end
     Lock heavy_line;      ///< held while one of its streams reads a long line

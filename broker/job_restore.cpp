@@ -117,7 +117,9 @@ Task<> Jobs::reconcile(Job& job)
                                                    : Op::image_inspect;
         const EngineRequest request{.op = op, .id = each.real};
         const Answer answer = co_await services_.engine.call(request);
-        const std::string id = answer.ok() && each.kind != Kind::volume ? answer.json().value("Id", "") : each.real;
+        const auto there = answer.ok() && each.kind != Kind::volume ? answer.read() : std::nullopt;
+        const std::string id = there ? there->value("Id", "") : each.real;
+        if (answer.ok() && !there && each.kind != Kind::volume) continue;
         if (answer.ok() && each.kind == Kind::image && each.name.empty() && job.objects.by_id(Kind::image, id)) {
             // A build held what it rested on, and the job has that otherwise.
             co_await services_.images.untag(each.real);
@@ -133,9 +135,9 @@ Task<> Jobs::reconcile(Job& job)
         const EngineRequest request{.op = Op::network_inspect, .id = network->id};
         const Answer answer = co_await services_.engine.call(request);
         const Json::json_pointer at("/IPAM/Config/0/Gateway");
-        if (answer.ok())
-            if (const Json inspect = answer.json(); inspect.contains(at) && inspect.at(at).is_string()) {
-                const auto address = inspect.at(at).get<std::string>();
+        if (const auto inspect = answer.ok() ? answer.read() : std::nullopt)
+            if (inspect->contains(at) && inspect->at(at).is_string()) {
+                const auto address = inspect->at(at).get<std::string>();
                 job.gateway = address.substr(0, address.find('/'));
             }
     }

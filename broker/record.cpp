@@ -18,7 +18,9 @@ std::string text_of(const Json& json)
     return json.dump(-1, ' ', true, Json::error_handler_t::replace);  // ASCII: control characters are escaped, of C1 too
 }
 
-/// Bodies that wait for the database thread: together they are bounded, and one that is too many is not kept.
+constexpr std::size_t target_short = 256;
+
+/// Bodies and targets that wait for the database thread: together they are bounded, and one that is too many is not kept.
 class Waiting {
 public:
     /// Null: there is no room.
@@ -87,12 +89,13 @@ Record::~Record()
         request.job = job_.facts.key;
         request.at = at_;
         request.first = first;
-        const auto room = Waiting::with(body.is_null() ? 0 : head_.framing == Framing::length ? head_.length : small_body);
+        const std::size_t body_size = body.is_null() ? 0 : head_.framing == Framing::length ? head_.length : small_body;
+        const auto room = Waiting::with(body_size + head_.target.size());
         if (!room) body = nullptr;
         request.whole = whole && room;
         request.endpoint = endpoint ? std::string(endpoint->name) : "unknown";
         request.method = head_.method;
-        request.target = head_.target;
+        request.target = room ? head_.target : head_.target.substr(0, std::min(head_.target.find('?'), target_short));
         request.outcome = outcome_;
         request.field = std::move(field_);
         request.rule = std::move(rule_);

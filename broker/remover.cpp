@@ -158,7 +158,8 @@ Task<bool> Remover::is_step_of_build(const std::string& id)
 {
     const EngineRequest inspect{.op = Op::container_inspect, .id = id};
     const Answer answer = co_await ask(inspect);
-    co_return answer.ok() && answer.json().value(Json::json_pointer("/Config/Image"), "").starts_with("sha256:");
+    const auto container = answer.ok() ? answer.read() : std::nullopt;
+    co_return container && container->value(Json::json_pointer("/Config/Image"), "").starts_with("sha256:");
 }
 
 Task<Result<bool>> Remover::remove(const db::Object& object)
@@ -197,9 +198,8 @@ Task<Result<bool>> Remover::remove_network(const db::Object& object)
     // Endpoints are in the way: whatever still holds on to a network of the job lets go of it now.
     const EngineRequest inspect{.op = Op::network_inspect, .id = handle(object)};
     const Answer there = co_await ask(inspect);
-    if (there.ok()) {
-        const Json network = there.json();
-        const Json containers = network.value("Containers", Json::object());
+    if (const auto network = there.ok() ? there.read() : std::nullopt) {
+        const Json containers = network->value("Containers", Json::object());
         for (const auto& [id, endpoint] : containers.items()) {
             EngineRequest leave{.op = Op::network_disconnect, .id = handle(object)};
             leave.body = Json{{"Container", id.starts_with("ep-") ? endpoint.value("Name", id) : id}, {"Force", true}};
@@ -233,9 +233,10 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
     const EngineRequest inspect{.op = Op::image_inspect, .id = object.real};
     const Answer there = co_await ask(inspect);
     if (!there.ok()) co_return done(there);
-    const Json image = there.json();
-    if (!is_nameless(image) || rules::parse_date(image.value("Created", "")).value_or(0) < object.created) co_return Result<bool>(false);
-    const EngineRequest request{.op = Op::image_remove, .id = image.value("Id", "")};
+    const auto image = there.read();
+    if (!image) co_return tl::unexpected(rules::Error{502, "the engine's answer is not JSON", {}, {}, {}});
+    if (!is_nameless(*image) || rules::parse_date(image->value("Created", "")).value_or(0) < object.created) co_return Result<bool>(false);
+    const EngineRequest request{.op = Op::image_remove, .id = image->value("Id", "")};
     const Answer answer = co_await ask(request);
     // Another image grew from it: it goes with that.
     if (answer.status == 409 && answer.message().find("dependent child") != std::string::npos) co_return Result<bool>(false);

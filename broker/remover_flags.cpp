@@ -44,7 +44,7 @@ Task<rules::Result<bool>> Remover::remove_flagged(EngineRequest removal, EngineR
         const Answer there = co_await ask(inspection);
         const std::string root = engine_.root_directory();
         std::vector<std::string> directories;
-        if (there.ok()) directories = directories_of(there.json(), kind, root);
+        if (const auto inspect = there.ok() ? there.read() : std::nullopt) directories = directories_of(*inspect, kind, root);
         std::size_t cleared = 0;
         std::string problem;
         const auto clear = [&] {

@@ -46,7 +46,7 @@ Result<std::vector<std::string>> bases_of(std::string_view text, const Json& bui
     std::vector<std::string> names;
     std::set<std::string> seen;
     for (const Place& each : scanner.places())
-        if (seen.insert(each.name).second) names.push_back(each.name);
+        if (!each.is_stage && seen.insert(each.name).second) names.push_back(each.name);
     if (names.size() > bases_max)
         return odd("Dockerfile", names[bases_max], "a build rests on at most " + std::to_string(bases_max) + " images");
     return names;
@@ -62,8 +62,8 @@ Result<SealedDockerfile> sealed(std::string_view text, const Json& build_args, s
     std::size_t done = 0;
     for (const Place& each : scanner.places()) {
         const auto image = images.find(each.name);
-        if (image == images.end()) return odd("COPY --from", each.name, "the image was not found");
-        const std::string sent = each.before + image->second.id + each.after;
+        if (!each.is_stage && image == images.end()) return odd("COPY --from", each.name, "the image was not found");
+        const std::string sent = each.before + (each.is_stage ? each.name : image->second.id) + each.after;
         out.text.append(text.substr(done, each.begin - done)).append(sent);
         out.shown.push_back({std::string(trim_right(trim_left(sent))), std::string(trim_right(trim_left(each.before + each.written + each.after)))});
         done = each.end;

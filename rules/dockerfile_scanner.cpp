@@ -182,9 +182,16 @@ Result<void> Scanner::from(std::string_view text)
     if (name->empty()) return bad_request("base name (" + std::string(words[0]) + ") should not be blank");
 
     begin_stage(words.size() == 3 ? lower(words[2]) : std::string());
-    if (const auto stage = complete_.find(lower(*name)); stage != complete_.end())
+    // Engines differ in the variables that FROM knows: none is left to them.
+    const bool is_expanded = words[0].find('$') != words[0].npos;
+    if (const auto stage = complete_.find(lower(*name)); stage != complete_.end()) {
+        if (is_expanded) place(stage->first, words[0], true);
         return run(stages_[stage->second].triggers);
-    if (*name == "scratch") return {};
+    }
+    if (*name == "scratch") {
+        if (is_expanded) place(*name, words[0], true);
+        return {};
+    }
     place(*name, words[0]);
     return run_triggers_of(*name);
 }
@@ -208,12 +215,12 @@ bool Scanner::in_target() const
 }
 
 /// `word`, in the line's own text, names the image `name`.
-void Scanner::place(std::string name, std::string_view word)
+void Scanner::place(std::string name, std::string_view word, bool is_stage)
 {
     const std::string_view whole = line_->text;
     const auto at = static_cast<std::size_t>(word.data() - whole.data());
     places_.push_back({std::move(name), line_->begin, line_->end, std::string(whole.substr(0, at)), std::string(word),
-                       std::string(whole.substr(at + word.size()))});
+                       std::string(whole.substr(at + word.size())), is_stage});
 }
 
 }  // namespace rules

@@ -17,6 +17,7 @@ struct Place {
     std::string name;                ///< as the builder reads it, variables expanded
     std::size_t begin = 0, end = 0;  ///< the instruction in the text, its continued lines included
     std::string before, written, after;  ///< the instruction as one line: around the name, and what stands for it
+    bool is_stage = false;  ///< no image after all: a stage or `scratch`, which a variable stands for
 };
 
 class Scanner {
@@ -58,7 +59,7 @@ private:
     Result<void> from(std::string_view text);
     void begin_stage(std::string name);
     bool in_target() const;
-    void place(std::string name, std::string_view word);
+    void place(std::string name, std::string_view word, bool is_stage = false);
 
     Variables variables_;
     std::string target_;  ///< name of the stage that the build ends with

@@ -51,11 +51,10 @@ std::vector<std::string_view> words_of(std::string_view text, char escape)
     return words;
 }
 
-/// A reference to a variable: what its name is, and where it is `${NAME/...}`, which writes a text in the place of parts.
+/// A reference to a variable: what its name is, and whether it may be `${NAME/...}`, which writes a text in the place of parts.
 struct Use {
     std::string_view name;
     bool replaces = false;
-    bool nests = false;  ///< another one within its braces
 };
 
 /// The next use in `text`, which begins behind it then; nullopt at the end.
@@ -68,12 +67,8 @@ std::optional<Use> take_use(std::string_view& text)
     const std::string_view from = text.substr(braced ? 1 : 0);
     const std::size_t end = std::min(from.find_first_not_of(name_characters), from.size());
     Use use{from.substr(0, end)};
-    if (braced && from.substr(end).starts_with('/')) {
-        const std::string_view rest = from.substr(end);
-        const std::size_t next = rest.find('$');
-        use.replaces = true;
-        use.nests = next != rest.npos && next < rest.find('}');
-    }
+    // Engines differ in what else a name may have.
+    use.replaces = braced && (end == from.size() || std::string_view("}:+-?#%").find(from[end]) == std::string_view::npos);
     return use;
 }
 
@@ -97,7 +92,7 @@ std::size_t Variables::length_of(std::string_view name) const
 }
 
 /// At most that many bytes: the text itself, and for each use of a variable all that it can be. Where a part of one is
-/// replaced, each of its bytes may become the whole of the rest.
+/// replaced, each of its bytes may become the whole of the rest, where no further variable is.
 Result<std::size_t> Variables::length_of_expanded(std::string_view text) const
 {
     std::size_t plain = text.size(), replaced = 0;
@@ -105,7 +100,8 @@ Result<std::size_t> Variables::length_of_expanded(std::string_view text) const
         const std::size_t length = length_of(use->name);
         plain += length;
         if (use->replaces) replaced += length;
-        if (use->nests) return odd("Dockerfile", text, "write no variable within the braces of one whose parts are replaced");
+        if (use->replaces && rest.find('$') != rest.npos)
+            return odd("Dockerfile", text, "write no variable behind one whose parts are replaced; take an instruction of its own");
         if (plain > all_expanded_max) return plain;
     }
     return plain + plain * std::min(replaced, all_expanded_max);
@@ -185,9 +181,9 @@ std::optional<std::string> Variables::given(std::string_view name) const
 std::string Variables::value_of(const std::string& name) const
 {
     if (const auto found = values_.find(name); found != values_.end()) return found->second;
-    constexpr std::array<std::string_view, 10> always = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
-                                                         "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy",
-                                                         "ALL_PROXY",  "all_proxy"};
+    // Newer engines know ALL_PROXY, too: no matter, since FROM goes on without variables.
+    constexpr std::array<std::string_view, 8> always = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
+                                                        "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy"};
     return std::ranges::find(always, name) != always.end() ? given(name).value_or("") : std::string();
 }
 

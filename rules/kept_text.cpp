@@ -32,7 +32,7 @@ constexpr auto known_words = std::to_array<std::string_view>(
      "ro", "rw", "z", "Z", "nocopy", "bind", "rbind", "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable",
      "blocking", "non-blocking", "consistent", "cached", "delegated", "volume-nocopy", "tmpfs", "nfs", "nfs4", "cifs", "ext4", "xfs", "btrfs", "local", "size", "mode", "uid", "gid",
      "exec", "noexec", "dev", "nodev", "suid", "nosuid", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime",
-     "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "defaults", "huge", "mpol", "nr_inodes", "nr_blocks",
+     "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "defaults", "huge", "mpol", "nr_inodes", "nr_blocks", "o", "addr", "vers",
      "no-new-privileges", "unconfined", "writable-cgroups", "rotate", "use-vc", "edns0", "single-request", "single-request-reopen",
      "no-aaaa", "trust-ad", "no-check-names", "inet6"});
 
@@ -87,9 +87,11 @@ std::string kept_setting(const HashKey& key, std::string_view text)
     constexpr std::array<std::string_view, 2> names_objects = {"apparmor", "label"};
     if (text.empty() || is_known(text) || is_number(text)) return std::string(text);
     const std::size_t sign = text.find_first_of("=:");
-    if (sign == text.npos || !is_name(text.substr(0, sign))) return hidden(key, text);
-    const std::string_view name = text.substr(0, sign), value = text.substr(sign + 1);
-    const bool is_object = std::ranges::find(names_objects, name) != names_objects.end() && is_word(value);
+    const std::string_view name = text.substr(0, sign), value = text.substr(std::min(sign, text.size() - 1) + 1);
+    const bool is_for_object = std::ranges::find(names_objects, name) != names_objects.end();
+    // A secret may end in `=`, as base64 does: in front of one only names that are known are names.
+    if (sign == text.npos || !(is_known(name) || is_for_object || (text[sign] == ':' && is_name(name)))) return hidden(key, text);
+    const bool is_object = is_for_object && is_word(value);
     if (value.empty() || is_known(value) || is_number(value) || reads_as_address(value) || is_object) return std::string(text);
     return std::string(text.substr(0, sign + 1)) + hidden(key, value);
 }

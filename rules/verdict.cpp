@@ -51,6 +51,13 @@ Result<void> judge_dial(const Result<DialTarget>& target, const Profile& profile
     return needs_facts(*target, profile) && !target->is_address() ? Result<void>() : may_dial(*target, {}, profile, field);
 }
 
+Result<void> judge_login(const Result<DialTarget>& target, const Profile& profile)
+{
+    if (target && !target->is_hub())
+        if (auto listed = check_registry(target->text, profile, "serveraddress"); !listed) return listed;
+    return judge_dial(target, profile, "serveraddress");
+}
+
 Result<void> judge_pull(const Result<Reference>& reference, const Profile& profile)
 {
     if (!reference) return judged(reference);
@@ -111,7 +118,7 @@ Result<void> judge_operation(const Route& route, const Json& body, const Json& f
         case Op::image_push:
             return judge_push(route.id, profile);
         case Op::system_auth:
-            return judge_dial(login_target(text(body, "serveraddress")), profile, "serveraddress");
+            return judge_login(login_target(text(body, "serveraddress")), profile);
         case Op::image_commit:
             return check_changes(route.query.all("changes"), 0);
         case Op::build:

@@ -77,6 +77,7 @@ Task<Answer> ask_for_network(Call& call, const std::string& name, const Json& bo
 Task<Json> make_network(Call& call, const std::string& name, Json body)
 {
     Job& job = call.job;
+    const auto turn = co_await job.networks.hold();
     if (job.objects.named(Kind::network, name)) throw Refused{{409, "network with name " + name + " already exists", {}, {}, {}}};
     db::Object object;
     object.kind = Kind::network;
@@ -214,6 +215,8 @@ Task<> remove_network(Call& call)
     const Making making(call);
     call.target = own_network(call);
     if (call.target.name == default_name) throw Refused{{403, "bridge is a pre-defined network and cannot be removed", {}, {}, {}}};
+    const auto turn = co_await call.job.networks.hold();
+    call.target = own_network(call);  // another request may have removed it, and made it anew, meanwhile
     const EngineRequest request = call.request();
     const Answer answer = co_await exchange(call, request);
     if (answer.ok() || answer.status == 404) {
@@ -240,6 +243,8 @@ Task<> prune_networks(Call& call)
         if (until && rules::parse_date(network.value("Created", "")).value_or(0) >= *until) continue;
         EngineRequest request{.op = Op::network_remove};
         request.id = each.id;
+        const auto turn = co_await call.job.networks.hold();
+        if (!call.job.objects.at(each.row)) continue;
         const Answer answer = co_await exchange(call, request);
         if (!answer.ok()) continue;
         co_await call.job.objects.gone(each.row);

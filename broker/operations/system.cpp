@@ -3,6 +3,7 @@
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "rules/endpoint_policy.h"
+#include "rules/image_policy.h"
 #include "rules/names.h"
 
 namespace broker {
@@ -104,6 +105,8 @@ Task<> disk_usage(Call& call)
 Task<> authenticate(Call& call)
 {
     const rules::DialTarget registry = want(rules::login_target(call.body.value("serveraddress", "")));
+    if (!registry.is_hub())
+        judged(call, [&](const rules::Profile& profile) { return rules::check_registry(registry.text, profile, "serveraddress"); });
     co_await want_dial(call, registry, "serveraddress");
     EngineRequest request = call.request();
     request.body = call.body;

@@ -75,6 +75,9 @@ class Attacks(Builds):
     def test_by_a_variable(self):
         self.assert_no_loot(self.dockerfile(f"ARG B={self.job.image}", "FROM $B", "RUN cat /secret"), buildargs=json.dumps({"B": VICTIM}))
         self.assert_no_loot(self.dockerfile(f"ARG B={VICTIM}", "FROM ${B}", "RUN cat /secret"))
+        # Engines before 23.0 do not know this one by themselves, newer ones do.
+        for name in ("ALL_PROXY", "all_proxy"):
+            self.assert_no_loot(self.dockerfile(f"FROM {self.job.image} AS a", "RUN echo fine", f"FROM ${{{name}:-{VICTIM}}}", "RUN cat /secret"), buildargs=json.dumps({name: "a"}))
 
     @attacks.shows("I-03", "refused")
     def test_copy_from_in_every_spelling(self):

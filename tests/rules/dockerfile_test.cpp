@@ -370,6 +370,26 @@ TEST(Dockerfile, AddTakesFilesOfTheContextAlone)
     EXPECT_EQ(check_trigger_sources("ADD $A /x", profile).error().rule, "build.remote_files");
 }
 
+// Engines differ in the variables that FROM knows by itself.
+TEST(Dockerfile, FromGoesOnWithoutVariables)
+{
+    const Profile profile;
+    const BaseImages images = {{"a", {"sha256:1", {}, 0}}, {"b", {"sha256:2", {}, 0}}};
+    const auto text_of = [&](const std::string& text, const Json& args) { return sealed(text, args, {}, images, profile)->text; };
+    EXPECT_EQ(text_of("ARG X=S\nFROM a AS s\nFROM $X\nFROM ${Y:-scratch}\n", {}), "ARG X=S\nFROM sha256:1 AS s\nFROM s\nFROM scratch\n");
+    EXPECT_EQ(text_of("FROM a AS s\nFROM ${ALL_PROXY:-b}\n", {{"ALL_PROXY", "s"}}), "FROM sha256:1 AS s\nFROM sha256:2\n");
+    EXPECT_EQ(text_of("FROM a AS s\nFROM ${HTTP_PROXY:-b}\n", {{"HTTP_PROXY", "s"}}), "FROM sha256:1 AS s\nFROM s\n");
+}
+
+// attack V-08
+TEST(Dockerfile, NoVariableIsBehindOneWhosePartsAreReplaced)
+{
+    for (const char* label : {"${A//}/${A//}/x}}", "${A/x/y}$B", "${A/x/y} ${B}", "${\u00e9//x/$A}", "${@/x/$A}"})
+        EXPECT_FALSE(bases_of("FROM a\nENV A=}}\nLABEL z=" + std::string(label) + "\n", {})) << label;
+    for (const char* label : {"${A/x/y}", "$B${A/x/y}", "${A:-$B}$B", "${A#x}$B"})
+        EXPECT_TRUE(bases_of("FROM a\nENV A=}}\nLABEL z=" + std::string(label) + "\n", {})) << label;
+}
+
 // attack V-09
 TEST(Dockerfile, TheHostsThatAddHasTheEngineConnectTo)
 {
