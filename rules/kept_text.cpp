@@ -33,7 +33,7 @@ constexpr auto known_words = std::to_array<std::string_view>(
      "blocking", "non-blocking", "consistent", "cached", "delegated", "volume-nocopy", "tmpfs", "nfs", "nfs4", "cifs", "ext4", "xfs", "btrfs", "local", "size", "mode", "uid", "gid",
      "exec", "noexec", "dev", "nodev", "suid", "nosuid", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime",
      "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "defaults", "huge", "mpol", "nr_inodes", "nr_blocks", "o", "addr", "vers",
-     "no-new-privileges", "unconfined", "writable-cgroups", "rotate", "use-vc", "edns0", "single-request", "single-request-reopen",
+     "no-new-privileges", "seccomp", "systempaths", "unconfined", "ndots", "timeout", "attempts", "writable-cgroups", "rotate", "use-vc", "edns0", "single-request", "single-request-reopen",
      "no-aaaa", "trust-ad", "no-check-names", "inet6"});
 
 bool is_known(std::string_view text) { return std::ranges::find(known_words, text) != known_words.end(); }
