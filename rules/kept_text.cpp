@@ -85,9 +85,11 @@ std::string kept_path(const HashKey& key, std::string_view text)
 std::string kept_setting(const HashKey& key, std::string_view text)
 {
     constexpr std::array<std::string_view, 2> names_objects = {"apparmor", "label"};
+    constexpr std::array<std::string_view, 4> names_secrets = {"username", "user", "password", "pass"};
     if (text.empty() || is_known(text) || is_number(text)) return std::string(text);
     const std::size_t sign = text.find_first_of("=:");
     const std::string_view name = text.substr(0, sign), value = text.substr(std::min(sign, text.size() - 1) + 1);
+    if (sign != text.npos && std::ranges::find(names_secrets, name) != names_secrets.end()) return std::string(text.substr(0, sign + 1)) + hidden(key, value);
     const bool is_for_object = std::ranges::find(names_objects, name) != names_objects.end();
     // A secret may end in `=`, as base64 does: in front of one only names that are known are names.
     if (sign == text.npos || !(is_known(name) || is_for_object || (text[sign] == ':' && is_name(name)))) return hidden(key, text);

@@ -157,7 +157,7 @@ TEST(Redacted, WhatToolsNeedIsKept)
         {Keep::setting, "size=64m,noexec,o=word", "size=64m,noexec,o=" + hidden(key, "word")},
         {Keep::setting, "db:10.0.0.1", "db:10.0.0.1"},
         {Keep::setting, "SGVjbGVhcnNlY3JldDI=", ""},
-        {Keep::setting, "password=20417733hunter", ""},
+        {Keep::setting, "password=20417733hunter", "password=" + hidden(key, "20417733hunter")},
         {Keep::variable, "label=a=b", "label=" + hidden(key, "a=b")},
         {Keep::variable, "two words=x", ""},
         {Keep::instruction, "ENV A=b", "ENV " + hidden(key, "A=b")},
