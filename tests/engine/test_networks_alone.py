@@ -220,7 +220,7 @@ class Leases(Case):
         third.ok("network", "create", "now")
         self.assertIn("10.214.0.0/29", third.ok("network", "inspect", "now"))
         third.ok("network", "rm", "now", "own")
-        self.assertEqual(leases(berth), {(second.key, "bridge", "10.214.0.8/29")})
+        wait_for(lambda: leases(berth) == {(second.key, "bridge", "10.214.0.8/29")}, 10, "the leases to be given back, which nobody waits for")
 
     def test_networks_made_at_once_have_different_subnets(self):
         berth = self.other_berth()
