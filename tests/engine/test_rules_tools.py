@@ -272,7 +272,7 @@ class Tools(RuledCase):
         self.assertTrue({"build", "container.start"} <= {each["endpoint"] for each in everything})
         self.assertNotIn(SECRET.encode(), b"".join(file.read_bytes() for file in (self.ruled.folder / "state").glob("berth.db*")))
         text = self.ruled.ok("audit", "--job", job.id, "--denied")
-        self.assertRegex(text, r"^\d{4}-\d\d-\d\dT\S+Z " + job.id + r" +refused +POST /v1\.\d+/containers/create\S*  privileged: HostConfig.Privileged true$")
+        self.assertRegex(text, r"(?m)^\d{4}-\d\d-\d\dT\S+Z " + job.id + r" +refused +POST /v1\.\d+/containers/create\S*  privileged: HostConfig.Privileged true$")
         self.assertEqual(self.audit("--job", "no-such-job"), [])
 
     def test_the_record_can_be_followed(self):
