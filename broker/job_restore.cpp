@@ -4,7 +4,6 @@
 #include "broker/images.h"
 #include "broker/beneath.h"
 #include "broker/firewall.h"
-#include "broker/images.h"
 #include "broker/jobs.h"
 #include "broker/leases.h"
 #include "broker/log.h"
