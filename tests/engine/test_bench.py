@@ -27,4 +27,4 @@ class Bench(EngineCase):
         self.assertTrue(ElementTree.parse(picture).getroot().findall(".//{*}circle"), "the picture shows nothing")
 
     def test_reap(self):
-        self.assertIn("left: nothing", self.run_bench("reap", "--rounds", "1", timeout=600))
+        self.assertIn("left: nothing", self.run_bench("reap", "--rounds", "1", "--part", "5", timeout=600))

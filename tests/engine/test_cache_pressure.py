@@ -1,6 +1,6 @@
 """Pulls, creates and builds while the cache is collected all the time: nothing that a job has is ever taken from under it.
 
-BERTH_CACHE_MINUTES: for how long (default 1). Prints what was done.
+BERTH_CACHE_MINUTES: for how long (default 0.5). Prints what was done.
 """
 
 import json
@@ -12,7 +12,7 @@ import time
 from harness import EngineCase, RuledBerth
 from tools import tar_of
 
-MINUTES = float(os.environ.get("BERTH_CACHE_MINUTES", "1"))
+MINUTES = float(os.environ.get("BERTH_CACHE_MINUTES", "0.5"))
 IMAGES = 8
 WORKERS = 3
 

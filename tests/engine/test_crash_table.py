@@ -14,7 +14,7 @@ import attacks
 from harness import EngineCase
 from tools import tar_of, wait_for
 
-STRIDE = int(os.environ.get("BERTH_CRASH_STRIDE", "19"))
+STRIDE = int(os.environ.get("BERTH_CRASH_STRIDE", "29"))
 
 
 class CrashTable(EngineCase):
