@@ -38,7 +38,7 @@ TEST(ElementCutter, GivesTheElementsOfListsHoweverTheyCome)
         {R"({"Volumes":[{"Name":"v"},{}],"Warnings":null,"Size":-1.5})", {"Volumes:null", R"(Volumes:{"Name":"v"})", "Volumes:{}", "Warnings:null", "Size:-1.5"}},
         {R"({ "A" : [ ] , "B" : {"x":[1]} })", {"A:null", R"(B:{"x":[1]})"}},
         {"{}", {}},
-        {R"([{"names":["are kept, but there are more than","can be"]},{"a":1}])", {":-", R"(:{"a":1})"}},
+        {R"([{"names":["are kept, but there are more than","can be kept of one"]},{"a":1}])", {":-", R"(:{"a":1})"}},
         {R"([{"Id":"1","Labels":{"a":"},\"b","c":[{}]},"Names":["all of these"]}])", {R"(:{"Id":"1","Labels":{},"Names":["all of these"]})"}},
         {R"([{"a":{"b":1},"text":"too long \\\"for it","n":12345678},{"a":"short"}])", {R"(:{"a":{"b":1},"text":"","n":12345678})", R"(:{"a":"short"})"}},
         {"null", {}, false},
