@@ -15,6 +15,7 @@ void ElementCutter::feed(std::string_view bytes)
     if (begin_ > 0) {
         text_.erase(0, begin_);
         at_ -= begin_;
+        if (member_ > 0) member_ -= begin_;
         begin_ = 0;
     }
     text_.append(bytes);
@@ -65,12 +66,32 @@ std::optional<std::size_t> ElementCutter::value_end()
             ++depth_;
         } else if (c == '}' || c == ']') {
             if (depth_ == 0) return at_;  // behind a number
+            if (depth_ == 1) shorten_member(true);
             if (--depth_ == 0) return at_ + 1;
+        } else if (depth_ == 1 && c == ',') {
+            shorten_member(true);
+        } else if (depth_ == 1 && c == ':') {
+            member_ = at_ + 1;
         } else if (depth_ == 0 && (c == ',' || is_blank(c))) {
             return at_;
         }
     }
     return std::nullopt;
+}
+
+void ElementCutter::shorten_member(bool is_over)
+{
+    if (member_ == 0) return;
+    if (left_out_ == 0 && at_ - member_ > most_ / 8)
+        if (const char first = text_[member_]; first == '"' || first == '{') left_out_ = first;
+    if (left_out_ != 0) {
+        const std::string_view kept = !is_over ? "" : left_out_ == '"' ? R"("")" : "{}";
+        text_.replace(member_, at_ - member_, kept);
+        at_ = member_ + kept.size();
+    }
+    if (!is_over) return;
+    member_ = 0;
+    left_out_ = 0;
 }
 
 /// Of a value that is too long its beginning need not be kept.
@@ -79,7 +100,8 @@ void ElementCutter::drop_skipped()
     if (text_.size() - begin_ <= most_) return;
     too_long_ = true;
     text_.clear();
-    begin_ = at_ = 0;
+    begin_ = at_ = member_ = 0;
+    left_out_ = 0;
 }
 
 ElementCutter::Element ElementCutter::cut(std::size_t end)
@@ -88,6 +110,8 @@ ElementCutter::Element ElementCutter::cut(std::size_t end)
     const Element element{list_, whole ? std::string_view(text_).substr(begin_, end - begin_) : std::string_view(), whole};
     begin_ = at_ = end;
     too_long_ = false;
+    member_ = 0;
+    left_out_ = 0;
     state_ = in_list_ ? State::list : State::key;
     return element;
 }
@@ -120,6 +144,7 @@ std::optional<ElementCutter::Element> ElementCutter::next()
             case State::element: {
                 const auto end = value_end();
                 if (!end) {
+                    shorten_member(false);
                     drop_skipped();
                     return std::nullopt;
                 }

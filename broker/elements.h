@@ -9,6 +9,9 @@ namespace broker {
 
 /// Cuts a JSON text that comes in pieces into the elements of its list, or of the lists that are members of its one object, without
 /// holding more than one element. It looks for where values end, and leaves it to the reader of an element whether it is JSON.
+///
+/// Of an element that is an object, a member that is a text or an object (labels, a command) of more than an eighth of the most is left
+/// empty: so that it is told of all the same. Lists (names) are kept.
 class ElementCutter {
 public:
     struct Element {
@@ -38,6 +41,8 @@ private:
     void between(char c);
     /// Where the value that begins at begin_ ends, as far as it has come: the place behind it.
     std::optional<std::size_t> value_end();
+    /// The member of the element that ends at at_, or is not over there, keeps its kind only when it is too long.
+    void shorten_member(bool is_over);
     Element cut(std::size_t end);
     void drop_skipped();
 
@@ -45,6 +50,8 @@ private:
     std::string text_;
     std::size_t begin_ = 0;  ///< of what is not done with
     std::size_t at_ = 0;     ///< up to which the value has been looked at
+    std::size_t member_ = 0;  ///< where the value of the element's member begins that at_ is in; 0: it is in none
+    char left_out_ = 0;       ///< how that begins, once it is left out
     State state_ = State::start;
     bool in_object_ = false;  ///< the text is an object
     bool in_list_ = false;

@@ -11,6 +11,9 @@
 namespace broker {
 namespace {
 
+/// Of one element of a long list: as many values as its longest member may have, and others besides.
+constexpr rules::JsonBudget element_json{2 * rules::engine_json.nodes, rules::engine_json.depth};
+
 constexpr std::size_t idle_max = 256;  ///< fewer than clients at once would mean to connect anew for the rest
 
 /// `1.47` as a version; nullopt for anything else.
@@ -26,7 +29,7 @@ std::optional<rules::Version> parse_version(const std::string& text)
 rules::Json Answer::json() const
 {
     std::optional<rules::Json> value = rules::read_json(body);
-    if (!value) throw EngineFailure("the engine's answer is not JSON, or has too many values");
+    if (!value) throw UnreadableAnswer("the engine's answer is not JSON, or has too many values");
     return *std::move(value);
 }
 
@@ -88,7 +91,7 @@ Task<std::string> Upstream::read_body(const ResponseHead& head, std::size_t limi
     for (;;) {
         const std::string_view piece = co_await next(reader);
         if (piece.empty()) break;
-        if (body.size() + piece.size() > limit) throw EngineFailure("the engine's answer is too long");
+        if (body.size() + piece.size() > limit) throw UnreadableAnswer("the engine's answer is too long");
         if (!is_large && large && body.size() + piece.size() > answer_short) {
             is_large = true;
             const std::string kept(piece);
@@ -284,13 +287,16 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
         while (const auto element = cutter.next()) {
             std::optional<rules::Json> value;
             const auto read = [&] {
-                if (element->whole) value = rules::read_json(element->text);
+                if (element->whole) value = rules::read_json(element->text, element_json);
             };
             if (element->text.size() > answer_short)
                 co_await aside(read, Aside::json);
             else
                 read();
-            if (value) learn_or_take(elements, learning, element->list, *std::move(value));
+            if (value)
+                learn_or_take(elements, learning, element->list, *std::move(value));
+            else
+                elements.missed();
             turn.reset();
             if (!slices.over()) continue;
             co_await elements.between();

@@ -18,6 +18,11 @@ inline constexpr std::size_t answer_max = std::size_t{4} << 20;   ///< bytes of 
 inline constexpr std::size_t answer_short = std::size_t{32} << 10;  ///< that many bytes need nobody's turn
 inline constexpr int answers_large = 6;                             ///< of longer ones as many are held at a time, and as many elements read
 
+/// An answer of the engine cannot be read: it is too long, has too many values, or is none.
+struct UnreadableAnswer : EngineFailure {
+    using EngineFailure::EngineFailure;
+};
+
 /// An answer of the engine, read whole.
 struct Answer {
     int status = 0;
@@ -26,7 +31,7 @@ struct Answer {
     std::vector<Lock::Held> turns = {};  ///< of a large one, which is held in memory while it is somebody's turn
 
     bool ok() const { return status >= 200 && status < 300; }
-    /// The body as JSON; EngineFailure when it is none.
+    /// The body as JSON; UnreadableAnswer when it is none.
     rules::Json json() const;
     /// The same of as many values as its bytes have, for what must go on whatever a job has made; nullopt when it is none.
     std::optional<rules::Json> read() const;
@@ -50,7 +55,7 @@ public:
 
     /// The head of the final answer; 1xx answers but 101 are read over. Throws EngineFailure.
     Task<ResponseHead> read_head(bool to_head = false);
-    /// Reads to the end of the answer behind `head`, which makes the connection fit for another exchange.
+    /// Reads to the end of the answer behind `head`, which makes the connection fit for another exchange. Throws UnreadableAnswer beyond `limit`.
     /// Before more than answer_short is held, `large` is awaited.
     Task<std::string> read_body(const ResponseHead& head, std::size_t limit, const std::function<Task<>()>& large = {});
     /// The next piece of an answer that is read bit by bit; empty at its end. Throws EngineFailure, or Gone when the connection was cut on our side.
@@ -92,6 +97,8 @@ public:
     /// `list`: the member of the answer that the element is of; empty: the answer is the list. Plain members are told as well, and null at
     /// the beginning of a list that is a member.
     virtual void take(std::string_view list, rules::Json element) = 0;
+    /// There is an element that cannot be read: what was taken is not all.
+    virtual void missed() {}
     /// Between slices of a long list: what has been taken may go on.
     virtual Task<> between() { co_return; }
 };
@@ -104,10 +111,14 @@ public:
     {
         if (list == list_ && element.is_object()) with_(std::move(element));
     }
+    void missed() override { is_whole_ = false; }
+    /// Every element could be read.
+    bool is_whole() const { return is_whole_; }
 
 private:
     std::function<void(rules::Json)> with_;
     std::string_view list_;
+    bool is_whole_ = true;
 };
 
 /// berth's side toward the engine: one careful client with a pool of connections, last in first out.
@@ -123,7 +134,7 @@ public:
     /// Of large answers a few are held at a time; of one job's, one after the other, when it is given as `job`.
     Task<Answer> call(const EngineRequest& request, Lock* job = nullptr);
     /// An exchange whose answer is a list, or an object of lists, of any length: one element of it is held at a time. The answer, without
-    /// its body unless it is an error. An element that is larger than any that a job can make is left out.
+    /// its body unless it is an error. Of an element, texts and objects that are very long are left out (ElementCutter).
     Task<Answer> list(const EngineRequest& request, Elements& elements);
 
     /// Reads version, API range and where its data is, once. Throws EngineFailure.

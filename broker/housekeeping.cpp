@@ -53,10 +53,16 @@ Task<Json> Jobs::cleanup(bool dry_run, bool orphans)
     for (const auto& [key, job] : jobs_)
         if (is_over(*job)) jobs.push_back({key, job->facts.id, job->objects.all()});
     const auto close_one = [&](std::size_t at) -> Task<> {
-        const auto report = co_await close(jobs[at].key, close_limit);
-        if (!report) co_return;
-        jobs[at].left = report->left;
-        clean = clean && report->clean();
+        const std::string key = jobs[at].key;
+        try {
+            const auto report = co_await close(key, close_limit);
+            if (!report) co_return;
+            jobs[at].left = report->left;
+            clean = clean && report->clean();
+        } catch (const std::exception&) {  // was logged; the others are closed all the same
+            for (const db::Object& each : jobs[at].had) jobs[at].left.push_back({each, "its job was not ended"});
+            clean = false;
+        }
     };
     if (!dry_run) co_await cleanup::side_by_side(jobs.size(), jobs.size(), close_one);
     for (const Over& job : jobs)
@@ -137,11 +143,22 @@ Task<> Jobs::keep_house()
         const Json report = co_await cleanup(false, false);
         for (const Json& each : report["objects"])
             if (each["outcome"] != "kept") log::warn("was left of a job", {{"job", each["job"].get<std::string>()}, {"kind", each["kind"].get<std::string>()}, {"name", each["name"].get<std::string>()}, {"outcome", each["outcome"].get<std::string>()}});
-        for (const std::string& key : keys()) co_await compare(key);
+        co_await compare_all();
     } catch (const Refused& refused) {
         log::warn("housekeeping", {{"error", refused.error.message}});
     } catch (const std::exception& failure) {
         log::warn("housekeeping", {{"error", failure.what()}});
+    }
+}
+
+Task<> Jobs::compare_all()
+{
+    for (const std::string& key : keys()) {
+        try {
+            co_await compare(key);
+        } catch (const std::exception& failure) {  // what it has is looked at again, and others' now
+            log::warn("a job is not compared with the engine's lists", {{"key", key}, {"error", failure.what()}});
+        }
     }
 }
 

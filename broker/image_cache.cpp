@@ -73,7 +73,14 @@ Task<> ImageCache::adopt_cut_pulls()
     const auto rows = co_await store_.read<std::vector<db::Cached>>([](db::Ledger& ledger) { return ledger.cached(); });
     for (const db::Cached& row : rows) {
         if (!row.image.empty() || pulls_.contains(row.name)) continue;
-        const auto image = co_await images_.inspect(row.name);
+        std::optional<Json> image;
+        bool is_readable = true;
+        try {
+            image = co_await images_.inspect(row.name);
+        } catch (const UnreadableAnswer&) {
+            is_readable = false;
+        }
+        if (!is_readable) co_await images_.untag(row.name);  // no job may have it
         const std::string id = image ? image->value("Id", "") : std::string();
         // A tag that was set by hand since is the host's.
         const std::string tagged = image ? image->value(Json::json_pointer("/Metadata/LastTagTime"), "") : std::string();
@@ -133,6 +140,17 @@ Task<> ImageCache::pulled(const Pull& pull, std::string id, std::string profile)
     });
     // The host's own image gets no further digest by this: the job has it by a reference of its own.
     if (traceless && under_way.count == 1) co_await images_.untag(row.name);
+}
+
+Task<> ImageCache::refused(const Pull& pull)
+{
+    const std::string name = pull.name(), before = pulls_[name].before;
+    bool of_host = false;
+    co_await store_.write([&](db::Ledger& ledger) {
+        of_host = !before.empty() && !ledger.is_cached(before, name);
+        ledger.end_pull(name);
+    });
+    if (!of_host) co_await images_.untag(name);
 }
 
 void ImageCache::used(const std::string& what)

@@ -49,6 +49,8 @@ public:
     Task<> begin(const Pull& pull);
     /// The name is now that of the image `id`, for a job under `profile`; empty when the profile keeps no cache.
     Task<> pulled(const Pull& pull, std::string id, std::string profile);
+    /// No job may have what the name now stands for: the name goes, unless the host has it by itself.
+    Task<> refused(const Pull& pull);
 
     /// The image (its id or a name) was used just now.
     void used(const std::string& what);

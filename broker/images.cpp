@@ -1,12 +1,24 @@
 #include "broker/images.h"
 
+#include <fmt/format.h>
+
 #include <random>
+
+#include "rules/schema.h"
 
 namespace broker {
 namespace {
 
 constexpr std::size_t configs_max = 1000;
 constexpr std::size_t config_bytes_max = 4096;  ///< of one that is kept
+
+/// A container of the image can be read beside what its request adds.
+bool is_bounded(const rules::Json& config)
+{
+    for (const rules::Json& each : config)
+        if (each.size() > rules::elements_max) return false;
+    return config.dump().size() <= image_settings_max;
+}
 
 }  // namespace
 
@@ -22,17 +34,52 @@ Task<std::optional<rules::Json>> Images::inspect(const std::string& reference)
 Task<rules::Result<rules::Json>> Images::config(const std::string& id)
 {
     if (const auto known = configs_.find(id); known != configs_.end()) co_return known->second;
-    const auto image = co_await inspect(id);
-    if (!image || !image->is_object()) co_return rules::not_found("No such image: " + id);
-    const auto found = image->find("Config");
-    rules::Json config = rules::Json::object();
-    if (found != image->end() && found->is_object())
+    try {
+        const auto image = co_await inspect(id);
+        if (!image || !image->is_object()) co_return rules::not_found("No such image: " + id);
+        co_return config_of(*image);
+    } catch (const UnreadableAnswer&) {
+        co_return kept(id, tl::unexpected(too_large()));
+    }
+}
+
+Task<rules::Result<std::string>> Images::arrived(const std::string& reference)
+{
+    try {
+        const auto image = co_await inspect(reference);
+        if (!image) co_return rules::Result<std::string>();
+        std::string id = image->value("Id", "");
+        if (const auto config = config_of(*image); !config) co_return tl::unexpected(config.error());
+        co_return id;
+    } catch (const UnreadableAnswer&) {
+        co_return tl::unexpected(too_large());
+    }
+}
+
+rules::Error Images::too_large()
+{
+    return {413, fmt::format("berth: the settings of the image (labels, variables and so on) are too large for a job: set fewer or shorter ones, at most {} of a kind and {} KiB in all",
+                             rules::elements_max, image_settings_max >> 10), {}, {}, {}};
+}
+
+rules::Result<rules::Json> Images::config_of(const rules::Json& image)
+{
+    const std::string id = image.value("Id", "");
+    rules::Result<rules::Json> config = rules::Json::object();
+    if (const auto found = image.find("Config"); found != image.end() && found->is_object()) {
+        if (!is_bounded(*found)) return kept(id, tl::unexpected(too_large()));
         for (const char* judged : {"Env", "ExposedPorts", "Healthcheck", "OnBuild", "User", "Volumes"})
-            if (const auto value = found->find(judged); value != found->end()) config[judged] = *value;
-    if (rules::text_bytes(config) > config_bytes_max) co_return config;
+            if (const auto value = found->find(judged); value != found->end()) (*config)[judged] = *value;
+    }
+    return kept(id, std::move(config));
+}
+
+rules::Result<rules::Json> Images::kept(const std::string& id, rules::Result<rules::Json> config)
+{
+    if (config && rules::text_bytes(*config) > config_bytes_max) return config;
     if (configs_.size() >= configs_max) configs_.erase(configs_.begin());
-    configs_[id] = config;
-    co_return config;
+    configs_.insert_or_assign(id, config);
+    return config;
 }
 
 Task<Images::Use> Images::alone_under(const std::string& name)

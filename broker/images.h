@@ -11,6 +11,10 @@
 
 namespace broker {
 
+/// Bytes of an image's settings (labels, variables and so on) as the engine tells them: a container of it has them beside its own, and what
+/// the engine tells of that must fit into answer_max.
+inline constexpr std::size_t image_settings_max = std::size_t{512} << 10;
+
 /// A public name on the engine while it stands for an image of a job, which is being pushed.
 struct LentName {
     std::string name, image;
@@ -28,8 +32,15 @@ public:
 
     /// The engine's inspect of an image id or reference; nullopt when it has none.
     Task<std::optional<rules::Json>> inspect(const std::string& reference);
-    /// What is judged of the Config that the image `id` brings into its containers, read once; 404 when the engine no longer has it.
+    /// What is judged of the Config that the image `id` brings into its containers, read once; 404 when the engine no longer has it, 413 when
+    /// its settings are larger than any job may use.
     Task<rules::Result<rules::Json>> config(const std::string& id);
+    /// The same of an image as `inspect` has it.
+    rules::Result<rules::Json> config_of(const rules::Json& image);
+    /// Why a job may not have an image.
+    static rules::Error too_large();
+    /// The id of what has just come under `reference` for a job; empty when nothing did, 413 as above: then the job must not have it.
+    Task<rules::Result<std::string>> arrived(const std::string& reference);
 
     /// A public name on the engine while it is in use: by one push, or by any number of pulls.
     class Use {
@@ -63,8 +74,10 @@ public:
     Task<Answer> give_back(LentName lent, std::string digest);
 
 private:
+    rules::Result<rules::Json> kept(const std::string& id, rules::Result<rules::Json> config);
+
     Engine& engine_;
-    std::map<std::string, rules::Json> configs_;
+    std::map<std::string, rules::Result<rules::Json>> configs_;
     std::map<std::string, int> users_;  ///< of public names: how many pull, or -1 while one pushes
 };
 

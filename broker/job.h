@@ -93,7 +93,7 @@ struct Job {
     std::optional<Acceptor> acceptor;
     bool door_kept = false;  ///< the supervisor keeps its socket while we are away
     std::list<Connection> connections;
-    Lock making;          ///< held while the default network or named volumes are made on behalf of a container
+    Lock making;          ///< held while the default network is made, and while a volume is made or removed: the engine knows one by its name
     Lock networks;        ///< held while a network is made or removed: what one has of the host is known by its name
     Lock naming;          ///< held while an image gets or loses a name
     Lock large_body;      ///< held by the request whose JSON body is a large one, to its end

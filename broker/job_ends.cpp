@@ -180,11 +180,7 @@ Task<> Jobs::look_again()
         job->identity = identity_of(job->profile);
         if (job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, end_without_anchor(job->facts.key), asio::detached);
     }
-    try {
-        for (const std::string& key : keys()) co_await compare(key);
-    } catch (const std::exception& failure) {
-        log::warn("the engine's lists cannot be had", {{"error", failure.what()}});  // housekeeping asks again
-    }
+    co_await compare_all();
 }
 
 Task<> Jobs::follow_engine()

@@ -51,7 +51,12 @@ Task<> Jobs::restore(bool serving)
         Job& job = *made;
         job.objects.restore(std::move(each.objects));
         if (const db::Job& facts = job.facts; !facts.anchor.empty() || !facts.workspace.empty()) {
-            rules::Result<rules::JobPaths> paths = co_await paths_of(key, facts.anchor, facts.workspace);
+            rules::Result<rules::JobPaths> paths = rules::JobPaths();
+            try {
+                paths = co_await paths_of(key, facts.anchor, facts.workspace);
+            } catch (const std::exception& failure) {  // one job's anchor keeps no other job from going on
+                paths = tl::unexpected(rules::Error{500, failure.what(), {}, {}, {}});
+            }
             if (paths)
                 job.objects.set_paths(*std::move(paths));
             else
@@ -102,32 +107,53 @@ Task<> Jobs::reconcile(Job& job)
 {
     for (const db::Object& each : job.objects.all()) {
         if (each.state != db::ObjectState::intended) continue;
-        if (lent_name(each)) {  // a push that was cut off
-            Remover remover(services_.engine, job.facts.key);
-            const auto given_back = co_await remover.remove(each);
-            if (given_back) co_await job.objects.gone(each.row);
-            continue;
+        try {
+            co_await reconcile(job, each);
+        } catch (const std::exception& failure) {  // the next request by its name looks again, or the reap
+            log::warn("what the last process was making is not known",
+                      {{"job", job.facts.id}, {"kind", rules::kind_name(each.kind)}, {"name", each.name}, {"error", failure.what()}});
         }
-        if (each.kind == Kind::image && !rules::is_real_reference(job.facts.key, each.real)) continue;  // a build's step: the reap's
-        // The last process ended between the intent and the record: the engine says whether the object came to be.
-        const Op op = each.kind == Kind::container ? Op::container_inspect
-                      : each.kind == Kind::network ? Op::network_inspect
-                      : each.kind == Kind::volume  ? Op::volume_inspect
-                                                   : Op::image_inspect;
-        const EngineRequest request{.op = op, .id = each.real};
-        const Answer answer = co_await services_.engine.call(request);
-        const auto there = answer.ok() && each.kind != Kind::volume ? answer.read() : std::nullopt;
-        const std::string id = there ? there->value("Id", "") : each.real;
-        if (answer.ok() && !there && each.kind != Kind::volume) continue;
-        if (answer.ok() && each.kind == Kind::image && each.name.empty() && job.objects.by_id(Kind::image, id)) {
-            // A build held what it rested on, and the job has that otherwise.
-            co_await services_.images.untag(each.real);
-            co_await job.objects.gone(each.row);
-        } else if (answer.ok())
-            co_await job.objects.live(each.row, id);
-        else if (answer.status == 404)
-            co_await job.objects.gone(each.row);
     }
+    try {
+        co_await learn_gateway(job);
+    } catch (const std::exception& failure) {
+        log::warn("the gateway of a job is not known", {{"job", job.facts.id}, {"error", failure.what()}});
+    }
+}
+
+/// The last process ended between the intent and the record: the engine says whether the object came to be.
+Task<> Jobs::reconcile(Job& job, db::Object object)
+{
+    if (lent_name(object)) {  // a push that was cut off
+        Remover remover(services_.engine, job.facts.key);
+        const auto given_back = co_await remover.remove(object);
+        if (given_back) co_await job.objects.gone(object.row);
+        co_return;
+    }
+    if (object.kind == Kind::image && !rules::is_real_reference(job.facts.key, object.real)) co_return;  // a build's step: the reap's
+    const Op op = object.kind == Kind::container ? Op::container_inspect
+                  : object.kind == Kind::network ? Op::network_inspect
+                  : object.kind == Kind::volume  ? Op::volume_inspect
+                                                 : Op::image_inspect;
+    const EngineRequest request{.op = op, .id = object.real};
+    const Answer answer = co_await services_.engine.call(request);
+    if (answer.status == 404) co_await job.objects.gone(object.row);
+    if (!answer.ok()) co_return;
+    auto there = object.kind != Kind::volume ? answer.read() : std::nullopt;
+    if (!there && object.kind != Kind::volume) co_return;
+    const std::string id = there ? there->value("Id", "") : object.real;
+    if (object.kind == Kind::image && object.name.empty() && job.objects.by_id(Kind::image, id)) {
+        // A build held what it rested on, and the job has that otherwise.
+        co_await services_.images.untag(object.real);
+        co_await job.objects.gone(object.row);
+        co_return;
+    }
+    co_await job.objects.live(object.row, id);
+    if (object.kind == Kind::container) co_await job.objects.adopt_volumes(id, *std::move(there));
+}
+
+Task<> Jobs::learn_gateway(Job& job)
+{
     if (const db::Lease* lease = services_.leases.find(job.facts.key, "bridge")) {
         if (const auto subnet = rules::parse_subnet(lease->subnet)) job.gateway = rules::gateway_of(*subnet);
     } else if (const auto network = job.objects.network("bridge")) {
@@ -152,28 +178,40 @@ Task<> Jobs::adopt_cut_builds(std::map<Job*, db::Seconds> began)
         if (listing > 0) co_await pause(300ms);
         bool more = false;
         for (const auto& [job, since] : began) {
-            std::vector<db::Object> images = job->objects.all(Kind::image);
-            std::set<std::string> known;
-            for (db::Object& each : images) {
-                known.insert(each.real);
-                each.created = since;
-            }
-            Remover remover(services_.engine, job->facts.key);
-            const auto grown = co_await remover.grown(images);
-            if (!grown) {
-                log::warn("the builds that were cut off cannot be looked up", {{"job", job->facts.id}, {"error", grown.error().message}});
-                continue;
-            }
-            for (db::Object step : *grown) {
-                if (!known.insert(step.real).second) continue;
-                step.id.clear();
-                step.created = since;
-                co_await job->objects.intend(std::move(step));
-                more = true;
+            try {
+                if (co_await adopt_cut_builds(*job, since)) more = true;
+            } catch (const std::exception& failure) {
+                log::warn("the builds that were cut off cannot be looked up", {{"job", job->facts.id}, {"error", failure.what()}});
             }
         }
         same = more ? 0 : same + 1;
     }
+}
+
+/// Those of one job. True when there was something new.
+Task<bool> Jobs::adopt_cut_builds(Job& job, db::Seconds since)
+{
+    std::vector<db::Object> images = job.objects.all(Kind::image);
+    std::set<std::string> known;
+    for (db::Object& each : images) {
+        known.insert(each.real);
+        each.created = since;
+    }
+    Remover remover(services_.engine, job.facts.key);
+    const auto grown = co_await remover.grown(images);
+    if (!grown) {
+        log::warn("the builds that were cut off cannot be looked up", {{"job", job.facts.id}, {"error", grown.error().message}});
+        co_return false;
+    }
+    bool more = false;
+    for (db::Object step : *grown) {
+        if (!known.insert(step.real).second) continue;
+        step.id.clear();
+        step.created = since;
+        co_await job.objects.intend(std::move(step));
+        more = true;
+    }
+    co_return more;
 }
 
 /// Leases of networks that never came to be are given back, the rules of the others stand again.

@@ -101,6 +101,9 @@ private:
     /// `job` can have no further connection without endangering administration, reaps and what other jobs need.
     bool is_crowded(const Job& job);
     Task<> reconcile(Job& job);
+    Task<> reconcile(Job& job, db::Object object);
+    Task<> learn_gateway(Job& job);
+    Task<bool> adopt_cut_builds(Job& job, db::Seconds since);
     Task<> adopt_cut_builds(std::map<Job*, db::Seconds> began);
     Task<> lease_address(Job& job);
     Task<> restore_networks(std::vector<db::Lease> leases);
@@ -122,6 +125,7 @@ private:
     /// What the job had of the host's cache was used until now; what no profile keeps goes. How many images that were.
     Task<std::int64_t> leave_cache(std::vector<db::Object> images, std::string profile_cache);
     /// Rows whose objects somebody removed behind our back go.
+    Task<> compare_all();
     Task<> compare(std::string key);
     void end(Job& job, std::string_view why);
     void end_if_over(Job& job);

@@ -108,6 +108,26 @@ Task<> Objects::adopt(db::Object object)
     co_await store_.write([object](db::Ledger& ledger) { ledger.put(object); });
 }
 
+Task<> Objects::adopt_volumes(std::string id, rules::Json inspect)
+{
+    const auto is_of_anchor = [this](const std::string& volume) {
+        return std::ranges::any_of(paths_.mounts, [&](const rules::PathMount& each) { return each.root == rules::PathMount::Root::volume && each.source == volume; });
+    };
+    const auto mounts = inspect.find("Mounts");
+    if (mounts == inspect.end() || !mounts->is_array()) co_return;
+    for (const rules::Json& mount : *mounts) {
+        if (mount.value("Type", "") != "volume") continue;
+        const std::string name = mount.value("Name", "");
+        // Only those have ids as names. The anchor's own volumes are not the job's to remove, whatever they are called.
+        if (!rules::looks_like_id(name) || by_id(rules::Kind::volume, name) || is_of_anchor(name)) continue;
+        db::Object volume;
+        volume.kind = rules::Kind::volume;
+        volume.id = volume.name = volume.real = name;
+        volume.parent = id;
+        co_await adopt(std::move(volume));
+    }
+}
+
 Task<> Objects::rename(std::int64_t row, std::string name, std::string real)
 {
     const auto found = rows_.find(row);

@@ -33,6 +33,8 @@ public:
     Task<> live(std::int64_t row, std::string id);
     /// Records an object that is there already.
     Task<> adopt(db::Object object);
+    /// Volumes without a name that the engine made with the container `id`: from now on they are the job's. `inspect`: of the container.
+    Task<> adopt_volumes(std::string id, rules::Json inspect);
     Task<> rename(std::int64_t row, std::string name, std::string real);
     Task<> gone(std::int64_t row);
     /// As `gone`, without waiting for the ledger: a row that stays there longer only costs the reap a 404.

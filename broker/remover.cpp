@@ -19,6 +19,7 @@ using rules::Result;
 
 constexpr auto call_limit = 30s;
 constexpr db::Seconds clock_slack = 2;  ///< a build notes when it began so much earlier
+constexpr int unreadable = 413;         ///< stands for what the engine answers with when it cannot be read, a status that it has not
 
 /// An image id without its algorithm: builds print the beginning of that.
 std::string_view bare(std::string_view id)
@@ -30,6 +31,12 @@ std::string_view bare(std::string_view id)
 rules::Error error_of(const Answer& answer)
 {
     return {answer.status, redactor().told(answer.message()), {}, {}, {}};
+}
+
+/// What is in the list but cannot be read may be the job's.
+rules::Error not_whole(Kind kind)
+{
+    return {unreadable, "the engine lists a " + std::string(rules::kind_name(kind)) + " that is too large to be read", {}, {}, {}};
 }
 
 /// What is intended and not live has no id yet: the engine knows it, if at all, by its real name.
@@ -87,6 +94,8 @@ static Task<Answer> in_time(Task<Answer> work)
     };
     try {
         co_await within(call_limit, call());
+    } catch (const UnreadableAnswer& failure) {
+        co_return Answer{unreadable, "text/plain", failure.what()};
     } catch (const EngineFailure& failure) {
         co_return Answer{503, "text/plain", failure.what()};
     }
@@ -101,12 +110,15 @@ Task<Answer> Remover::ask(EngineRequest request, Elements* elements)
 
 Task<Result<std::vector<db::Object>>> Remover::found(Kind kind, const std::string& key)
 {
-    Result<std::vector<db::Object>> objects = co_await found_of_all(kind);
-    if (objects) std::erase_if(*objects, [&key](const db::Object& each) { return each.job != key; });
-    co_return objects;
+    return listed(kind, key);
 }
 
 Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
+{
+    return listed(kind, std::nullopt);
+}
+
+Task<Result<std::vector<db::Object>>> Remover::listed(Kind kind, std::optional<std::string> key)
 {
     const Op op = kind == Kind::container ? Op::container_list
                   : kind == Kind::network ? Op::network_list
@@ -119,17 +131,26 @@ Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
         filters["name"][std::string(rules::real_prefix)] = true;
         request.query.set("filters", filters.dump());
     }
-    std::vector<db::Object> objects, maybe_steps;
+    std::vector<db::Object> objects;
+    std::vector<MaybeStep> maybe_steps;
     const auto note = [&](Json line) { note_found(kind, line, objects, maybe_steps); };
     EachElement lines(note, kind == Kind::volume ? "Volumes" : "");
     const Answer answer = co_await ask(std::move(request), &lines);
     if (!answer.ok()) co_return tl::unexpected(error_of(answer));
-    for (db::Object& step : maybe_steps)
-        if (co_await is_step_of_build(step.id)) objects.push_back(std::move(step));
+    if (!lines.is_whole()) co_return tl::unexpected(not_whole(kind));
+    if (key) {
+        std::erase_if(objects, [&key](const db::Object& each) { return each.job != *key; });
+        std::erase_if(maybe_steps, [&key](const MaybeStep& each) { return each.container.job != *key; });
+    }
+    for (MaybeStep& step : maybe_steps) {
+        const Result<bool> is_step = co_await is_step_of_build(step);
+        if (!is_step) co_return tl::unexpected(is_step.error());
+        if (*is_step) objects.push_back(std::move(step.container));
+    }
     co_return objects;
 }
 
-void Remover::note_found(Kind kind, const Json& line, std::vector<db::Object>& objects, std::vector<db::Object>& maybe_steps) const
+void Remover::note_found(Kind kind, const Json& line, std::vector<db::Object>& objects, std::vector<MaybeStep>& maybe_steps) const
 {
     const std::vector<std::string> reals = real_names(kind, line);
     if (kind == Kind::container && reals.empty())
@@ -138,7 +159,7 @@ void Remover::note_found(Kind kind, const Json& line, std::vector<db::Object>& o
             step.kind = kind;
             step.job = *job;
             step.id = step.real = line.value("Id", "");
-            maybe_steps.push_back(std::move(step));
+            maybe_steps.push_back({std::move(step), line.value("Image", "")});
         }
     for (const std::string& real : reals) {
         db::Object object;
@@ -154,12 +175,17 @@ void Remover::note_found(Kind kind, const Json& line, std::vector<db::Object>& o
     }
 }
 
-Task<bool> Remover::is_step_of_build(const std::string& id)
+Task<Result<bool>> Remover::is_step_of_build(const MaybeStep& step)
 {
-    const EngineRequest inspect{.op = Op::container_inspect, .id = id};
+    const auto is_id = [](const std::string& image) { return image.starts_with("sha256:"); };
+    const EngineRequest inspect{.op = Op::container_inspect, .id = step.container.id};
     const Answer answer = co_await ask(inspect);
-    const auto container = answer.ok() ? answer.read() : std::nullopt;
-    co_return container && container->value(Json::json_pointer("/Config/Image"), "").starts_with("sha256:");
+    // One too large to be read: the list has the id as well where the image has lost its name, but nobody puts such a container there by hand.
+    if (answer.status == unreadable) co_return is_id(step.image);
+    if (answer.status == 404) co_return false;
+    if (!answer.ok()) co_return tl::unexpected(error_of(answer));
+    const auto container = answer.read();
+    co_return container ? is_id(container->value(Json::json_pointer("/Config/Image"), "")) : is_id(step.image);
 }
 
 Task<Result<bool>> Remover::remove(const db::Object& object)
@@ -232,11 +258,31 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
     // A step of a build that was cut off, by its id: the job's if it has no name and was made then.
     const EngineRequest inspect{.op = Op::image_inspect, .id = object.real};
     const Answer there = co_await ask(inspect);
+    if (there.status == unreadable) co_return co_await remove_listed_step(object);
     if (!there.ok()) co_return done(there);
     const auto image = there.read();
     if (!image) co_return tl::unexpected(rules::Error{502, "the engine's answer is not JSON", {}, {}, {}});
     if (!is_nameless(*image) || rules::parse_date(image->value("Created", "")).value_or(0) < object.created) co_return Result<bool>(false);
-    const EngineRequest request{.op = Op::image_remove, .id = image->value("Id", "")};
+    co_return co_await remove_step(image->value("Id", ""));
+}
+
+/// The same of one that is too large to be inspected: the list tells of it, too.
+Task<Result<bool>> Remover::remove_listed_step(db::Object step)
+{
+    const auto found = co_await grown({step});
+    if (!found) co_return tl::unexpected(found.error());
+    Result<bool> removed = false;
+    for (const db::Object& each : *found) {
+        if (!bare(each.id).starts_with(bare(step.real))) continue;
+        removed = co_await remove_step(each.id);
+        if (!removed) break;
+    }
+    co_return removed;
+}
+
+Task<Result<bool>> Remover::remove_step(std::string id)
+{
+    const EngineRequest request{.op = Op::image_remove, .id = std::move(id)};
     const Answer answer = co_await ask(request);
     // Another image grew from it: it goes with that.
     if (answer.status == 409 && answer.message().find("dependent child") != std::string::npos) co_return Result<bool>(false);
@@ -304,6 +350,7 @@ Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Objec
     EachElement lines(note);
     const Answer answer = co_await ask(request, &lines);
     if (!answer.ok()) co_return tl::unexpected(error_of(answer));
+    if (!lines.is_whole()) co_return tl::unexpected(not_whole(Kind::image));
     note_ancestors(list, images);
     const std::set<std::string> found = steps(list, images);
 

@@ -27,9 +27,15 @@ private:
     /// Asks for `removal`; where flags of files are in its way, they are taken away and it is asked for again.
     Task<rules::Result<bool>> remove_flagged(EngineRequest removal, EngineRequest inspection, rules::Kind kind);
 
-    /// Of a container on a job's network that bears no name of ours: whether the engine's builder made it for a step, of an image by its id.
-    /// What else is there was put there by hand, and is not the job's.
-    Task<bool> is_step_of_build(const std::string& id);
+    /// A container on a job's network that bears no name of ours.
+    struct MaybeStep {
+        db::Object container;
+        std::string image;  ///< as the list calls it
+    };
+    /// Whether the engine's builder made it for a step, of an image by its id. What else is there was put there by hand, and is not the job's.
+    Task<rules::Result<bool>> is_step_of_build(const MaybeStep& step);
+    /// Everything of `kind`: of the job `key`, or of every job.
+    Task<rules::Result<std::vector<db::Object>>> listed(rules::Kind kind, std::optional<std::string> key);
 
     /// What of a line of the list of images tells whose it is.
     struct Line {
@@ -44,9 +50,11 @@ private:
     Task<rules::Result<bool>> remove_network(const db::Object& object);
     Task<rules::Result<bool>> remove_volume(const db::Object& object);
     Task<rules::Result<bool>> remove_image(const db::Object& object);
+    Task<rules::Result<bool>> remove_step(std::string id);
+    Task<rules::Result<bool>> remove_listed_step(db::Object step);
 
-    /// What a line of the list of `kind` tells of objects of ours; of a container that bears no name of ours, that its `id` has to be looked at.
-    void note_found(rules::Kind kind, const rules::Json& line, std::vector<db::Object>& objects, std::vector<db::Object>& maybe_steps) const;
+    /// What a line of the list of `kind` tells of objects of ours; of a container that bears no name of ours, that it has to be looked at.
+    void note_found(rules::Kind kind, const rules::Json& line, std::vector<db::Object>& objects, std::vector<MaybeStep>& maybe_steps) const;
     void note_ancestors(const Lines& list, const std::vector<db::Object>& images);
     std::set<std::string> steps(const Lines& list, const std::vector<db::Object>& images) const;
 

@@ -45,10 +45,21 @@ struct Work {
     std::vector<db::Object> queue = {};
 };
 
+/// What `asked` answers; what it throws is its error: one object's failure is no other object's.
+template <class T>
+Task<rules::Result<T>> guarded(Task<rules::Result<T>> asked)
+{
+    try {
+        co_return co_await std::move(asked);
+    } catch (const std::exception& failure) {
+        co_return tl::unexpected(rules::Error{500, failure.what(), {}, {}, {}});
+    }
+}
+
 Task<void> remove_one(Work& work, db::Object object)
 {
     const std::pair at(object.kind, object.real);
-    const rules::Result<bool> removed = co_await work.engine.remove(object);
+    const rules::Result<bool> removed = co_await guarded(work.engine.remove(object));
     if (!removed) {
         work.left.insert_or_assign(at, Left{std::move(object), removed.error().message});
         co_return;
@@ -83,7 +94,7 @@ Task<void> remove_all(Work& work, std::vector<db::Object> objects)
 Task<void> add_grown(Work& work, std::vector<db::Object>& objects)
 {
     if (work.made.empty()) co_return;
-    const rules::Result<std::vector<db::Object>> grown = co_await work.engine.grown(work.made);
+    const rules::Result<std::vector<db::Object>> grown = co_await guarded(work.engine.grown(work.made));
     // The engine cannot be asked: nothing can be removed either, and the listings ask again.
     if (!grown) co_return;
     const auto first = std::ranges::find(objects, Kind::image, &db::Object::kind);
@@ -95,12 +106,12 @@ Task<rules::Result<std::vector<db::Object>>> still_there(const std::string& key,
 {
     std::vector<db::Object> all;
     for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) {
-        rules::Result<std::vector<db::Object>> found = co_await work.engine.found(kind, key);
+        rules::Result<std::vector<db::Object>> found = co_await guarded(work.engine.found(kind, key));
         if (!found) co_return tl::unexpected(found.error());
         std::ranges::move(*found, std::back_inserter(all));
     }
     if (work.made.empty()) co_return all;
-    rules::Result<std::vector<db::Object>> grown = co_await work.engine.grown(work.made);
+    rules::Result<std::vector<db::Object>> grown = co_await guarded(work.engine.grown(work.made));
     if (!grown) co_return tl::unexpected(grown.error());
     std::ranges::move(*grown, std::back_inserter(all));
     co_return all;
@@ -143,12 +154,14 @@ Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engi
     // The listings are the truth: what the engine was still making shows up in one of them, and what that held on to
     // can be removed after it.
     auto wait = pace.between_listings;
+    std::string unlisted;  // why the last listing could not be had
     for (int listing = 0, clean = 0; listing < pace.listings && clean < 2; ++listing) {
         if (listing > 0) co_await pause(wait);
         if (listing > 1 && clean == 0) wait = std::min(wait * 3 / 2, pace.longest_wait);
         rules::Result<std::vector<db::Object>> found = co_await still_there(key, work);
         clean = found && found->empty() && work.left.empty() ? clean + 1 : 0;
         report.proven = clean == 2;
+        unlisted = found ? std::string() : found.error().message;
         if (!found) continue;
         std::vector<db::Object> again;
         for (db::Object& each : *found)
@@ -157,6 +170,7 @@ Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engi
         co_await remove_all(work, removal_order(std::move(again)));
     }
     for (auto& [at, left] : work.left) report.left.push_back(std::move(left));
+    if (!unlisted.empty()) report.left.push_back({db::Object{}, "what else is left is not known: " + unlisted});
     co_return report;
 }
 

@@ -67,24 +67,34 @@ Task<> BuildRecord::note_steps()
     }
 }
 
-Task<> BuildRecord::end(bool settled)
+Task<rules::Result<void>> BuildRecord::end(bool settled)
 {
     const auto turn = co_await call_.job.naming.hold();
-    for (const Tag& tag : tags_) co_await record_result(tag, settled);
-    co_await record_steps();
+    Steps steps = co_await read_steps();
+    rules::Result<void> result = steps.bounded;
+    for (const Tag& tag : tags_)
+        if (auto recorded = co_await record_result(tag, settled, steps.bounded); !recorded) result = std::move(recorded);
+    co_await record_steps(std::move(steps));
+    co_return result;
 }
 
-Task<> BuildRecord::record_result(const Tag& tag, bool settled)
+Task<rules::Result<void>> BuildRecord::record_result(const Tag& tag, bool settled, rules::Result<void> bounded)
 {
     Objects& objects = call_.job.objects;
-    const auto image = co_await images_.inspect(tag.real);
-    const std::string id = image ? image->value("Id", "") : std::string();
+    auto arrived = co_await images_.arrived(tag.real);
+    if (arrived && !arrived->empty() && !bounded) arrived = tl::unexpected(bounded.error());
+    if (!arrived) co_await images_.untag(tag.real);
     const db::Object* row = find_row(tag);
-    if (!row) co_return;  // taken away meanwhile by the job itself
+    if (!arrived) {
+        if (row) co_await objects.gone(row->row);
+        co_return tl::unexpected(arrived.error());
+    }
+    const std::string& id = *arrived;
+    if (!row) co_return rules::Result<void>();  // taken away meanwhile by the job itself
     if (id.empty()) {
         // Cut off, the engine may still be at it: the row is looked up when the job ends.
         if (row->state == db::ObjectState::intended && settled) co_await objects.gone(row->row);
-        co_return;
+        co_return rules::Result<void>();
     }
     if (row->id != id) {
         if (row->id.empty()) {
@@ -99,6 +109,7 @@ Task<> BuildRecord::record_result(const Tag& tag, bool settled)
     }
     if (call_.job.profile.image_cache == "built") call_.job.built.insert(id);
     co_await drop_nameless(call_, id);
+    co_return rules::Result<void>();
 }
 
 const db::Object* BuildRecord::find_row(const Tag& tag) const
@@ -109,22 +120,42 @@ const db::Object* BuildRecord::find_row(const Tag& tag) const
     return nullptr;
 }
 
-/// Of the steps that nothing else holds on to, the last ones (of a stage, or of a build that failed) are the job's
-/// images without a name. Steps can print any id: the job's is only what has no name and was made meanwhile.
-Task<> BuildRecord::record_steps()
+/// Steps can print any id: the job's is only what has no name and was made meanwhile. Each is bounded as the result is: what it rests on is read, too.
+Task<BuildRecord::Steps> BuildRecord::read_steps()
 {
-    std::set<std::string> parents, made;
-    for (const std::string& step : output_.made()) {
-        const auto image = co_await images_.inspect(step);
+    Steps steps;
+    for (std::size_t at = 0; at < output_.made().size(); ++at) {
+        std::optional<Json> image;
+        try {
+            image = co_await images_.inspect(output_.made()[at]);
+        } catch (const UnreadableAnswer&) {
+            steps.unread.insert(at);
+            steps.bounded = tl::unexpected(Images::too_large());
+        }
         if (!image) continue;
-        parents.insert(image->value("Parent", ""));
-        if (is_nameless(*image) && rules::parse_date(image->value("Created", "")).value_or(0) >= began_)
-            made.insert(image->value("Id", ""));
+        steps.parents.insert(image->value("Parent", ""));
+        if (!is_nameless(*image) || rules::parse_date(image->value("Created", "")).value_or(0) < began_) continue;
+        steps.made.insert(image->value("Id", ""));
+        if (const auto config = images_.config_of(*image); !config) steps.bounded = tl::unexpected(config.error());
     }
-    for (const std::string& id : made)
-        if (!parents.contains(id)) co_await hold_nameless(call_, id);
+    co_return steps;
+}
+
+/// Of the steps that nothing else holds on to, the last ones (of a stage, or of a build that failed) are the job's images without a name.
+Task<> BuildRecord::record_steps(Steps steps)
+{
+    for (const std::string& id : steps.made) {
+        if (steps.parents.contains(id)) continue;
+        const auto config = co_await images_.config(id);
+        const EngineRequest removal{.op = Op::image_remove, .id = id};
+        if (config || config.error().status == 404)
+            co_await hold_nameless(call_, id);
+        else
+            co_await exchange(call_, removal);  // with what it grew from
+    }
     co_await hold_orphans();
-    for (const std::int64_t row : steps_) co_await call_.job.objects.gone(row);
+    for (std::size_t at = 0; at < steps_.size(); ++at)
+        if (!steps.unread.contains(at)) co_await call_.job.objects.gone(steps_[at]);  // else the reap finds it by its row
 }
 
 /// The images that grew from another one, with that one.

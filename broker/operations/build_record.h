@@ -29,8 +29,9 @@ public:
 
     /// Records the ids of the steps as they are told: after a crash the reap finds them by these.
     Task<> note_steps();
-    /// However it ended, what is on the engine now is the job's. `settled`: the engine is not at it any more.
-    Task<> end(bool settled);
+    /// However it ended, what is on the engine now is the job's, but for an image that no job may have: that is taken away again, and why is
+    /// answered. `settled`: the engine is not at it any more.
+    Task<rules::Result<void>> end(bool settled);
 
 private:
     /// What the result is to be called: by the job (nothing: it asked for no tag), and by the engine.
@@ -38,8 +39,17 @@ private:
         std::string name, real;
     };
 
-    Task<> record_result(const Tag& tag, bool settled);
-    Task<> record_steps();
+    /// What the engine has of the steps that were told.
+    struct Steps {
+        std::set<std::string> parents, made;   ///< full ids; `made`: those that are the job's
+        std::set<std::size_t> unread;          ///< by place in output_.made(): too large to be read
+        rules::Result<void> bounded;           ///< why not, of one that no job may have
+    };
+
+    Task<Steps> read_steps();
+    /// `bounded`: why the result cannot stay, if it cannot.
+    Task<rules::Result<void>> record_result(const Tag& tag, bool settled, rules::Result<void> bounded);
+    Task<> record_steps(Steps steps);
     const db::Object* find_row(const Tag& tag) const;
     Task<std::map<std::string, std::string>> parents();
     Task<> hold_orphans();

@@ -150,6 +150,7 @@ private:
             co_await race(answer(upstream), send_all());
         };
         std::exception_ptr ended;
+        rules::Result<void> recorded;
         try {
             co_await race(exchange(), stop_when_abandoned());
         } catch (const Refused&) {
@@ -161,9 +162,10 @@ private:
         {
             // However it ended, what is on the engine now is the job's.
             const Recording recording(call_.connection);
-            co_await record_.end(settled_);
+            recorded = co_await record_.end(settled_);
         }
         if (ended) std::rethrow_exception(ended);
+        want(recorded);
     }
 
     /// Once nobody waits for the build any more (the client has gone, or the job has ended): the engine would stop if

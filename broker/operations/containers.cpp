@@ -62,32 +62,25 @@ Task<std::string> free_name(Call& call, std::string_view asked)
     co_return name;
 }
 
-bool is_of_anchor(const rules::JobPaths& paths, const std::string& volume)
-{
-    return std::ranges::any_of(paths.mounts, [&](const rules::PathMount& each) { return each.root == rules::PathMount::Root::volume && each.source == volume; });
-}
-
-/// Volumes without a name that the engine made with the container: from now on they are the job's.
+/// What the engine made with the new container is recorded. One that cannot be read is taken away again, with its volumes.
 Task<> record_anonymous_volumes(Call& call, const std::string& id)
 {
-    EngineRequest request{.op = Op::container_inspect};
-    request.id = id;
-    const Answer answer = co_await exchange(call, request);
-    if (!answer.ok()) co_return;
-    const Json inspect = answer.json();
-    const auto mounts = inspect.find("Mounts");
-    if (mounts == inspect.end() || !mounts->is_array()) co_return;
-    for (const Json& mount : *mounts) {
-        if (mount.value("Type", "") != "volume") continue;
-        const std::string name = mount.value("Name", "");
-        // Only those have ids as names. The anchor's own volumes are not the job's to remove, whatever they are called.
-        if (!rules::looks_like_id(name) || call.job.objects.by_id(Kind::volume, name) || is_of_anchor(call.job.objects.paths(), name)) continue;
-        db::Object volume;
-        volume.kind = Kind::volume;
-        volume.id = volume.name = volume.real = name;
-        volume.parent = id;
-        co_await call.job.objects.adopt(volume);
+    const EngineRequest request{.op = Op::container_inspect, .id = id};
+    std::exception_ptr failed;
+    try {
+        const Answer answer = co_await exchange(call, request);
+        if (answer.status == 404) co_return;
+        if (!answer.ok()) throw Refused{error_of(call, answer)};
+        Json inspect = answer.json();
+        co_await call.job.objects.adopt_volumes(id, std::move(inspect));
+        co_return;
+    } catch (const UnreadableAnswer&) {
+        failed = std::make_exception_ptr(Refused{{413, "berth: the container would be too large to be kept watch of: give it fewer labels, variables, mounts and ports, or shorter ones", {}, {}, {}}});
+    } catch (...) {
+        failed = std::current_exception();
     }
+    co_await remove_container_by_id(call, id, true, true);
+    std::rethrow_exception(failed);
 }
 
 bool may_have_anonymous_volumes(const Json& body, const Json& config)
@@ -146,9 +139,12 @@ Task<> settle(Call& call, Kind kind, const std::string& name)
     const db::Object object = *found;
     const EngineRequest request{.op = kind == Kind::container ? Op::container_inspect : Op::network_inspect, .id = object.real};
     const Answer answer = co_await exchange(call, request);
-    if (answer.ok())
-        co_await call.job.objects.live(object.row, answer.json().value("Id", ""));
-    else if (answer.status == 404)
+    if (answer.ok()) {
+        Json inspect = answer.json();
+        const std::string id = inspect.value("Id", "");
+        co_await call.job.objects.live(object.row, id);
+        if (kind == Kind::container) co_await call.job.objects.adopt_volumes(id, std::move(inspect));
+    } else if (answer.status == 404)
         co_await call.job.objects.gone(object.row);
 }
 

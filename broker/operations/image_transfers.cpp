@@ -55,13 +55,18 @@ public:
     std::string repository() const { return real_.substr(0, real_.rfind(':')); }
     std::string tag() const { return real_.substr(real_.rfind(':') + 1); }
 
-    /// Afterwards the row is what the engine has; the image's id, empty when nothing was made.
-    Task<std::string> settle(Call& call) const
+    /// Afterwards the row is what the engine has; the image's id, empty when nothing was made. One that no job may have is taken away again.
+    Task<rules::Result<std::string>> settle(Call& call) const
     {
         Objects& objects = call.job.objects;
         const auto turn = co_await call.job.naming.hold();
-        const auto image = co_await call.services.images.inspect(real_);
-        const std::string id = image ? image->value("Id", "") : std::string();
+        const auto arrived = co_await call.services.images.arrived(real_);
+        if (!arrived) {
+            co_await call.services.images.untag(real_);
+            co_await objects.gone(row_);
+            co_return tl::unexpected(arrived.error());
+        }
+        const std::string& id = *arrived;
         const db::Object* row = objects.at(row_);
         if (!row) co_return id;
         if (id.empty()) {
@@ -282,7 +287,7 @@ Task<> import_image(Call& call)
     request.query.set("repo", place.repository());
     request.query.set("tag", place.tag());
     const auto view = [&](std::string_view line) { return shown(call, std::string(line)); };
-    const auto settle = [&]() -> Task<> { co_await place.settle(call); };
+    const auto settle = [&]() -> Task<> { want(co_await place.settle(call)); };
     std::exception_ptr ended;
     try {
         co_await upload_for_lines(call, request, view, settle);
@@ -311,9 +316,9 @@ Task<> commit_container(Call& call)
     request.query.set("tag", place.tag());
     request.body = rules::rewrite_commit(call.body);
     const Answer answer = co_await exchange(call, request);
-    const std::string id = co_await place.settle(call);
+    const auto id = co_await place.settle(call);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
-    co_await call.client.reply_json(201, {{"Id", id}});
+    co_await call.client.reply_json(201, {{"Id", want(id)}});
 }
 
 Task<> load_images(Call& call)
@@ -344,7 +349,10 @@ Task<> load_images(Call& call)
         return text;
     };
     const auto settle_all = [&]() -> Task<> {
-        for (const Place& place : places) co_await place.settle(call);
+        rules::Result<void> all;
+        for (const Place& place : places)
+            if (const auto settled = co_await place.settle(call); !settled && all) all = tl::unexpected(settled.error());
+        want(all);
     };
     const auto body = [&](Upstream& upstream) -> Task<> {
         const auto turn = co_await call.job.unpacking.hold();

@@ -101,9 +101,10 @@ Task<bool> pull_once(Call& call, const EngineRequest& request, const LineSink& s
 /// under other names the same image may be removed meanwhile, by the collector or by somebody on the host.
 Task<bool> keep_pulled(Call& call, const std::string& name, ImageCache::Pull& pull)
 {
-    const auto image = co_await call.services.images.inspect(pull.name());
-    if (!image) co_return false;
-    const std::string id = image->value("Id", "");
+    const auto arrived = co_await call.services.images.arrived(pull.name());
+    if (!arrived) co_await call.services.cache.refused(pull);
+    const std::string id = want(arrived);
+    if (id.empty()) co_return false;
     try {
         co_await keep_image(call, name, id, db::Origin::pulled);
     } catch (const Refused& refused) {

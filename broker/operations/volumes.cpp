@@ -134,13 +134,14 @@ Task<> create_volume(Call& call)
 
 Task<> remove_volume(Call& call)
 {
+    const Making making(call);
+    const auto turn = co_await call.job.making.hold();  // another request may remove it, and make it anew, meanwhile
     const auto volume_there = call.job.objects.volume(call.route.id);
     if (!volume_there && call.route.query.flag("force")) {
         co_await call.client.reply_empty(204);  // as dockerd: what is not there need not be removed
         co_return;
     }
     call.target = want(volume_there);
-    const Making making(call);
     const EngineRequest request = call.request();
     const Answer answer = co_await exchange(call, request);
     if (answer.ok() || answer.status == 404)
@@ -172,6 +173,8 @@ Task<> prune_volumes(Call& call)
         if (!filters.labels_match(labels != view->end() && labels->is_object() ? *labels : Json::object())) continue;
         EngineRequest request{.op = Op::volume_remove};
         request.id = each.id;
+        const auto turn = co_await call.job.making.hold();
+        if (!call.job.objects.at(each.row)) continue;
         const Answer answer = co_await exchange(call, request);
         if (!answer.ok()) continue;
         co_await call.job.objects.gone(each.row);

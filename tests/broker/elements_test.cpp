@@ -38,7 +38,9 @@ TEST(ElementCutter, GivesTheElementsOfListsHoweverTheyCome)
         {R"({"Volumes":[{"Name":"v"},{}],"Warnings":null,"Size":-1.5})", {"Volumes:null", R"(Volumes:{"Name":"v"})", "Volumes:{}", "Warnings:null", "Size:-1.5"}},
         {R"({ "A" : [ ] , "B" : {"x":[1]} })", {"A:null", R"(B:{"x":[1]})"}},
         {"{}", {}},
-        {R"([{"too":"long for it","and":["more"]},{"a":1}])", {":-", R"(:{"a":1})"}},
+        {R"([{"names":["are kept, but there are more than","can be kept of one"]},{"a":1}])", {":-", R"(:{"a":1})"}},
+        {R"([{"Id":"1","Labels":{"a":"},\"b","c":[{}]},"Names":["all of these"]}])", {R"(:{"Id":"1","Labels":{},"Names":["all of these"]})"}},
+        {R"([{"a":{"b":1},"text":"too long \\\"for it","n":12345678},{"a":"short"}])", {R"(:{"a":{"b":1},"text":"","n":12345678})", R"(:{"a":"short"})"}},
         {"null", {}, false},
         {R"([{"a":1})", {R"(:{"a":1})"}, false},
         {"[1}", {":1"}, false},
@@ -47,7 +49,7 @@ TEST(ElementCutter, GivesTheElementsOfListsHoweverTheyCome)
     for (const Case& each : cases)
         for (const std::size_t size : {std::size_t{1}, std::size_t{2}, std::size_t{7}, each.text.size()}) {
             bool whole = false;
-            EXPECT_EQ(cut(each.text, size, 26, whole), each.elements) << each.text << " in pieces of " << size;
+            EXPECT_EQ(cut(each.text, size, 56, whole), each.elements) << each.text << " in pieces of " << size;
             EXPECT_EQ(whole, each.whole) << each.text;
         }
 }

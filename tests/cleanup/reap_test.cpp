@@ -31,6 +31,7 @@ class FakeEngine final : public cleanup::Engine {
 public:
     Task<rules::Result<std::vector<Object>>> found(Kind kind, const std::string&) override
     {
+        if (unlistable) throw std::runtime_error("a list that nobody expected");
         if (++listings == appears_at) has.push_back(late);
         if (unreachable_listings > 0) {
             --unreachable_listings;
@@ -55,6 +56,7 @@ public:
     Task<rules::Result<bool>> remove(const Object& one) override
     {
         asked.push_back(one.id);
+        if (one.id == broken) throw std::runtime_error("an answer that nobody expected");
         const bool held = one.id == holds.second && (listings < appears_at || std::ranges::any_of(has, [&](const Object& each) { return each.id == holds.first; }));
         if (held) co_return tl::unexpected(rules::Error{409, "in use", {}, {}, {}});
         if (refusals[one.id] > 0) {
@@ -70,6 +72,8 @@ public:
     std::vector<Object> grown_images;
     std::vector<std::string> asked;
     std::map<std::string, int> refusals;
+    std::string broken;  ///< whose removal throws
+    bool unlistable = false;
     int unreachable_listings = 0;
     int listings = 0;
     int appears_at = -1;  ///< the listing at which `late` is there
@@ -126,6 +130,29 @@ TEST_F(Reap, RemovesEverythingThatWasMadeAndProvesItByTwoListings)
     EXPECT_EQ(report.removed_in_all(), 4);
     EXPECT_EQ(engine.listings, 8);  // four kinds, twice
     EXPECT_EQ(in_ledger, 0u);
+}
+
+TEST_F(Reap, RemovesAllOthersWhereOneThrowsAndIsNotClean)
+{
+    engine.has = {object(1, Kind::container, "c"), object(2, Kind::container, "odd"), object(3, Kind::volume, "v"), object(4, Kind::image, "i")};
+    engine.broken = "odd";
+    const Report report = run(engine.has);
+    ASSERT_EQ(report.left.size(), 1u);
+    EXPECT_EQ(report.left[0].object.id, "odd");
+    EXPECT_EQ(report.left[0].error, "an answer that nobody expected");
+    EXPECT_EQ(engine.has.size(), 1u);
+    EXPECT_FALSE(report.clean());
+}
+
+TEST_F(Reap, SaysWhyItIsNotCleanWhereTheListsCannotBeRead)
+{
+    engine.has = {object(1, Kind::container, "c")};
+    engine.unlistable = true;
+    const Report report = run(engine.has);
+    EXPECT_TRUE(engine.has.empty());
+    EXPECT_FALSE(report.clean());
+    ASSERT_EQ(report.left.size(), 1u);
+    EXPECT_NE(report.left[0].error.find("a list that nobody expected"), std::string::npos);
 }
 
 TEST_F(Reap, TakesTheJobsReferenceOfAPulledImageAndCountsItAsKept)

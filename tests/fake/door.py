@@ -175,6 +175,9 @@ class Berth:
         self.admin = self.folder / "run/admin.sock"
         self.jobs = 0
         (self.folder / "rules.toml").write_text(rules)
+        self.start()
+
+    def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([BINARY, "serve", "--engine", f"unix://{self.engine.path}", "--state-dir", self.folder / "state",
                                              "--runtime-dir", self.folder / "run", "--rules", self.folder / "rules.toml"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -2,12 +2,14 @@
 
 import json
 import re
+import secrets
 import threading
 import time
 from urllib.parse import quote
 
 import attacks
-from door import FakeCase, in_background, request, wait_for
+from door import Berth, Client, FakeCase, in_background, request, wait_for
+from fake_engine import Cut
 from tools import tar_of
 
 ID = re.compile("sha256:[0-9a-f]{64}|[0-9a-f]{64}")
@@ -224,3 +226,126 @@ class Fetching(FakeCase):
             context = tar_of({"Dockerfile": "FROM busybox\nARG V=1\nADD https://files.example/$V.tgz $V /x\n"})
             self.assertEqual(client.send(request("POST", "/build", context, content_type="application/x-tar")).reply().status, 200)
         self.assertIn("ADD https://files.example/$V.tgz ./$V /x", self.engine.check_sealed(self.sent("POST", "^build$")[0]))
+
+
+class MadeAnew(FakeCase):
+    """What is made anew under its name while the engine has not yet answered the request that removed it."""
+
+    def race(self, kind, table):
+        """Two removals of `again`, between which it is made anew; the first hears last that there was nothing to remove."""
+        real, asked, removals = f"berth.{self.key}.again", threading.Event(), []
+        is_there = lambda: any(each["Name"] == real for each in table.values())
+        self.assertEqual(self.call("POST", f"/{kind}/create", {"Name": "again"}).status, 201)
+
+        def answer(channel, sent):
+            key, first = next((key, each) for key, each in table.items() if each["Name"] == real)
+            asked.set()
+            end = time.monotonic() + 0.5
+            while table.get(key) is first and time.monotonic() < end:
+                time.sleep(0.01)
+            missing = table.get(key) is not first
+            if not missing:
+                del table[key]
+            end = time.monotonic() + 0.5
+            while missing and not is_there() and time.monotonic() < end:
+                time.sleep(0.01)
+            removals.append(len(self.sent("DELETE", f"^{kind}/")))
+            channel.reply(*((404, {"message": f"{kind} {real} not found"}) if missing else (204,)))
+
+        self.engine.on("DELETE", f"^{kind}/", answer)
+        first = in_background(lambda: self.call("DELETE", f"/{kind}/again").status)
+        self.assertTrue(asked.wait(20))
+        self.call("DELETE", f"/{kind}/again")
+        made = self.call("POST", f"/{kind}/create", {"Name": "again"})
+        self.assertEqual(made.status, 201, made)
+        first()
+        self.assertEqual(removals, [1], "the engine is asked for the second removal before it has answered the first")
+        self.assertTrue(is_there())
+        self.assertEqual(self.call("GET", f"/{kind}/again").status, 200, "the engine has it, and the job has forgotten it")
+
+    @attacks.shows("V-13", "one after the other: the new one is the job's")
+    def test_a_volume(self):
+        self.race("volumes", self.engine.volumes)
+
+    @attacks.shows("V-14", "one after the other: the new one keeps its lease")
+    def test_a_network(self):
+        self.race("networks", self.engine.networks)
+        self.assertEqual(self.call("POST", "/networks/create", {"Name": "next"}).status, 201)
+        subnets = [each["Body"]["IPAM"]["Config"][0]["Subnet"] for each in self.engine.networks.values()]
+        self.assertEqual(len(subnets), len(set(subnets)), subnets)
+
+
+class OddAnswers(FakeCase):
+    def odd(self, method, pattern, status, body, times=1):
+        self.engine.on(method, pattern, lambda channel, sent: channel.reply(status, body), times)
+
+    @attacks.shows("V-10", "a pull of it is refused")
+    def test_a_pulled_image(self):
+        image = "sha256:" + "e" * 64
+        self.engine.configs[image] = {"Labels": {str(number): "" for number in range(5000)}}
+
+        def pull(channel, sent):
+            self.engine.images["wide:1"] = image
+            self.engine._pull(channel, sent)
+
+        self.engine.on("POST", "^images/create$", pull)
+        reply = self.call("POST", "/images/create?fromImage=wide&tag=1")
+        self.assertIn(b"are too large for a job", reply.body)
+        self.assertEqual(self.call("POST", "/containers/create", {"Image": "wide:1"}).status, 404)
+        self.assertNotIn(image, self.engine.images.values())
+
+    @attacks.shows("V-11", "removed with its volumes, and refused")
+    def test_a_container_with_volumes(self):
+        for status, body, answer in ((200, {"Id": "x" * (5 << 20)}, 413), (500, {"message": "odd"}, 500)):
+            with self.subTest(status):
+                self.mark = self.engine.mark()
+                self.odd("GET", "^containers/[0-9a-f]{64}/json$", status, body)
+                self.assertEqual(self.call("POST", "/containers/create?name=odd", {"Image": "busybox", "Volumes": {"/data": {}}}).status, answer)
+                self.assertEqual([each.query for each in self.sent("DELETE", "^containers/")], [{"force": "1", "v": "1"}])
+                self.assertEqual(self.call("GET", "/containers/odd/json").status, 404)
+
+    @attacks.shows("V-15", "all others are removed, and the job is not clean before it is")
+    def test_the_end_of_a_job(self):
+        job = self.berth.open_job()
+        with Client(job["door"]) as client:
+            self.assertEqual(client.call("POST", "/images/create?fromImage=busybox&tag=latest").status, 200)
+            for name in ("one", "two", "three"):
+                self.assertEqual(client.call("POST", f"/containers/create?name={name}", {"Image": "busybox"}).status, 201)
+        # A list with a line of another shape, and removals that are answered with what is too long.
+        self.odd("GET", "^containers/json$", 200, [{"Id": 7, "Names": [f"/berth.{job['key']}.four"]}])
+        self.odd("DELETE", "^containers/", 200, {"x": "x" * (5 << 20)})
+        closed = self.berth.cli("job", "close", job["id"])
+        self.assertEqual(closed.returncode, 0, closed.stdout + closed.stderr)
+        self.assertFalse([each for each in self.engine.containers.values() if job["key"] in each["Name"]])
+
+    @attacks.shows("V-15", "the others are known again after a restart")
+    def test_a_restart(self):
+        berth = Berth()
+        self.addCleanup(berth.stop)
+        job, engine = berth.open_job(), berth.engine
+
+        def call(method, path, body=None):
+            with Client(job["door"]) as client:
+                return client.call(method, path, body).status
+
+        def unanswered(channel, sent):
+            made = {"Id": secrets.token_hex(32), "Name": sent.query["name"], "Body": sent.json(), "State": "created", "Labels": {}}
+            engine.containers[made["Id"]] = made
+            channel.until_peer_closes()
+            raise Cut
+
+        self.assertEqual(call("POST", "/images/create?fromImage=busybox&tag=latest"), 200)
+        self.assertEqual(call("POST", "/containers/create", {"Image": "busybox"}), 201)
+        engine.on("POST", "^containers/create$", unanswered, 2)
+        for name in ("odd", "plain"):
+            in_background(call, "POST", f"/containers/create?name={name}", {"Image": "busybox"})  # berth dies under it
+        wait_for(lambda: len(engine.containers) == 3)
+        berth.process.kill()
+        berth.process.wait()
+        engine.on("GET", f"^containers/berth.{job['key']}.odd/json$", lambda channel, sent: channel.reply(200, {"Id": "x" * (5 << 20)}), 5)
+        berth.admin.unlink()
+        berth.start()
+        self.assertEqual(call("GET", "/containers/plain/json"), 200)
+        closed = berth.cli("job", "close", job["id"])
+        self.assertEqual(closed.returncode, 0, closed.stdout + closed.stderr)
+        self.assertEqual(engine.containers, {})
