@@ -102,7 +102,7 @@ constexpr std::int64_t day = 86400;
 constexpr Knob table[] = {
     {"mode", &P::mode, choose, "`observe`: what only these rules refuse is recorded and let through; what is a way to the host is refused all the same", {}, 0, 0, modes},
 
-    {"capabilities.allowed", &P::capabilities_allowed, refuse, "Capabilities that a container may add (`--cap-add`) to those that Docker gives to every one; those that are root on the host, or let something outlive the job (LINUX_IMMUTABLE), cannot be named", {}, 0, 0, addable, "BLOCK_SUSPEND IPC_LOCK IPC_OWNER LEASE NET_ADMIN NET_BROADCAST SYS_NICE SYS_PTRACE SYS_RESOURCE WAKE_ALARM"},
+    {"capabilities.allowed", &P::capabilities_allowed, refuse, "Capabilities that a container may add (`--cap-add`) to those that Docker gives to every one; those that are root on the host, or let something outlive the job (LINUX_IMMUTABLE) or take from others (SYS_RESOURCE), cannot be named", {}, 0, 0, addable, "BLOCK_SUSPEND IPC_LOCK IPC_OWNER LEASE NET_ADMIN NET_BROADCAST SYS_NICE SYS_PTRACE WAKE_ALARM"},
     {"capabilities.dropped", &P::capabilities_dropped, force, "Capabilities that no container has, also of those that Docker gives; `ALL` but for what is allowed. Steps of classic builds keep Docker's", {}, 0, 0, capability_names},
     {"security.options", &P::security_options, refuse, "Values of `--security-opt` that may be given besides no-new-privileges, each as name=value: `apparmor=ci`, `label=type:ci_t`, `seccomp=unconfined`"},
     {"security.no_new_privileges", &P::no_new_privileges, force, "Every container runs with no-new-privileges: setuid programs give nothing"},
