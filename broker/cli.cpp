@@ -12,6 +12,7 @@
 #include "broker/admin_client.h"
 #include "broker/cli_rules.h"
 #include "broker/doctor.h"
+#include "broker/host_names.h"
 #include "broker/log.h"
 #include "broker/manual.h"
 #include "broker/run.h"
@@ -295,13 +296,16 @@ void add_config_commands(CLI::App& app, Flags& flags)
     example->callback([] { fmt::print("{}", config_text({}, true)); });
 }
 
-/// What is made of these very definitions: completion for shells, and manual pages.
-void add_texts(CLI::App& app, Flags& flags)
+/// What no user types, and what is made of these very definitions: completion for shells, and manual pages.
+void add_texts(CLI::App& app, Flags& flags, int& status)
 {
     CLI::App* complete = app.add_subcommand("completion", "A script that completes berth's commands and options in a shell");
     complete->add_option("SHELL", flags.shell, "The shell")->required()->check(CLI::IsMember({"bash", "fish"}));
     complete->footer("Examples:\n  . <(berth completion bash)\n  berth completion fish > ~/.config/fish/completions/berth.fish\nExit status: 0, 2 for an unknown shell");
     complete->callback([&app, &flags] { fmt::print("{}", completion_script(app, flags.shell)); });
+
+    CLI::App* lookup = app.add_subcommand("lookup", "What the name in a line of stdin stands for, for berth-names.socket")->group("");
+    lookup->callback([&status] { status = answer_with_addresses(); });
 
     CLI::App* manual = app.add_subcommand("manual", "A manual page, for man(1)")->group("");
     manual->add_option("PAGE", flags.page, "Which")->required()->check(CLI::IsMember({"berth.1", "berth.toml.5", "berth-rules.5"}));
@@ -360,7 +364,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     });
 
     add_config_commands(app, flags);
-    add_texts(app, flags);
+    add_texts(app, flags, status);
 }
 
 }  // namespace

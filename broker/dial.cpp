@@ -1,48 +1,19 @@
 #include "broker/dial.h"
 
 #include <ifaddrs.h>
-#include <netdb.h>
-#include <netinet/in.h>
 
-#include <cstring>
+#include <filesystem>
 
 #include "broker/archive.h"
+#include "broker/host_names.h"
 #include "broker/leases.h"
 #include "rules/names.h"
 
 namespace broker {
 namespace {
 
-constexpr auto lookup_limit = 5s;
 constexpr auto known_for = 5s;
 constexpr std::size_t known_max = 1000;
-
-/// The address in `from`; nullopt when it is of no family that is dialled.
-std::optional<rules::Address> address_in(const sockaddr* from)
-{
-    rules::Address address;
-    if (from && from->sa_family == AF_INET6) {
-        std::memcpy(address.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(from)->sin6_addr, 16);
-        return address;
-    }
-    if (!from || from->sa_family != AF_INET) return std::nullopt;
-    address.bytes[10] = address.bytes[11] = 0xff;
-    std::memcpy(address.bytes.data() + 12, &reinterpret_cast<const sockaddr_in*>(from)->sin_addr, 4);
-    return address;
-}
-
-std::vector<rules::Address> addresses_of(const std::string& name)
-{
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* list = nullptr;
-    std::vector<rules::Address> addresses;
-    if (::getaddrinfo(name.c_str(), nullptr, &hints, &list) != 0) return addresses;
-    for (const addrinfo* each = list; each; each = each->ai_next)
-        if (const auto address = address_in(each->ai_addr)) addresses.push_back(*address);
-    ::freeaddrinfo(list);
-    return addresses;
-}
 
 /// Whose the engine's networks are.
 Task<> add_networks(Call& call, rules::DialFacts& facts)
@@ -67,14 +38,19 @@ std::vector<rules::Address> addresses_of_host()
     return addresses;
 }
 
+Resolver::Resolver(const std::filesystem::path& companion) : state_(std::make_shared<State>(State{.companion = Unix::endpoint(companion.string())})) {}
+
 Task<> Resolver::run(std::shared_ptr<State> state, std::string name, std::string job)
 {
-    Known known;
-    co_await aside([&] { known.addresses = addresses_of(name); }, Aside::name);
+    std::optional<std::vector<rules::Address>> addresses;
+    std::error_code ignored;
+    if (std::filesystem::exists(state->companion.path(), ignored))
+        addresses = co_await ask_for_addresses(state->companion, name);
+    else
+        co_await aside([&] { addresses = addresses_of(name); }, Aside::name);
     const auto now = Clock::now();
-    known.until = now + known_for;
     std::erase_if(state->known, [now](const auto& each) { return each.second.until < now; });
-    if (state->known.size() < known_max) state->known.insert_or_assign(name, std::move(known));
+    if (addresses && state->known.size() < known_max) state->known.insert_or_assign(name, Known{*std::move(addresses), now + known_for});
     state->busy.erase(job);
 }
 
@@ -84,6 +60,7 @@ Task<std::optional<std::vector<rules::Address>>> Resolver::look_up(std::string n
     const auto deadline = Clock::now() + lookup_limit;
     for (bool begun = false; Clock::now() < deadline; co_await pause(5ms)) {
         if (const auto found = state_->known.find(name); found != state_->known.end() && found->second.until >= Clock::now()) co_return found->second.addresses;
+        if (begun && !state_->busy.contains(job)) break;  // it came to nothing
         if (begun || !state_->busy.insert(job).second) continue;
         begun = true;
         asio::co_spawn(executor, run(state_, name, job), asio::detached);
@@ -97,7 +74,7 @@ Task<> want_dial(Call& call, rules::DialTarget target, std::string field)
     if (rules::needs_facts(target, call.job.profile)) {
         if (!target.is_address()) {
             const auto addresses = co_await call.services.resolver.look_up(target.host, call.job.facts.key);
-            if (!addresses) throw Refused{{503, "berth: what " + target.text + " stands for was not known in time: try again, or ask the operator to look at the host's name servers", {}, {}, {}}};
+            if (!addresses) throw Refused{{503, "berth: what " + target.text + " stands for was not known in time: try again, or ask the operator to look at the host's name servers, and at berth-names.socket where berth runs as a service", {}, {}, {}}};
             facts.addresses = *addresses;
         }
         co_await aside([&] { facts.of_host = addresses_of_host(); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,10 +16,13 @@ namespace broker {
 /// All addresses of this host's devices.
 std::vector<rules::Address> addresses_of_host();
 
-/// What names stand for, as this host looks them up: on threads of its own, bounded in time, one at a time for a job, and remembered for
-/// some seconds, in which several dials of one operation ask for the same.
+/// What names stand for, as this host looks them up (broker/host_names.h): bounded in time, one at a time for a job, and remembered for some
+/// seconds, in which several dials of one operation ask for the same.
 class Resolver {
 public:
+    /// `companion`: a socket behind which names are looked up, if it is there at the time.
+    explicit Resolver(const std::filesystem::path& companion);
+
     /// The addresses of `name`; none: nobody here knows it. nullopt: that was not known in time. `job`: key.
     Task<std::optional<std::vector<rules::Address>>> look_up(std::string name, std::string job);
 
@@ -28,12 +32,13 @@ private:
         Clock::time_point until;
     };
     struct State {
-        std::map<std::string, Known> known;
-        std::set<std::string> busy;  ///< jobs whose lookup is under way, awaited or not
+        Unix::endpoint companion;
+        std::map<std::string, Known> known = {};
+        std::set<std::string> busy = {};  ///< jobs whose lookup is under way, awaited or not
     };
     static Task<> run(std::shared_ptr<State> state, std::string name, std::string job);
 
-    std::shared_ptr<State> state_ = std::make_shared<State>();
+    std::shared_ptr<State> state_;
 };
 
 /// The engine is about to connect to `target` for the job: ends the request unless it may (rules/dial.h). Asked right before each time.

@@ -61,13 +61,18 @@ std::string firewall_problem()
 
 Firewall::Firewall(const std::filesystem::path& state_dir) : table_(table_of(state_dir)) {}
 
+bool Firewall::no_bridge_is_here() const
+{
+    return !networks_.empty() && std::ranges::none_of(networks_, [](const auto& each) { return ::if_nametoindex(each.bridge.c_str()) != 0; });
+}
+
 Task<> Firewall::apply()
 {
     const std::uint64_t change = ++wanted_;
     const auto turn = co_await applying_.hold();
     if (applied_ >= change) co_return;  // another one has taken ours along
     const std::uint64_t covered = wanted_;
-    const std::string text = rules::ruleset(table_, elsewhere_ ? std::vector<rules::GuardedNetwork>() : networks_);
+    const std::string text = rules::ruleset(table_, networks_);
     std::string error;
     db::fault_point("before", "firewall");
     co_await aside([&text, &error] { error = run_nftables(text); });
@@ -86,9 +91,15 @@ Task<> Firewall::apply()
 Task<> Firewall::restore(std::vector<rules::GuardedNetwork> networks)
 {
     networks_ = std::move(networks);
-    elsewhere_ = !networks_.empty() && std::ranges::none_of(networks_, [](const auto& each) {
-        return ::if_nametoindex(each.bridge.c_str()) != 0;
-    });
+    elsewhere_ = no_bridge_is_here();
+    co_await apply();
+}
+
+Task<> Firewall::check()
+{
+    const bool elsewhere = no_bridge_is_here();
+    if (elsewhere == elsewhere_) co_return;
+    elsewhere_ = elsewhere;
     co_await apply();
 }
 
@@ -96,27 +107,17 @@ Task<> Firewall::guard(rules::GuardedNetwork network)
 {
     std::erase_if(networks_, [&](const auto& each) { return each.bridge == network.bridge; });
     networks_.push_back(std::move(network));
-    if (!elsewhere_) co_await apply();
-}
-
-Task<> Firewall::check(std::string bridge)
-{
-    const bool elsewhere = ::if_nametoindex(bridge.c_str()) == 0;
-    if (elsewhere == elsewhere_) co_return;
-    elsewhere_ = elsewhere;
     co_await apply();
 }
 
 Task<> Firewall::release(std::string bridge)
 {
-    if (std::erase_if(networks_, [&](const auto& each) { return each.bridge == bridge; }) > 0 && !elsewhere_)
-        co_await apply();
+    if (std::erase_if(networks_, [&](const auto& each) { return each.bridge == bridge; }) > 0) co_await apply();
 }
 
 Task<> Firewall::release_job(std::string job)
 {
-    if (std::erase_if(networks_, [&](const auto& each) { return each.job == job; }) > 0 && !elsewhere_)
-        co_await apply();
+    if (std::erase_if(networks_, [&](const auto& each) { return each.job == job; }) > 0) co_await apply();
 }
 
 }  // namespace broker

@@ -28,20 +28,21 @@ public:
     Task<> release(std::string bridge);
     Task<> release_job(std::string job);
 
-    /// The engine has made `bridge`: if it is not among our devices, the engine works in another network namespace,
-    /// where our rules do not hold; then the table goes.
-    Task<> check(std::string bridge);
+    /// The engine has made a bridge: if none of ours is among our devices, the engine works in another network namespace, where our rules do
+    /// not hold. A single one may have been removed under it.
+    Task<> check();
 
     /// Why jobs are not kept apart; empty when they are.
     const std::string& problem() const { return problem_; }
     const std::string& table() const { return table_; }
 
 private:
+    bool no_bridge_is_here() const;
     Task<> apply();
 
     std::string table_;
     std::vector<rules::GuardedNetwork> networks_;
-    bool elsewhere_ = false;
+    bool elsewhere_ = false;  ///< where the engine works; the rules stand all the same
     std::string problem_;
     Lock applying_;
     std::uint64_t wanted_ = 0;   ///< counts changes of networks_

@@ -202,7 +202,7 @@ private:
     ImageCache cache_;
     Leases leases_;
     Firewall firewall_;
-    Resolver resolver_;
+    Resolver resolver_{config_.names_socket};
     Supervisor supervisor_;
     Acceptor admin_;
     bool admin_passed_ = false;

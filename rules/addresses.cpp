@@ -154,4 +154,9 @@ std::vector<std::string> cloud_ranges()
     return ranges;
 }
 
+bool is_everywhere(const std::vector<std::string>& egress)
+{
+    return std::ranges::find(egress, "internet") != egress.end();
+}
+
 }  // namespace rules

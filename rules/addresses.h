@@ -55,6 +55,9 @@ std::span<const SpecialRange> special_ranges();
 /// The ranges of the cloud, as texts.
 std::vector<std::string> cloud_ranges();
 
+/// Whether Profile::network_egress lets out everywhere.
+bool is_everywhere(const std::vector<std::string>& egress);
+
 /// The name server of containers that have none: on their own loopback, where nothing listens. Views do not show it.
 inline constexpr std::string_view no_resolver = "127.0.0.127";
 

@@ -92,8 +92,9 @@ void write_build_limits(Query& query, const Json& limits);
 /// What a build's query has of `extrahosts`, as ExtraHosts of its steps; and back.
 Json build_hosts(const Query& query);
 void write_build_hosts(Query& query, const Json& hosts);
-/// `mode`: `networkmode` of a build. 403 when its steps may not be there.
-Result<void> judge_build_network(const std::string& mode, const Profile& profile);
+/// Where the steps of a build are that names `mode` as `networkmode`: `none`, `bridge` for the job's default network, `container:db`, or a
+/// network's name. 403 when they may not be there.
+Result<std::string> judge_build_network(const std::string& mode, const Profile& profile);
 Result<Json> rewrite_exec_create(Json body, const Profile& profile);
 
 /// Name is left to the broker (`real_name`).

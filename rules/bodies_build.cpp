@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "rules/addresses.h"
 #include "rules/bodies_parts.h"
 
 // What the RUN containers of the classic builder may take of the host: the same as any container.
@@ -63,19 +64,27 @@ void write_build_hosts(Query& query, const Json& hosts)
     for (const Json& each : hosts) query.add("extrahosts", each.get<std::string>());
 }
 
-Result<void> judge_build_network(const std::string& mode, const Profile& profile)
+Result<std::string> judge_build_network(const std::string& mode, const Profile& profile)
 {
     if (mode == "host")
         return denied("host-namespace", "networkmode", mode, "leave --network out, or use --network none");
-    const bool is_default = mode.empty() || mode == "default" || mode == "bridge";
+    const bool is_unnamed = mode.empty() || mode == "default";
     const std::string kind = mode == "none"                   ? "none"
-                             : is_default                     ? "default"
+                             : is_unnamed || mode == "bridge" ? "default"
                              : shared_container(mode)         ? "container"
                                                               : "own";
-    if (std::ranges::find(profile.build_networks, kind) != profile.build_networks.end()) return {};
-    std::string way_out = "the profile allows builds no network at all";
-    if (!profile.build_networks.empty()) way_out = "use one of " + joined(profile.build_networks) + " (--network)";
-    return denied("build.networks", "networkmode", mode.empty() ? "default" : mode, way_out);
+    if (std::ranges::find(profile.build_networks, kind) == profile.build_networks.end()) {
+        std::string way_out = "the profile allows builds no network at all";
+        if (!profile.build_networks.empty()) way_out = "use one of " + joined(profile.build_networks) + " (--network)";
+        return denied("build.networks", "networkmode", mode.empty() ? "default" : mode, way_out);
+    }
+    if (kind == "none" || kind == "container") return mode;
+    if (is_everywhere(profile.network_egress)) return is_unnamed ? "bridge" : mode;
+    // A build has no --dns: on a network of its own, names that a step asks for are looked up by the host, which is a way out (name_resolver).
+    // In a container's network it has that container's name servers.
+    if (is_unnamed) return "none";
+    return denied("networks.egress", "networkmode", mode,
+                  "the host would look names up for the steps: leave --network out, which is none, or use --network container:NAME with a running container of the job");
 }
 
 }  // namespace rules

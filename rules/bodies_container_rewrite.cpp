@@ -47,9 +47,8 @@ Result<void> rewrite_namespaces(Json& host, const Lookup& job)
 /// would ask the host's servers, and those on the host's loopback from the host's own network.
 void name_resolver(Json& host, const Profile& profile)
 {
-    const bool everywhere = std::ranges::find(profile.network_egress, "internet") != profile.network_egress.end();
     const bool shares_network = text(host, "NetworkMode").starts_with("container:");
-    if (!everywhere && !shares_network && section(host, "Dns").empty()) host["Dns"] = Json::array({no_resolver});
+    if (!is_everywhere(profile.network_egress) && !shares_network && section(host, "Dns").empty()) host["Dns"] = Json::array({no_resolver});
 }
 
 /// What the profile gives to every container.

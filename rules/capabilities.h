@@ -7,6 +7,9 @@
 // The capabilities that a container may have at all, and what each can leave behind when its job is over. What is not here is root on the host
 // (SYS_ADMIN, SYS_MODULE, SYS_RAWIO, DAC_READ_SEARCH, BPF, PERFMON, SYS_BOOT, SYS_TIME, SYSLOG, MAC_*, AUDIT_CONTROL, ...), or leaves something:
 //   LINUX_IMMUTABLE  files that even root cannot remove, and with them the volume or the container that they are in
+// or takes from others what the job was not given:
+//   SYS_RESOURCE     oom_score_adj below zero, so that the host kills others for the memory of the job; what a disk keeps for root; above all quotas.
+//                    Only a dockerd that is root on the host needs it
 namespace rules {
 
 struct Capability {
@@ -39,7 +42,6 @@ inline constexpr Capability capability_table[] = {
     {"SYS_CHROOT",       true,  "nothing"},
     {"SYS_NICE",         false, "scheduling of processes of its own PID namespace; realtime ones leave others 5 % (sched_rt_runtime_us)"},
     {"SYS_PTRACE",       false, "what it traces is of its own PID namespace"},
-    {"SYS_RESOURCE",     false, "limits and quotas are a process's, pipes and queues a namespace's; journalling of a file does not keep it; keyrings are closed by seccomp"},
     {"WAKE_ALARM",       false, "alarms are a process's timers"},
 };
 // clang-format on

@@ -103,7 +103,7 @@ std::string ruleset(const std::string& table, const std::vector<GuardedNetwork>&
         const std::string bridge = quoted(each.bridge);
         job.metadata = each.metadata;
         job.host = each.host;
-        job.everywhere = std::ranges::find(each.egress, "internet") != each.egress.end();
+        job.everywhere = is_everywhere(each.egress);
         job.egress = ranges_of(true, each.egress);
         job.egress6 = ranges_of(false, each.egress);
         job.bridges.push_back(bridge);

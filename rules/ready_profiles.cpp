@@ -66,7 +66,7 @@ mode = "observe"
 
 # As near to a Docker-in-Docker of its own as is safe.
 [profile.dind]
-capabilities.allowed = ["BLOCK_SUSPEND", "IPC_LOCK", "IPC_OWNER", "LEASE", "NET_ADMIN", "NET_BROADCAST", "SYS_NICE", "SYS_PTRACE", "SYS_RESOURCE", "WAKE_ALARM"]
+capabilities.allowed = ["BLOCK_SUSPEND", "IPC_LOCK", "IPC_OWNER", "LEASE", "NET_ADMIN", "NET_BROADCAST", "SYS_NICE", "SYS_PTRACE", "WAKE_ALARM"]
 devices.allowed = ["/dev/fuse", "/dev/net/tun"]
 restart.retries_max = 1000
 stop.timeout_max = "10m"

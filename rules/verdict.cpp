@@ -73,7 +73,7 @@ Result<void> judge_push(const std::string& name, const Profile& profile)
 
 Result<void> judge_build(const Query& query, const Json& facts, const Profile& profile)
 {
-    if (auto network = judge_build_network(std::string(query.get("networkmode")), profile); !network) return network;
+    if (const auto network = judge_build_network(std::string(query.get("networkmode")), profile); !network) return judged(network);
     Json hosts = build_hosts(query);
     if (auto rewritten = rewrite_hosts(hosts, "0.0.0.0"); !rewritten) return rewritten;
     const Result<Json> limits = asked_build_limits(query);

@@ -19,14 +19,11 @@ using rules::Kind;
 /// are found by it.
 Task<std::string> network_of(Call& call)
 {
-    const std::string mode(call.route.query.get("networkmode"));
-    judged(call, [&](const rules::Profile& profile) { return rules::judge_build_network(mode, profile); });
+    const std::string asked(call.route.query.get("networkmode"));
+    const std::string mode = judged(call, [&](const rules::Profile& profile) { return rules::judge_build_network(asked, profile); });
     if (mode == "none") co_return mode;
     if (rules::shared_container(mode)) co_return want(rules::shared_namespace(mode, call.job.objects));
-    if (mode.empty() || mode == "default" || mode == "bridge") {
-        co_await ensure_default_network(call);
-        co_return want(call.job.objects.network("bridge")).real;
-    }
+    if (mode == "bridge") co_await ensure_default_network(call);
     co_return want(call.job.objects.network(mode)).real;
 }
 

@@ -61,7 +61,7 @@ Task<Answer> ask_for_network(Call& call, const std::string& name, const Json& bo
         request.body = rules::placed_network(body, rules::parse_subnet(lease.subnet), lease.bridge);
         Answer answer = co_await exchange(call, request);
         if (answer.status == 201) {
-            co_await call.services.firewall.check(lease.bridge);
+            co_await call.services.firewall.check();
             if (name == default_name) call.job.gateway = rules::gateway_of(*rules::parse_subnet(lease.subnet));
             co_return answer;
         }

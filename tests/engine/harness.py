@@ -238,7 +238,7 @@ class EngineCase(unittest.TestCase):
     def fetch(self, address, path="/", timeout=10):
         """The body that a web server in a container answers, asked from the engine's network namespace, once it listens."""
         def get():
-            result = self.engine.inside("curl", "-sf", "--max-time", "3", f"http://{address}{path}")
+            result = self.engine.inside("curl", "-sgf", "--max-time", "3", f"http://{address}{path}")
             return result if result.code == 0 else None
         return wait_for(get, timeout, f"an answer of http://{address}{path}", 0.1).out
 

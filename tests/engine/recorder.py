@@ -8,7 +8,10 @@ import threading
 
 
 class Recorder:
-    """A unix socket in front of an engine's. `requests` are (request line, body) of whole requests, in the order of their ends."""
+    """A unix socket in front of an engine's. `requests` are (request line, body) of whole requests, in the order of their ends. `answering` is
+    called before bytes of an answer go on."""
+
+    answering = staticmethod(lambda data: None)
 
     def __init__(self, path, engine):
         self.path = str(path)
@@ -55,8 +58,7 @@ class Recorder:
     def _pass(self, source, target, reader):
         try:
             while data := source.recv(1 << 16):
-                if reader:
-                    reader.read(data)
+                reader.read(data) if reader else self.answering(data)
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:

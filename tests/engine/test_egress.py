@@ -2,13 +2,12 @@
 
 import contextlib
 import json
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import attacks
 from harness import RuledBerth
-from test_networks_alone import Case, ask, inspected, serve
-from tools import run, wait_for
+from test_networks_alone import Case, answers, inspected, serve
+from tools import WEB_SERVER, mounted, run, running, tar_of, wait_for
 
 HOST = "198.18.0.1"
 METADATA = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.0.23", "169.254.42.42", "168.63.129.16", "100.100.100.200", "192.0.0.192")
@@ -17,16 +16,6 @@ METADATA6 = ("[fd00:ec2::254]", "[fd00:ec2::23]", "[fd20:ce::254]", "[fd00:c1::a
 NEAR, NEAR6 = "198.51.100.7", "[2001:db8:1::7]"
 FAR, FAR6, SITE = "203.0.113.7", "[2001:db8:2::7]", "192.168.77.7"
 PORT = 8099
-SERVER = """
-import http.server, socket, sys
-class Server(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200), self.end_headers(), self.wfile.write(b"reached")
-    log_message = lambda *_: None
-Server(("::", int(sys.argv[1])), Handler).serve_forever()
-"""
 RESOLVER = """
 import socket, sys
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -74,14 +63,18 @@ class OutOfContainers(Case):
         for address in (NEAR6, FAR6):
             cls.must("ip", "-n", cls.outside, "addr", "add", f"{address.strip('[]')}/128", "dev", "lo", "nodad")
             cls.must("ip", "-n", cls.engine.namespace, "-6", "route", "add", f"{address.strip('[]')}/128", "via", "2001:db8:9::2")
-        for address in METADATA:
-            cls.must("ip", "-n", cls.engine.namespace, "addr", "add", f"{address}/32", "dev", "ext0")
-        for address in METADATA6:
-            cls.must("ip", "-n", cls.engine.namespace, "addr", "add", f"{address.strip('[]')}/128", "dev", "ext0", "nodad")
-        cls.servers = [subprocess.Popen(["nsenter", f"--net=/run/netns/{namespace}", sys.executable, "-c", SERVER, str(PORT)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for namespace in (cls.engine.namespace, cls.outside)]
-        for address in (*METADATA, *METADATA6, NEAR, NEAR6, FAR, FAR6, SITE):
-            wait_for(lambda: cls.engine.inside("curl", "-sgf", "--max-time", "3", f"http://{address}:{PORT}/").out == "reached", 20, f"the service at {address}")
+        cls.enterClassContext(running(cls.outside, WEB_SERVER, PORT))
+        wait_for(lambda: all(cls.engine.inside("curl", "-sgf", f"http://{each}:{PORT}/").code == 0 for each in (NEAR, NEAR6, FAR, FAR6, SITE)), 20, "the services outside")
+        # The profiles that the tests need, each with a network of its own that has IPv6.
+        with ThreadPoolExecutor() as pool:
+            cls.everywhere, cls.cloud, cls.alone, cls.some = pool.map(cls.open_served, ("default", "cloud", "alone", "some"))
+
+    @classmethod
+    def open_served(cls, profile):
+        job = cls.open_job("--profile", profile)
+        job.ok("network", "create", "--ipv6", "six")
+        serve(job, "web", "-p", "8080:80")
+        return job
 
     @classmethod
     def tearDownClass(cls):
@@ -89,70 +82,47 @@ class OutOfContainers(Case):
             super().tearDownClass()
         finally:
             cls.berth.stop()
-            for server in cls.servers:
-                server.terminate()
-                server.wait()
             run(["ip", "netns", "del", cls.outside])
-            for address in METADATA:
-                cls.engine.inside("ip", "addr", "del", f"{address}/32", "dev", "ext0")
-            for address in METADATA6:
-                cls.engine.inside("ip", "addr", "del", f"{address.strip('[]')}/128", "dev", "ext0")
 
     @classmethod
     def must(cls, *words):
         result = run([*words])
         assert result.code == 0, f"{' '.join(words)}: {result.err}"
 
-    def open_with_ipv6(self, *args):
-        job = self.open_job(*args)
-        job.ok("network", "create", "--ipv6", "six")
-        return job
-
-    def reached(self, job, addresses, network="six"):
-        """Those of `addresses` that answer a container of `job`; all are asked at once, again for a while when none answers (its IPv6 address comes late)."""
-        script = "".join(f"(timeout 4 wget -qO- http://{each}:{PORT}/ >/dev/null 2>&1 && echo '{each}') & " for each in addresses) + "wait"
-        out = job.ok("run", "--rm", "--network", network, job.image, "sh", "-c", f"sleep 2; {script}")
-        return set(out.split())
-
     @attacks.shows("V-47 V-48", "dropped: not one of them answers")
     def test_metadata_services(self):
-        plain, cloud = self.open_with_ipv6(), self.open_with_ipv6("--profile", "cloud")
-        everything = {*METADATA, *METADATA6}
-        self.assertEqual(self.reached(cloud, everything), everything, "where the profile says so")
-        self.assertEqual(self.reached(plain, {*everything, NEAR, NEAR6}), {NEAR, NEAR6})
-        self.assertEqual(self.reached(plain, {*METADATA, NEAR}, network="bridge"), {NEAR})
+        plain, cloud = self.everywhere, self.cloud
+        everything, old, near = ({f"{each}:{PORT}" for each in hosts} for hosts in ((*METADATA, *METADATA6), METADATA, (NEAR, NEAR6)))
+        with self.host_service(*METADATA, *METADATA6, port=PORT):
+            said = answers((cloud, everything, "--network", "six"), (plain, everything | near, "--network", "six"), (plain, old | {f"{NEAR}:{PORT}"}))
+        self.assertEqual([set(each) for each in said], [everything, near, {f"{NEAR}:{PORT}"}], "all where the profile says so, else none")
 
     @attacks.shows("V-49", "no answer")
     def test_another_jobs_ipv6(self):
-        mine, theirs = self.open_with_ipv6(), self.open_with_ipv6()
-        serve(theirs, "web", "--network", "six", "-p", "8080:80")
+        mine, theirs = self.everywhere, self.cloud
+        theirs.ok("network", "connect", "six", "web")
         network = inspected(theirs, "web")["NetworkSettings"]["Networks"]["six"]
         self.assertTrue(network["IPv6Gateway"], network)
-        ping = "for i in $(seq {}); do ping -c 1 -W 1 {} >/dev/null && exit; sleep 1; done; exit 1"
-        for address in (network["IPv6Gateway"], network["GlobalIPv6Address"]):
-            theirs.ok("run", "--rm", "--network", "six", theirs.image, "sh", "-c", ping.format(8, address))
-            for options in ((), ("--network", "six")):
-                with self.subTest(address, options=options):
-                    self.assertNotEqual(mine.docker("run", "--rm", *options, mine.image, "sh", "-c", ping.format(2, address)).code, 0)
+        addresses, ping = {network["IPv6Gateway"], network["GlobalIPv6Address"]}, "ping -c 1 -W 1 {}"
+        self.assertEqual(set(answers((theirs, addresses, "--network", "six"), how=ping, tries=8)[0]), addresses)
+        self.assertEqual(answers((mine, addresses), (mine, addresses, "--network", "six"), how=ping), [{}, {}])
         own = json.loads(mine.ok("network", "inspect", "six"))[0]["IPAM"]["Config"]
         self.assertEqual(len(own), 2, own)
 
     @attacks.shows("V-50", "nothing but what the profile names is reached")
     def test_egress(self):
-        everywhere, alone, some = self.open_with_ipv6(), self.open_with_ipv6("--profile", "alone"), self.open_with_ipv6("--profile", "some")
-        asked = {NEAR, NEAR6, FAR, FAR6, SITE, HOST, "[2001:db8:9::1]"}
-        self.assertEqual(self.reached(everywhere, asked), asked)
-        self.assertEqual(self.reached(some, asked), {NEAR, NEAR6})
-        self.assertEqual(self.reached(alone, asked), set())
-        for job in (alone, some):  # what is the job's own
-            serve(job, "web", "-p", "8080:80")
-            self.assertEqual(ask(job, "web", "--network", "bridge", tries=10), job.key)
-            self.assertEqual(ask(job, f"{job.address()}:8080", tries=10), job.key)
-            self.assertEqual(ask(job, f"{job.address()}:8080", "--network", "six", tries=10), job.key)
-            self.assertEqual(self.fetch(f"{job.address()}:8080").strip(), job.key)
-            self.assertIsNone(ask(job, f"{job.address()}:{PORT}"), "the host's service on the job's gateway")
-        build = f"FROM {alone.image}\nRUN timeout 2 wget -qO- http://{NEAR}:{PORT}/ && echo out || echo kept\n"
-        self.assertIn("kept", json.dumps(alone.build("built", {"Dockerfile": build})))
+        everywhere, alone, some = self.everywhere, self.alone, self.some
+        asked = {f"{each}:{PORT}" for each in (NEAR, NEAR6, FAR, FAR6, SITE, HOST, "[2001:db8:9::1]")}
+        with self.host_service(port=PORT):
+            gateway = {job: job.address() for job in (alone, some)}
+            for job, address in gateway.items():
+                self.assertEqual(self.fetch(f"{address}:8080").strip(), job.key)
+            own = [(job, ("web", f"{address}:8080", f"{address}:{PORT}"), "--network", "bridge") for job, address in gateway.items()]
+            published = [(job, (f"{address}:8080",), "--network", "six") for job, address in gateway.items()]
+            said = answers(*((job, asked, "--network", "six") for job in (everywhere, some, alone)), *own, *published)
+            self.assertEqual([set(each) for each in said[:3]], [asked, {f"{NEAR}:{PORT}", f"{NEAR6}:{PORT}"}, set()])
+            self.assertEqual(said[3:5], [{"web": job.key, f"{address}:8080": job.key} for job, address in gateway.items()], "what is the job's own, not the host's on its gateway")
+            self.assertEqual(said[5:], [{f"{address}:8080": job.key} for job, address in gateway.items()])
 
     @contextlib.contextmanager
     def resolver_of_host(self):
@@ -160,24 +130,39 @@ class OutOfContainers(Case):
         heard, config = self.engine.folder / "questions", self.engine.folder / "resolv.conf"
         config.write_text("nameserver 127.0.0.53\n")
         enter = ["nsenter", f"--mount=/proc/{self.engine.mounts_pid}/ns/mnt"]
-        self.must(*enter, "mount", "--bind", str(config), "/etc/resolv.conf")
-        with heard.open("wb") as out:
-            server = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.namespace}", sys.executable, "-c", RESOLVER], stdin=subprocess.DEVNULL, stdout=out)
-        try:
+        with mounted("/etc/resolv.conf", "--bind", str(config), within=enter), heard.open("wb") as out, running(self.engine.namespace, RESOLVER, out=out):
             wait_for(lambda: "127.0.0.53:53" in self.engine.inside("ss", "-Hlun").out, 10, "the host's name server")
             yield heard
-        finally:
-            server.terminate()
-            server.wait()
-            self.must(*enter, "umount", "/etc/resolv.conf")
 
     @attacks.shows("V-51", "the host's name server is not asked")
     def test_names_are_no_way_out(self):
-        everywhere, alone = self.open_job(), self.open_job("--profile", "alone")
+        everywhere, alone = self.everywhere, self.alone
         with self.resolver_of_host() as heard:
-            everywhere.docker("run", "--rm", everywhere.image, "nslookup", "plain.test")
+            everywhere.docker("run", "--rm", everywhere.image, "timeout", "2", "nslookup", "plain.test")
             self.assertIn("plain", heard.read_text(), "left to itself the engine asks")
-            identity = alone.ok("run", "-d", alone.image, "sh", "-c", "nslookup leak.test; true")
+            identity = alone.ok("run", "-d", alone.image, "sh", "-c", "timeout 2 nslookup leak.test; true")
             alone.ok("wait", identity)
             self.assertNotIn("leak", heard.read_text())
             self.assertEqual(json.loads(alone.ok("inspect", identity))[0]["HostConfig"]["Dns"] or [], [])
+
+    @attacks.shows("V-56", "steps have no network that asks the host's name server")
+    def test_names_in_a_build_are_no_way_out(self):
+        everywhere, alone, some = self.everywhere, self.alone, self.some
+
+        def built(job, name, step, **options):
+            query = f"/build?nocache=1&networkmode={options.get('network', '')}"
+            return job.api.call("POST", query, tar_of({"Dockerfile": f"FROM {job.image}\nRUN {step} || timeout 2 nslookup {name}.test; true\n"}), raw=True)[1].decode()
+        with self.resolver_of_host() as heard:
+            built(everywhere, "plain", "false")
+            self.assertIn("plain", heard.read_text(), "left to itself the engine asks")
+            for job, allowed in ((alone, ("", "default", "none", "container:web")), (some, ("",))):
+                for network in allowed:
+                    with self.subTest(profile=job.show()["profile"], network=network):
+                        self.assertIn("Successfully built", built(job, "leak", "false", network=network))
+                for network in ("bridge", "six"):
+                    with self.subTest(profile=job.show()["profile"], network=network):
+                        self.assertIn('refused by rule \\"networks.egress\\"', built(job, "leak", "false", network=network))
+            fetch = f"timeout 2 wget -qO- http://{NEAR}:{PORT}/"
+            self.assertIn('"stream":"reached', built(some, "leak", fetch, network="container:web"), "what the profile lets out")
+            self.assertNotIn('"stream":"reached', built(alone, "leak", fetch, network="container:web"))
+            self.assertNotIn("leak", heard.read_text())

@@ -1,13 +1,16 @@
 """What the engine connects to for a job: nothing of the host's, however it is named, unless the operator lists it."""
 
+import contextlib
 import json
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import quote
 
 import attacks
-from harness import Berth, EngineCase
+from harness import BINARY, Berth, EngineCase
 from test_networks_alone import inspected, serve
 from tools import tar_of, wait_for
 
@@ -110,28 +113,60 @@ class EngineDials(Case):
         for job in (self.job, self.other):
             job.ok("rm", "-f", "registry")
 
-    @attacks.shows("V-42", "refused by what the name stands for")
-    def test_names(self):
-        berth = Berth(self.engine)
+    @contextlib.contextmanager
+    def names(self):
+        """What `ip netns exec` has as /etc/hosts: the words of the command."""
         names = Path("/etc/netns") / self.engine.namespace / "hosts"
         names.parent.mkdir(parents=True)
+        names.write_text(f"127.0.0.1 loopback.test\n{HOST} host.test\n169.254.169.254 metadata.test\n192.168.77.7 company.test\n192.168.77.7 both.test\n::1 both.test\n")
         try:
-            names.write_text(f"127.0.0.1 loopback.test\n{HOST} host.test\n169.254.169.254 metadata.test\n192.168.77.7 company.test\n192.168.77.7 both.test\n::1 both.test\n")
-            berth.start(within=["ip", "netns", "exec", self.engine.namespace])
-            job = berth.open_job()
-            for name in ("loopback.test", "LOOPBACK.test", "host.test", "metadata.test", "both.test"):
-                with self.subTest(name):
-                    self.refused_dial(self.pull(f"{name}:{PORT}/x", job))
-                    self.refused_dial(job.api.call("POST", "/auth", {"serveraddress": f"http://{name}:{PORT}"}))
-            for name in ("company.test", "nobody-knows.test"):  # the engine is asked, and knows neither
-                with self.subTest(name):
-                    self.assertNotIn("is refused by rule", self.pull(f"{name}:{PORT}/x", job)[1])
-            self.assertEqual(job.close().code, 0)
+            yield ["ip", "netns", "exec", self.engine.namespace]
         finally:
-            if berth.process:
-                berth.stop()
             names.unlink()
             names.parent.rmdir()
+
+    def judged_by_names(self, *flags, **options):
+        """A berth that knows the names: what it refuses of them. An open job of it."""
+        berth = Berth(self.engine).start(*flags, **options)
+        self.addCleanup(berth.stop)
+        job = berth.open_job()
+        self.addCleanup(lambda: self.assertEqual(job.close().code, 0))
+        for name in ("loopback.test", "LOOPBACK.test", "host.test", "metadata.test", "both.test"):
+            with self.subTest(name):
+                self.refused_dial(self.pull(f"{name}:{PORT}/x", job))
+                self.refused_dial(job.api.call("POST", "/auth", {"serveraddress": f"http://{name}:{PORT}"}))
+        for name in ("company.test", "nobody-knows.test"):  # the engine is asked, and knows neither
+            with self.subTest(name):
+                self.assertNotIn("is refused by rule", self.pull(f"{name}:{PORT}/x", job)[1])
+        return job
+
+    @attacks.shows("V-42", "refused by what the name stands for")
+    def test_names(self):
+        with self.names() as within:
+            self.judged_by_names(within=within)
+
+    @attacks.shows("V-58", "refused by what the name stands for, looked up by a process that may")
+    def test_names_that_are_looked_up_for_berth(self):
+        path = self.engine.folder / "names.sock"
+        with self.names() as within, socket.create_server(str(path), family=socket.AF_UNIX) as server:
+            answer = [*within, BINARY, "lookup"]
+
+            def serve_all():
+                with contextlib.suppress(OSError):
+                    while True:
+                        asked, _ = server.accept()
+                        with asked:
+                            subprocess.run(answer, stdin=asked, stdout=asked)
+            threading.Thread(target=serve_all, daemon=True).start()
+            job = self.judged_by_names("--names-socket", path)
+            for broken in (["true"], ["printf", "203.0.113.7"], ["printf", "none\n"]):  # no answer, half of one, none that can be read
+                answer[:] = broken
+                with self.subTest(broken):
+                    status, text = self.pull(f"by-{broken[0]}-{len(broken[-1])}.test:{PORT}/x", job)
+                    self.assertEqual(status, 503, text)
+                    self.assertIn("was not known in time", text)
+            self.assertEqual(self.heard.read_text(), "")
+            server.shutdown(socket.SHUT_RDWR)
 
     def test_what_the_operator_lists_is_asked(self):
         name = self.registry().push("busybox", "listed:1")

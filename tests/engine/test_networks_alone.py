@@ -1,5 +1,6 @@
 """A job's networks and ports are its own: no way across, leased subnets, rules that come and go with the job."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -7,7 +8,9 @@ import subprocess
 
 import attacks
 from harness import BINARY, Berth, EngineCase
-from tools import busybox_rootfs, clean_env, run, tar_of, wait_for
+from recorder import Recorder
+from tools import WEB_SERVER, busybox_rootfs, clean_env, run, running, tar_of, wait_for
+
 
 def inspected(job, *reference):
     return json.loads(job.ok("inspect", *reference))[0]
@@ -25,6 +28,18 @@ def ask(job, address, *options, tries=1):
     return result.out.strip() if result.code == 0 else None
 
 
+def answers(*askers, tries=4, how="timeout 1 wget -qO- http://{}/"):
+    """What containers of jobs are answered, all asked side by side: for each asker (job, addresses, options of `docker run`) a dict of the
+    addresses that answer, with what they say."""
+    def question(address):
+        return f"(for i in $(seq {tries}); do a=$({how.format(address)} 2>/dev/null) && echo '{address}' $a && exit; sleep 0.2; done) & "
+    started = [job.docker.start("run", "--rm", *options, job.image, "sh", "-c", "".join(map(question, addresses)) + "wait")
+               for job, addresses, *options in askers]
+    said = [process.communicate(timeout=60) for process in started]
+    assert all(process.returncode == 0 for process in started), said
+    return [dict(line.partition(" ")[::2] for line in out.decode().splitlines()) for out, _ in said]
+
+
 def leases(berth):
     """(job's key, network, subnet) of the ledger."""
     ledger = sqlite3.connect(f"file:{berth.folder}/state/berth.db?mode=ro", uri=True)
@@ -40,8 +55,25 @@ class Case(EngineCase):
         names = re.findall(r"table inet (berth-\w+)", self.engine.inside("nft", "list", "tables").out)
         return {name: self.engine.inside("nft", "list", "table", "inet", name).out for name in names}
 
-    def other_berth(self, *flags, **options):
-        berth = Berth(self.engine).start(*flags, **options)
+    @contextlib.contextmanager
+    def host_service(self, *addresses, port=8099):
+        """A web server of the host's on every address that it has, `addresses` (IPv6 in brackets) among them."""
+        masked = [each.strip("[]") + ("/128" if ":" in each else "/32") for each in addresses]
+        for address in masked:
+            self.engine.inside("ip", "addr", "add", address, "dev", "ext0", *(("nodad",) if ":" in address else ()))
+        try:
+            with running(self.engine.namespace, WEB_SERVER, port):
+                for address in ("198.18.0.1", *addresses):
+                    self.fetch(f"{address}:{port}")
+                yield
+        finally:
+            for address in masked:
+                self.engine.inside("ip", "addr", "del", address, "dev", "ext0")
+
+    def other_berth(self, *flags, engine_socket=None):
+        berth = Berth(self.engine)
+        berth.engine_socket = engine_socket or berth.engine_socket
+        berth.start(*flags)
 
         def end():
             for facts in json.loads(berth.ok("job", "list", "--json")):
@@ -65,18 +97,15 @@ class NoWayAcross(Case):
         gateway = self.job.address()
         web = inspected(self.job, "web")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
         inner = inspected(self.job, "inner")["NetworkSettings"]["Networks"]["app"]["IPAddress"]
-        own = {web: (), f"{gateway}:8080": (), inner: ("--network", "app"), "inner": ("--network", "app"), "10.88.0.9": ("--network", "chosen")}
-        for address, options in own.items():
-            with self.subTest(own=address):
-                self.assertEqual(ask(self.job, address, *options, tries=10), self.job.key)
+        own = ((web, f"{gateway}:8080"), (inner, "inner"), ("10.88.0.9",))
+        said = answers(*((self.job, addresses, "--network", network) for addresses, network in zip(own, ("bridge", "app", "chosen"))), tries=10)
+        self.assertEqual(said, [dict.fromkeys(addresses, self.job.key) for addresses in own])
         for port in (8080, 8081):
             self.assertEqual(self.fetch(f"{gateway}:{port}").strip(), self.job.key)
-        for address in (web, inner, "10.88.0.9", f"{gateway}:8080", f"{gateway}:8081", "web", "inner"):
-            for options in ((), ("--network", "app")):
-                with self.subTest(foreign=address, options=options):
-                    self.assertIsNone(ask(self.other, address, *options))
-        self.assertNotEqual(self.other.docker("run", "--rm", self.other.image, "ping", "-c", "1", "-W", "1", gateway).code, 0)
-        self.assertEqual(self.other.docker("run", "--rm", self.other.image, "ping", "-c", "1", "-W", "1", self.other.address()).code, 0)
+        foreign = (web, inner, "10.88.0.9", f"{gateway}:8080", f"{gateway}:8081", "web", "inner")
+        self.assertEqual(answers((self.other, foreign), (self.other, foreign, "--network", "app")), [{}, {}])
+        pinged, = answers((self.other, (gateway, self.other.address())), how="ping -c 1 -W 1 {}")
+        self.assertEqual(list(pinged), [self.other.address()])
         self.job.ok("rm", "-f", "web", "inner", "fixed")
 
     def test_the_same_port_in_two_jobs_reaches_each_its_own(self):
@@ -93,17 +122,8 @@ class NoWayAcross(Case):
 
     @attacks.shows("W-11", "by knob: the metadata service is closed, the host's services are open unless networks.host_reachable says no")
     def test_the_metadata_service_is_out_of_reach_and_the_host_is_not(self):
-        self.engine.inside("ip", "addr", "add", "169.254.169.254/32", "dev", "ext0")
-        server = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.namespace}", "/usr/bin/python3", "-m", "http.server", "8099"],
-                                  cwd=self.engine.folder / "cli", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            self.fetch("169.254.169.254:8099")
-            self.assertIsNotNone(ask(self.job, "198.18.0.1:8099"))
-            self.assertIsNone(ask(self.job, "169.254.169.254:8099"))
-        finally:
-            server.terminate()
-            server.wait()
-            self.engine.inside("ip", "addr", "del", "169.254.169.254/32", "dev", "ext0")
+        with self.host_service("169.254.169.254"):
+            self.assertEqual(answers((self.job, ("198.18.0.1:8099", "169.254.169.254:8099"))), [{"198.18.0.1:8099": "reached"}])
 
     @attacks.shows("W-06", "refused: leased to one network at a time")
     def test_two_jobs_want_one_subnet(self):
@@ -265,6 +285,26 @@ class Leases(Case):
         self.assertEqual([each.close().code for each in (job, other)], [0, 0])
         self.assertNotIn(table, self.ruleset())
         self.assertEqual(leases(berth), set())
+
+    @attacks.shows("V-59", "the others stay apart")
+    def test_a_bridge_that_is_gone_lifts_nobodys_rules(self):
+        recorder = Recorder(self.engine.folder / "between.sock", self.engine.socket)
+        self.addCleanup(recorder.stop)
+        berth = self.other_berth(engine_socket=recorder.path)
+        job, other = berth.open_job(), berth.open_job()
+        for each in (job, other):
+            each.build_busybox()
+            serve(each, "web", "-p", "8080:80")
+        port = f"{job.address()}:8080"
+        def bridges():
+            return set(re.findall(r"bt-\w+", self.engine.inside("ip", "-br", "link").out))
+        before = bridges()
+        recorder.answering = lambda data: [self.engine.inside("ip", "link", "del", each) for each in bridges() - before]
+        job.ok("network", "create", "gone")
+        recorder.answering = lambda data: None
+        self.assertEqual(bridges(), before)
+        self.assertTrue(job.show()["isolation"]["enforced"], job.show())
+        self.assertEqual(answers((job, (port,)), (other, (port,))), [{port: job.key}, {}])
 
     def test_a_daemon_that_cannot_set_rules_says_so(self):
         ways = {"another network namespace": ["unshare", "--net"],

@@ -1,11 +1,9 @@
 """What a profile decides of a job's network: where ports are bound, whether the host and the metadata service answer, whether jobs must be kept apart."""
 
-import contextlib
 import re
-import subprocess
 
 from harness import RuledBerth
-from test_networks_alone import Case, ask, inspected, serve
+from test_networks_alone import Case, answers, ask, inspected, serve
 
 HOST = "198.18.0.1"  # the host's own, beside loopback
 METADATA = ("169.254.169.254", "169.254.170.2")
@@ -45,23 +43,6 @@ class ByProfile(Case):
             super().tearDownClass()
         finally:
             cls.berth.stop()
-
-    @contextlib.contextmanager
-    def host_service(self, *addresses):
-        """A web server of the host's on every address that it has, `addresses` among them."""
-        for address in addresses:
-            self.engine.inside("ip", "addr", "add", f"{address}/32", "dev", "ext0")
-        server = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.engine.namespace}", "/usr/bin/python3", "-m", "http.server", "8099"],
-                                  cwd=self.engine.folder / "cli", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            for address in (HOST, *addresses):
-                self.fetch(f"{address}:8099")
-            yield
-        finally:
-            server.terminate()
-            server.wait()
-            for address in addresses:
-                self.engine.inside("ip", "addr", "del", f"{address}/32", "dev", "ext0")
 
     def answers_on_the_host(self, address):
         return self.engine.inside("curl", "-s", "--max-time", "3", f"http://{address}/").code == 0
@@ -108,24 +89,20 @@ class ByProfile(Case):
             serve(job, "web", "-p", "8080:80")
             job.ok("network", "create", "app")
         with self.host_service():
-            for options in ((), ("--network", "app")):
-                with self.subTest(options):
-                    self.assertIsNone(ask(closed, f"{HOST}:8099", *options))
-                    self.assertIsNotNone(ask(open_, f"{HOST}:8099", *options, tries=10))
+            host, services = f"{HOST}:8099", {job: f"{job.address()}:8099" for job in (closed, open_)}
+            said = answers(*((job, (host,), "--network", network) for job in (closed, open_) for network in ("bridge", "app")))
+            self.assertEqual(said, [{}, {}, {host: "reached"}, {host: "reached"}])
             # On the job's own gateway what is bound to all addresses is the host's, what is bound to this one the job's.
-            self.assertIsNone(ask(closed, f"{closed.address()}:8099"))
-            self.assertIsNotNone(ask(open_, f"{open_.address()}:8099", tries=10))
-            self.assertEqual(ask(closed, f"{closed.address()}:8080", tries=10), closed.key)
-            self.assertEqual(ask(closed, f"{closed.address()}:8080", "--network", "app", tries=10), closed.key)
-            self.assertEqual(self.fetch(f"{closed.address()}:8080").strip(), closed.key)
+            port = f"{closed.address()}:8080"
+            said = answers((closed, (services[closed], port)), (closed, (port,), "--network", "app"), (open_, (services[open_],)))
+            self.assertEqual(said, [{port: closed.key}, {port: closed.key}, {services[open_]: "reached"}])
+            self.assertEqual(self.fetch(port).strip(), closed.key)
 
     def test_the_metadata_service_answers_where_a_profile_says_so(self):
         plain, cloud = self.open_job(), self.open_job("--profile", "cloud")
+        asked = [f"{each}:8099" for each in METADATA]
         with self.host_service(*METADATA):
-            for address in METADATA:
-                with self.subTest(address):
-                    self.assertIsNone(ask(plain, f"{address}:8099"))
-                    self.assertIsNotNone(ask(cloud, f"{address}:8099", tries=10))
+            self.assertEqual(answers((plain, asked), (cloud, asked)), [{}, dict.fromkeys(asked, "reached")])
 
     def test_a_profile_that_wants_jobs_apart_is_refused_where_they_are_not(self):
         job = self.open_job("--profile", "apart")

@@ -68,12 +68,12 @@ class Options(EngineCase):
         status, answer = self.job.api.call("POST", "/build?extrahosts=a%3Dhost-gateway", tar_of({"Dockerfile": "FROM scratch\n"}), raw=True)
         self.assertIn(b"add-host", answer, status)
 
-    @attacks.shows("V-64", "refused under every profile")
-    def test_no_profile_grants_what_makes_files_that_cannot_be_removed(self):
+    @attacks.shows("V-57 V-64", "refused under every profile")
+    def test_no_profile_grants_what_makes_files_that_cannot_be_removed_or_passes_limits(self):
         for profile in ("default", "dind", "trusted"):
             with self.subTest(profile):
                 job = self.open_job("--profile", profile)
-                for name in ("LINUX_IMMUTABLE", "cap_linux_immutable"):
+                for name in ("LINUX_IMMUTABLE", "cap_linux_immutable", "SYS_RESOURCE"):
                     self.refused(job.docker("run", "--rm", "--cap-add", name, job.image, "true"), "CapAdd", "no profile grants it")
                 self.assertEqual(job.close().code, 0)
 

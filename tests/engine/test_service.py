@@ -8,16 +8,32 @@ import threading
 import unittest
 from pathlib import Path
 
+import attacks
 from engines import Engine
 from harness import BINARY, EngineCase, Job
 from machine import Machine
-from tools import Api, Unavailable, run, wait_for
+from tools import Api, Unavailable, run, running, wait_for
 
 PACKAGE_FILES = ["/etc/berth/berth.toml", "/usr/bin/berth", "/usr/lib/systemd/system/berth.service", "/usr/lib/systemd/system/berth.socket",
+                 "/usr/lib/systemd/system/berth-names.socket", "/usr/lib/systemd/system/berth-names@.service",
                  "/usr/lib/systemd/system/berth-cleanup.service", "/usr/lib/systemd/system/berth-cleanup.timer", "/usr/lib/sysusers.d/berth.conf",
                  "/usr/lib/tmpfiles.d/berth.conf", "/usr/share/bash-completion/completions/berth", "/usr/share/fish/vendor_completions.d/berth.fish",
                  "/usr/share/man/man1/berth.1", "/usr/share/man/man5/berth.toml.5", "/usr/share/man/man5/berth-rules.5",
                  "/usr/share/doc/berth/examples/rules.toml", "/usr/share/doc/berth/examples/berth.service.d/own-mounts.conf"]
+
+STARTED = ("berth.service", "berth.socket", "berth-names.socket", "berth-cleanup.timer")
+# Knows one name.
+NAME_SERVER = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.53", 53))
+while True:
+    question, client = server.recvfrom(4096)
+    end = question.index(0, 12) + 5
+    known = b"inside" in question and question[end - 4:end - 2] == bytes([0, 1])
+    answer = bytes([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]) if known else b""
+    server.sendto(question[:2] + bytes([0x81, 0x80, 0, 1, 0, known, 0, 0, 0, 0]) + question[12:end] + answer, client)
+"""
 
 
 def package(folder, version=None):
@@ -72,8 +88,8 @@ class Package(MachineCase):
         self.assertEqual([each for each in PACKAGE_FILES if each not in listed and each.replace("/usr/lib/", "/lib/") not in listed], [])
         self.assertEqual(self.machine.ok("dpkg", "--verify", "berth"), "")
         self.serving()
-        self.assertEqual([self.machine.state(each) for each in ("berth.service", "berth.socket", "berth-cleanup.timer")], ["active"] * 3)
-        self.assertEqual([self.machine.inside("systemctl", "is-enabled", each).out.strip() for each in ("berth.service", "berth.socket", "berth-cleanup.timer")], ["enabled"] * 3)
+        self.assertEqual([self.machine.state(each) for each in STARTED], ["active"] * 4)
+        self.assertEqual([self.machine.inside("systemctl", "is-enabled", each).out.strip() for each in STARTED], ["enabled"] * 4)
         self.assertIn("berth", self.machine.ok("getent", "group", "berth"))
 
         door = self.machine.ok("berth", "job", "open", "stays").removeprefix("unix://")
@@ -158,6 +174,20 @@ class Service(MachineCase):
         self.assertEqual(self.machine.ok("readlink", f"/proc/{pid}/ns/mnt"), self.machine.ok("readlink", "/proc/1/ns/mnt"), "the engine sees its mounts")
         report = json.loads(self.cli("doctor", "--json").out)
         self.assertEqual([each for each in report["findings"] if each["status"] == "fail" or each["check"] in ("daemon", "paths", "isolation") and each["status"] != "ok"], [])
+
+    @attacks.shows("V-58", "refused by what name servers say, which berth-names.socket asks")
+    def test_names_are_looked_up_behind_a_socket(self):
+        self.machine.write("/etc/resolv.conf", "nameserver 127.0.0.53\n")
+        job = Job(self, json.loads(self.ok("job", "open", "--json")))
+        with running(self.engine.namespace, NAME_SERVER):
+            wait_for(lambda: "127.0.0.53:53" in self.engine.inside("ss", "-Hlun").out, 10, "the name server")
+            status, text = job.api.call("POST", "/images/create?fromImage=inside.test%3A7099%2Fx&tag=1")
+            self.assertEqual(status, 403, text)
+            self.assertIn('refused by rule "images.registries_local"', text["message"])
+            status, text = job.api.call("POST", "/images/create?fromImage=outside.test%3A7099%2Fx&tag=1")
+            self.assertNotIn("berth", str(text), "nobody knows it: the engine is asked")
+        self.assertEqual(self.machine.state("berth-names.socket"), "active")
+        self.ok("job", "close", job.id, timeout=120)
 
     def test_a_job_does_all_that_takes_capabilities(self):
         workspace = Path(tempfile.mkdtemp(dir=self.place))

@@ -3,7 +3,7 @@
 import os
 
 from harness import Berth, EngineCase
-from tools import run, tar_of
+from tools import mounted, tar_of
 
 MEGABYTE = 1 << 20
 
@@ -16,8 +16,7 @@ class FullDisk(EngineCase):
         super().setUpClass()
         cls.small = cls.engine.folder / "small"
         cls.small.mkdir()
-        made = run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", cls.small])
-        assert made.code == 0, made.err
+        cls.enterClassContext(mounted(cls.small, "-t", "tmpfs", "-o", "size=4m", "tmpfs"))
         cls.berth = Berth(cls.engine)
         cls.berth.environment = {"TMPDIR": str(cls.small)}
         cls.berth.start()
@@ -28,8 +27,6 @@ class FullDisk(EngineCase):
             super().tearDownClass()
         finally:
             cls.berth.stop()
-            unmounted = run(["umount", cls.small])
-            assert unmounted.code == 0, unmounted.err
 
     def test_what_does_not_fit_is_refused_with_the_reason(self):
         job = self.open_job()

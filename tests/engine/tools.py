@@ -1,5 +1,6 @@
 """Commands, clients and archives: what the tests do things with."""
 
+import contextlib
 import fcntl
 import functools
 import http.client
@@ -13,6 +14,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tarfile
 import termios
 import time
@@ -64,6 +66,43 @@ def wait_for(condition, timeout=20, what="the condition", pause=0.05):
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {timeout} s")
         time.sleep(pause)
+
+
+@contextlib.contextmanager
+def mounted(place, *options, within=()):
+    """`mount OPTIONS PLACE`, as long as the block lasts. `within`: a command that enters another mount namespace."""
+    made = run([*within, "mount", *options, place])
+    assert made.code == 0, made.err
+    try:
+        yield place
+    finally:
+        unmounted = run([*within, "umount", place])
+        assert unmounted.code == 0, unmounted.err
+
+
+@contextlib.contextmanager
+def running(namespace, script, *args, out=subprocess.DEVNULL):
+    """A Python program in the network namespace of that name, as long as the block lasts. `out`: its stdout."""
+    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{namespace}", sys.executable, "-c", script, *(str(arg) for arg in args)],
+                               stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+# Answers `reached` to every GET, on the port that is its argument and on all addresses of both families.
+WEB_SERVER = """
+import http.server, socket, sys
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200), self.end_headers(), self.wfile.write(b"reached")
+    log_message = lambda *_: None
+Server(("::", int(sys.argv[1])), Handler).serve_forever()
+"""
 
 
 class UnixConnection(http.client.HTTPConnection):

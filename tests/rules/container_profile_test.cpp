@@ -276,6 +276,11 @@ TEST(ProfileOfABuild, NamesItsNetworks)
     for (const char* mode : {"", "default", "bridge", "back", "container:db"})
         EXPECT_EQ(refused("build.networks = ['none']", mode), "build.networks") << mode;
     EXPECT_EQ(refused("build.networks = ['none']", "none"), "");
+    for (const char* egress : {"networks.egress = 'none'", "networks.egress = ['10.0.0.0/8']"}) {
+        for (const char* mode : {"bridge", "back"}) EXPECT_EQ(refused(egress, mode), "networks.egress") << mode;
+        for (const char* mode : {"", "default", "none"}) EXPECT_EQ(judge_build_network(mode, profile_of(egress)).value(), "none") << mode;
+        EXPECT_EQ(judge_build_network("container:db", profile_of(egress)).value(), "container:db");
+    }
 }
 
 TEST(ProfileOfAnExec, NamesItsUsersAndVariables)
