@@ -67,6 +67,7 @@ TEST(Admit, BoundsKeysElementsAndTexts)
         {keys_of(keys_max + 1, 0), 400, "the body has more than 512 keys"},
         {{{"Skin", keys_of(keys_max + 1, 0)}}, 400, "Skin has more than 512 keys"},
         {{{"Words", {std::string(kept_max, 'x'), "y"}}}, 413, "the texts of the body have more than 524288 bytes together"},
+        {{{"Words", {std::string(kept_max / 6, '\x01')}}}, 413, "the texts of the body have more than 524288 bytes together"},
     };
     for (const Case& each : cases) {
         const Result<Json> admitted = admit(each.body, outer);
@@ -74,7 +75,7 @@ TEST(Admit, BoundsKeysElementsAndTexts)
         EXPECT_EQ(admitted.error().status, each.status);
         EXPECT_EQ(admitted.error().message, each.says);
     }
-    EXPECT_TRUE(admit({{"Words", {std::string(kept_max - 5, 'x')}}}, outer));
+    EXPECT_TRUE(admit({{"Words", {std::string(kept_max - 20, 'x')}}}, outer));
 }
 
 TEST(Admit, JudgesKeysAndTypes)
