@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include "broker/redaction.h"
+
 namespace broker {
 namespace {
 
@@ -15,20 +17,20 @@ Task<std::optional<rules::Json>> Images::inspect(const std::string& reference)
     const EngineRequest request{.op = rules::Op::image_inspect, .id = reference};
     const Answer answer = co_await engine_.call(request);
     if (answer.status == 404) co_return std::nullopt;
-    if (!answer.ok()) throw EngineFailure("image inspect: " + answer.message());
-    co_return answer.json();
+    if (!answer.ok()) throw failure_of("image inspect", answer);
+    co_return co_await json_of(answer);
 }
 
 Task<rules::Result<rules::Json>> Images::config(const std::string& id)
 {
     if (const auto known = configs_.find(id); known != configs_.end()) co_return known->second;
-    const auto image = co_await inspect(id);
+    auto image = co_await inspect(id);
     if (!image || !image->is_object()) co_return rules::not_found("No such image: " + id);
     const auto found = image->find("Config");
     rules::Json config = rules::Json::object();
     if (found != image->end() && found->is_object())
         for (const char* judged : {"Env", "ExposedPorts", "Healthcheck", "OnBuild", "User", "Volumes"})
-            if (const auto value = found->find(judged); value != found->end()) config[judged] = *value;
+            if (const auto value = found->find(judged); value != found->end()) config[judged] = std::move(*value);
     if (rules::text_bytes(config) > config_bytes_max) co_return config;
     if (configs_.size() >= configs_max) configs_.erase(configs_.begin());
     configs_[id] = config;

@@ -74,7 +74,7 @@ Task<> record_anonymous_volumes(Call& call, const std::string& id)
     request.id = id;
     const Answer answer = co_await exchange(call, request);
     if (!answer.ok()) co_return;
-    const Json inspect = answer.json();
+    const Json inspect = co_await json_of(answer);
     const auto mounts = inspect.find("Mounts");
     if (mounts == inspect.end() || !mounts->is_array()) co_return;
     for (const Json& mount : *mounts) {
@@ -110,7 +110,7 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
     inspect.id = call.target.id;
     const Answer answer = co_await exchange(call, inspect);
     if (!answer.ok()) co_return;
-    const Json container = answer.json();
+    const Json container = co_await json_of(answer);
     const Json::json_pointer at("/NetworkSettings/Networks");
     if (!container.contains(at) || !container.at(at).is_object()) co_return;
     for (const auto& [key, endpoint] : container.at(at).items()) {
@@ -146,10 +146,12 @@ Task<> settle(Call& call, Kind kind, const std::string& name)
     const db::Object object = *found;
     const EngineRequest request{.op = kind == Kind::container ? Op::container_inspect : Op::network_inspect, .id = object.real};
     const Answer answer = co_await exchange(call, request);
-    if (answer.ok())
-        co_await call.job.objects.live(object.row, answer.json().value("Id", ""));
-    else if (answer.status == 404)
+    if (answer.ok()) {
+        const Json inspect = co_await json_of(answer);
+        co_await call.job.objects.live(object.row, inspect.value("Id", ""));
+    } else if (answer.status == 404) {
         co_await call.job.objects.gone(object.row);
+    }
 }
 
 Task<> unmake_after_end(Call& call, EngineRequest removal)
