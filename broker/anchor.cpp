@@ -1,6 +1,7 @@
 #include "broker/anchor.h"
 
 #include "broker/log.h"
+#include "broker/redaction.h"
 #include "rules/ci_labels.h"
 
 namespace broker {
@@ -18,11 +19,11 @@ Task<> write_host(Engine& engine, std::string anchor, std::string line)
     EngineRequest make{.op = Op::exec_create, .id = anchor};
     make.body = Json{{"User", "0"}, {"Cmd", Json::array({"sh", "-c", script, "sh", line})}};
     const Answer made = co_await engine.call(make);
-    if (!made.ok()) throw EngineFailure(made.message());
+    if (!made.ok()) throw failure_of("its /etc/hosts", made);
     EngineRequest start{.op = Op::exec_start, .id = made.json().value("Id", "")};
     start.body = Json{{"Detach", true}};
     const Answer started = co_await engine.call(start);
-    if (!started.ok()) throw EngineFailure(started.message());
+    if (!started.ok()) throw failure_of("its /etc/hosts", started);
     const EngineRequest inspect{.op = Op::exec_inspect, .id = start.id};
     for (int tries = 0; tries < 100; ++tries) {
         const Answer seen = co_await engine.call(inspect);
@@ -44,7 +45,7 @@ Task<> join_anchor(Engine& engine, std::string anchor, std::string network, std:
         join.body = Json{{"Container", anchor}};
         const Answer joined = co_await engine.call(join);
         if (!joined.ok() && joined.message().find("already exists") == std::string::npos)
-            throw EngineFailure(joined.message());
+            throw failure_of("its network", joined);
         co_await write_host(engine, anchor, gateway + " docker # berth\n");
     } catch (const std::exception& failure) {
         log::warn("the anchor does not reach the job's ports", {{"anchor", anchor}, {"error", failure.what()}});
@@ -56,7 +57,7 @@ Task<db::Seconds> deadline_of_anchor(Engine& engine, std::string anchor, db::Sec
     const EngineRequest request{.op = Op::container_inspect, .id = anchor};
     const Answer answer = co_await engine.call(request);
     if (!answer.ok()) co_return 0;
-    const Json inspect = answer.json();
+    const Json inspect = co_await json_of(answer);
     co_return rules::deadline_of_labels(inspect.value(Json::json_pointer("/Config/Labels"), Json()), now).value_or(0);
 }
 

@@ -43,9 +43,7 @@ T want(rules::Result<T> result)
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// Keeps the refusal of a rule in the ledger and in the log; `observed`: the request went on all the same.
-void account(Job& job, Services& services, const rules::Endpoint* endpoint, const rules::Error& error, bool observed);
-/// The same of the request that `record` is of.
+/// Keeps the refusal of a rule, of the request that `record` is of, in the ledger and in the log; `observed`: the request went on all the same.
 void account(Job& job, Services& services, Record& record, const rules::Error& error, bool observed);
 
 /// What `judge` answers under the job's profile, or the end of the request. Of a job that only observes, a refusal is recorded and `judge`
@@ -102,7 +100,5 @@ Task<Answer> exchange(Call& call, const EngineRequest& request);
 Task<Answer> ask(Call& call, const EngineRequest& request);
 /// A list of the engine's, element by element, or the end of the request with its error.
 Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements);
-/// The body of `answer`; a large one is read by a helper thread.
-Task<rules::Json> json_of(const Answer& answer);
 
 }  // namespace broker

@@ -6,6 +6,7 @@
 
 #include "broker/archive.h"
 #include "broker/elements.h"
+#include "broker/redaction.h"
 #include "db/fault.h"
 
 namespace broker {
@@ -36,6 +37,15 @@ rules::Json Answer::json() const
 std::optional<rules::Json> Answer::read() const
 {
     return rules::read_json(body, {.nodes = answer_max, .depth = rules::engine_json.depth});
+}
+
+Task<rules::Json> json_of(const Answer& answer)
+{
+    if (answer.body.size() <= answer_short) co_return answer.json();
+    rules::Json value;
+    const auto read = [&] { value = answer.json(); };
+    co_await aside(read, Aside::json);
+    co_return value;
 }
 
 std::string Answer::message() const
@@ -325,7 +335,7 @@ Task<> Engine::learn()
         request.version = rules::newest_version;
         answer = co_await call(request);
     }
-    if (!answer.ok()) throw EngineFailure("the engine's version cannot be read: " + answer.message());
+    if (!answer.ok()) throw failure_of("the engine's version cannot be read", answer);
     const rules::Json version = answer.json();
     const auto newest = parse_version(version.value("ApiVersion", ""));
     const auto oldest = parse_version(version.value("MinAPIVersion", "1.24"));
@@ -337,7 +347,7 @@ Task<> Engine::learn()
     server_version_ = version.value("Version", "");
     const EngineRequest about{.op = rules::Op::system_info};
     const Answer info = co_await call(about);
-    if (!info.ok()) throw EngineFailure("the engine's info cannot be read: " + info.message());
+    if (!info.ok()) throw failure_of("the engine's info cannot be read", info);
     root_directory_ = info.json().value("DockerRootDir", "");
     known_ = true;
 }

@@ -31,13 +31,16 @@ struct Answer {
     std::vector<Lock::Held> turns = {};  ///< of a large one, which is held in memory while it is somebody's turn
 
     bool ok() const { return status >= 200 && status < 300; }
-    /// The body as JSON; UnreadableAnswer when it is none.
+    /// The body as JSON, of what no job can make long; UnreadableAnswer when it is none.
     rules::Json json() const;
     /// The same of as many values as its bytes have, for what must go on whatever a job has made; nullopt when it is none.
     std::optional<rules::Json> read() const;
     /// The text of an error answer.
     std::string message() const;
 };
+
+/// The body of `answer` as JSON, as Answer::json; a long one is read by a helper thread. `answer` lives until then.
+Task<rules::Json> json_of(const Answer& answer);
 
 class Engine;
 

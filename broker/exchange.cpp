@@ -5,7 +5,6 @@
 #include "broker/archive.h"
 #include "broker/log.h"
 #include "broker/operations.h"
-#include "broker/redaction.h"
 #include "rules/endpoint_policy.h"
 
 // The life of a request, top to bottom: head → job → route → whose → body → operation → answer.
@@ -95,20 +94,37 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
     co_await client.refuse(*refusal);
 }
 
+/// In the ledger's list of refusals, and in the log.
+void account(Job& job, Services& services, const rules::Endpoint* endpoint, const KeptRefusal& refusal, bool observed)
+{
+    ++(observed ? job.observed : job.refusals);
+    const std::string name = endpoint ? std::string(endpoint->name) : "unknown";
+    db::Refusal row{job.facts.key, name, refusal.field, refusal.rule + (observed ? " (observed)" : ""), refusal.value, std::time(nullptr)};
+    services.store.enqueue([row = std::move(row)](db::Ledger& ledger) { ledger.add(row); });
+    if (job.refusals_logged >= refusals_logged_max) {
+        ++job.refusals_unlogged;
+        return;
+    }
+    ++job.refusals_logged;
+    log::warn(observed ? "would be refused" : "refused",
+              {{"job", job.facts.id}, {"endpoint", name}, {"rule", refusal.rule}, {"field", refusal.field}, {"value", refusal.value.substr(0, 256)}});
+}
+
 /// A head that was refused has no request: what is known of it is that it came.
 void account_head(Job& job, Services& services, const Error& error)
 {
-    account(job, services, nullptr, error, false);
+    KeptRefusal refusal = kept_refusal(nullptr, error);
+    account(job, services, nullptr, refusal, false);
     db::Request request;
     request.job = job.facts.key;
     request.at = std::time(nullptr);
     request.endpoint = "unknown";
     request.whole = false;
     request.outcome = rules::Outcome::refused;
-    request.field = redactor().field(error.field);
-    request.rule = error.rule;
-    request.value = redactor().value(nullptr, error.field, error.value);
-    services.store.enqueue([request](db::Ledger& ledger) { ledger.add(request); });
+    request.field = std::move(refusal.field);
+    request.rule = std::move(refusal.rule);
+    request.value = std::move(refusal.value);
+    services.store.enqueue([request = std::move(request)](db::Ledger& ledger) { ledger.add(request); });
 }
 
 /// Puts the connection on the job's list for as long as it lasts.
@@ -127,27 +143,11 @@ private:
 
 }  // namespace
 
-void account(Job& job, Services& services, const rules::Endpoint* endpoint, const Error& error, bool observed)
-{
-    if (error.rule.empty()) return;
-    ++(observed ? job.observed : job.refusals);
-    const std::string name = endpoint ? std::string(endpoint->name) : "unknown";
-    const std::string field = redactor().field(error.field), value = redactor().value(endpoint, error.field, error.value);
-    db::Refusal refusal{job.facts.key, name, field, error.rule + (observed ? " (observed)" : ""), value, std::time(nullptr)};
-    services.store.enqueue([refusal = std::move(refusal)](db::Ledger& ledger) { ledger.add(refusal); });
-    if (job.refusals_logged >= refusals_logged_max) {
-        ++job.refusals_unlogged;
-        return;
-    }
-    ++job.refusals_logged;
-    log::warn(observed ? "would be refused" : "refused",
-              {{"job", job.facts.id}, {"endpoint", name}, {"rule", error.rule}, {"field", field}, {"value", value.substr(0, 256)}});
-}
-
 void account(Job& job, Services& services, Record& record, const Error& error, bool observed)
 {
-    record.note(error, observed);
-    account(job, services, record.endpoint, error, observed);
+    const KeptRefusal refusal = kept_refusal(record.endpoint, error);
+    record.note(refusal, observed);
+    if (!refusal.rule.empty()) account(job, services, record.endpoint, refusal, observed);
 }
 
 Task<> serve_job(Socket socket, Job& job, Services services)

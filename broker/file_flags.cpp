@@ -9,8 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <memory>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -53,17 +55,44 @@ struct stat status_of(const File& file)
     return status;
 }
 
-std::vector<std::string> names_in(const File& directory)
-{
-    const std::unique_ptr<DIR, int (*)(DIR*)> list(::fdopendir(open_entry(directory.get(), ".", O_DIRECTORY)), ::closedir);
-    if (!list) fail(errno, "list a directory");
-    std::vector<std::string> names;
-    while (const dirent* each = ::readdir(list.get()))
-        if (const std::string name = each->d_name; name != "." && name != "..") names.push_back(name);
-    return names;
-}
+/// The entries of a directory, a buffer of them at a time.
+class Entries {
+public:
+    struct Entry {
+        std::string_view name;  ///< until the next call
+        off_t place;            ///< of the next one
+    };
 
-/// One walk. A job nests as deep as it likes: one directory is open at a time, and the way up is looked at before it is taken.
+    /// Those from `place` on.
+    void begin(const File& directory, off_t place)
+    {
+        descriptor_ = directory.get();
+        at_ = filled_ = 0;
+        if (::lseek(descriptor_, place, SEEK_SET) < 0) fail(errno, "list a directory");
+    }
+
+    std::optional<Entry> next()
+    {
+        if (at_ == filled_) {
+            const long read = ::syscall(SYS_getdents64, descriptor_, buffer_.data(), buffer_.size());
+            if (read < 0) fail(errno, "list a directory");
+            at_ = 0;
+            filled_ = static_cast<std::size_t>(read);
+            if (filled_ == 0) return std::nullopt;
+        }
+        const auto* entry = reinterpret_cast<const dirent64*>(buffer_.data() + at_);
+        at_ += entry->d_reclen;
+        return Entry{entry->d_name, entry->d_off};
+    }
+
+private:
+    int descriptor_ = -1;
+    alignas(dirent64) std::array<char, 32768> buffer_{};
+    std::size_t at_ = 0, filled_ = 0;
+};
+
+/// One walk. A job nests as deep and puts as many into one directory as it likes: one directory is open at a time, of the others is known how
+/// far they were looked at, and the way up is looked at before it is taken.
 class Walk {
 public:
     explicit Walk(File top) : at_(std::move(top)) { enter(); }
@@ -71,24 +100,24 @@ public:
     std::size_t run()
     {
         while (!levels_.empty())
-            if (levels_.back().names.empty())
-                leave();
+            if (const auto entry = entries_.next())
+                visit(*entry);
             else
-                visit();
+                leave();
         return cleared_;
     }
 
 private:
     struct Level {
         ino_t directory;
-        std::vector<std::string> names;  ///< that are still to be looked at
+        off_t place;  ///< of the first entry that is still to be looked at
     };
 
     void enter()
     {
         cleared_ += clear(at_);
-        levels_.push_back({status_of(at_).st_ino, names_in(at_)});
-        if ((entries_ += levels_.back().names.size()) > entries_max) fail(E2BIG, "there are too many files to look at");
+        levels_.push_back({status_of(at_).st_ino, 0});
+        entries_.begin(at_, 0);
     }
 
     void leave()
@@ -97,12 +126,14 @@ private:
         if (levels_.empty()) return;
         at_ = File(::openat(at_.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (at_.get() < 0 || status_of(at_).st_ino != levels_.back().directory) fail(EAGAIN, "a directory was moved");
+        entries_.begin(at_, levels_.back().place);
     }
 
-    void visit()
+    void visit(const Entries::Entry& found)
     {
-        const std::string name = std::move(levels_.back().names.back());
-        levels_.back().names.pop_back();
+        if (found.name == "." || found.name == "..") return;
+        if (++looked_at_ > entries_max) fail(E2BIG, "there are too many files to look at");
+        const std::string name(found.name);
         struct stat status{};
         if (::fstatat(at_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
         if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode)) return;  // no other kind can have them
@@ -113,13 +144,15 @@ private:
             cleared_ += clear(entry);
             return;
         }
+        levels_.back().place = found.place;
         at_ = std::move(entry);
         enter();
     }
 
     File at_;
+    Entries entries_;
     std::vector<Level> levels_;
-    std::size_t entries_ = 0;
+    std::size_t looked_at_ = 0;
     std::size_t cleared_ = 0;
 };
 

@@ -206,7 +206,7 @@ Task<Result<Json>> ImageCache::ask(EngineRequest request, Elements* elements)
         co_return tl::unexpected(rules::Error{503, failure.what(), {}, {}, {}});
     }
     if (!answer) co_return tl::unexpected(rules::Error{504, "the engine did not answer in time", {}, {}, {}});
-    if (!answer->ok()) co_return tl::unexpected(rules::Error{answer->status, answer->message(), {}, {}, {}});
+    if (!answer->ok()) co_return tl::unexpected(rules::Error{answer->status, redactor().told(answer->message()), {}, {}, {}});
     co_return elements ? Json() : answer->json();
 }
 

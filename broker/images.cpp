@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "broker/redaction.h"
 #include "rules/schema.h"
 
 namespace broker {
@@ -27,8 +28,8 @@ Task<std::optional<rules::Json>> Images::inspect(const std::string& reference)
     const EngineRequest request{.op = rules::Op::image_inspect, .id = reference};
     const Answer answer = co_await engine_.call(request);
     if (answer.status == 404) co_return std::nullopt;
-    if (!answer.ok()) throw EngineFailure("image inspect: " + answer.message());
-    co_return answer.json();
+    if (!answer.ok()) throw failure_of("image inspect", answer);
+    co_return co_await json_of(answer);
 }
 
 Task<rules::Result<rules::Json>> Images::config(const std::string& id)

@@ -32,7 +32,8 @@ Task<std::optional<AnchorSeen>> look_at_anchor(Engine& engine, std::string ancho
         const Answer answer = co_await engine.call(request);
         if (answer.status == 404) co_return AnchorSeen{"its anchor was removed"};
         if (!answer.ok()) co_return std::nullopt;
-        const std::string status = answer.json().value(Json::json_pointer("/State/Status"), "");
+        const Json container = co_await json_of(answer);
+        const std::string status = container.value(Json::json_pointer("/State/Status"), "");
         if (status == "exited" || status == "dead") co_return AnchorSeen{"its anchor has stopped", true};
         if (status == "created" && age > start_limit) co_return AnchorSeen{"its anchor was never started"};
         co_return AnchorSeen{};

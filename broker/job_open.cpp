@@ -11,6 +11,7 @@
 #include "broker/notify.h"
 #include "broker/paths.h"
 #include "broker/random.h"
+#include "broker/redaction.h"
 #include "rules/names.h"
 
 // How a job begins: what it is to have is looked at, recorded, and its door opened.
@@ -40,7 +41,7 @@ Task<> Jobs::limit(Job& job)
     if (!limits_job(job.profile)) co_return;
     const EngineRequest request{.op = Op::system_info};
     const Answer answer = co_await services_.engine.call(request);
-    if (!answer.ok()) throw EngineFailure("info: " + answer.message());
+    if (!answer.ok()) throw failure_of("info", answer);
     const Json info = answer.json();
     cgroups_ = {info.value("CgroupDriver", ""), info.value("CgroupVersion", "1")};
     job.cgroup = cgroup_of(cgroups_, job.facts.key);

@@ -4,6 +4,7 @@
 
 #include "broker/log.h"
 #include "broker/random.h"
+#include "broker/redaction.h"
 #include "broker/routes.h"
 
 namespace broker {
@@ -24,7 +25,7 @@ Task<std::vector<EngineNetwork>> networks_of(Engine& engine)
     };
     EachElement elements(note);
     const Answer answer = co_await engine.list(request, elements);
-    if (!answer.ok()) throw EngineFailure("the engine does not list its networks: " + answer.message());
+    if (!answer.ok()) throw failure_of("the engine does not list its networks", answer);
     co_return networks;
 }
 

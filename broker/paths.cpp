@@ -1,6 +1,7 @@
 #include "broker/paths.h"
 
 #include "broker/beneath.h"
+#include "broker/redaction.h"
 
 namespace broker {
 namespace {
@@ -23,7 +24,7 @@ Task<std::vector<std::string>> private_paths(Engine& engine, std::vector<std::st
     own.push_back(engine.address());
     const EngineRequest request{.op = rules::Op::system_info};
     const Answer answer = co_await engine.call(request);
-    if (!answer.ok()) throw EngineFailure("info: " + answer.message());
+    if (!answer.ok()) throw failure_of("info", answer);
     const Json info = answer.json();
     own.push_back(info.value("DockerRootDir", "/var/lib/docker"));
     for (std::string& each : own) each = canonical(each);
@@ -35,8 +36,8 @@ Task<Result<rules::JobPaths>> paths_of_anchor(Engine& engine, std::string anchor
     const EngineRequest request{.op = rules::Op::container_inspect, .id = anchor};
     const Answer answer = co_await engine.call(request);
     if (answer.status == 404) co_return rules::not_found("there is no container " + anchor + " on the engine");
-    if (!answer.ok()) throw EngineFailure("inspect of the anchor: " + answer.message());
-    Json inspect = answer.json();
+    if (!answer.ok()) throw failure_of("inspect of the anchor", answer);
+    Json inspect = co_await json_of(answer);
     for (Json& mount : inspect["Mounts"])
         if (mount.value("Type", "") == "bind") mount["Source"] = canonical(mount.value("Source", ""));
     rules::JobPaths paths;

@@ -57,16 +57,19 @@ bool only_reads(const rules::Endpoint& row)
 
 }  // namespace
 
+KeptRefusal kept_refusal(const rules::Endpoint* row, const rules::Error& error)
+{
+    if (error.rule.empty()) return {};
+    return {redactor().field(error.field), error.rule, redactor().value(row, error.field, error.value)};
+}
+
 Record::Record(Job& job, db::Store& store, const RequestHead& head) : job_(job), store_(store), head_(head), at_(std::time(nullptr)) {}
 
-void Record::note(const rules::Error& error, bool observed)
+void Record::note(const KeptRefusal& refusal, bool observed)
 {
     if (observed && outcome_ != Outcome::allowed) return;
-    outcome_ = observed ? Outcome::observed : error.rule.empty() ? Outcome::failed : Outcome::refused;
-    if (error.rule.empty()) return;
-    field_ = redactor().field(error.field);
-    rule_ = error.rule;
-    value_ = redactor().value(endpoint, error.field, error.value);
+    outcome_ = observed ? Outcome::observed : refusal.rule.empty() ? Outcome::failed : Outcome::refused;
+    if (!refusal.rule.empty()) refusal_ = refusal;
 }
 
 bool Record::is_kept(bool first) const
@@ -97,9 +100,9 @@ Record::~Record()
         request.method = head_.method;
         request.target = room ? head_.target : head_.target.substr(0, std::min(head_.target.find('?'), target_short));
         request.outcome = outcome_;
-        request.field = std::move(field_);
-        request.rule = std::move(rule_);
-        request.value = std::move(value_);
+        request.field = std::move(refusal_.field);
+        request.rule = std::move(refusal_.rule);
+        request.value = std::move(refusal_.value);
         store_.enqueue([request = std::move(request), row = endpoint, room, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
             const rules::Redactor& keep = redactor();
             request.method = keep.method(row, request.method);

@@ -7,6 +7,14 @@
 
 namespace broker {
 
+/// What may be kept of a refusal.
+struct KeptRefusal {
+    std::string field;
+    std::string rule;  ///< empty: no rule refused
+    std::string value;
+};
+KeptRefusal kept_refusal(const rules::Endpoint* row, const rules::Error& error);
+
 /// What the ledger keeps of one request: filled in while it is served, and given to the database thread when it is over,
 /// however it ended. That thread redacts and serialises it.
 ///
@@ -25,7 +33,7 @@ public:
     rules::Json facts = {};                     ///< null: none; rules::AskedRequest::facts
 
     /// Of several refusals that were observed the first is kept; one that ended the request says more.
-    void note(const rules::Error& error, bool observed);
+    void note(const KeptRefusal& refusal, bool observed);
 
 private:
     bool is_kept(bool first) const;
@@ -35,7 +43,7 @@ private:
     const RequestHead& head_;
     std::int64_t at_;
     rules::Outcome outcome_ = rules::Outcome::allowed;
-    std::string field_, rule_, value_;
+    KeptRefusal refusal_;
 };
 
 }  // namespace broker

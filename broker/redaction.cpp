@@ -10,4 +10,9 @@ const rules::Redactor& redactor()
     return one;
 }
 
+EngineFailure failure_of(const std::string& what, const Answer& answer)
+{
+    return EngineFailure(what + ": " + redactor().told(answer.message()));
+}
+
 }  // namespace broker

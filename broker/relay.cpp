@@ -341,13 +341,4 @@ Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements)
     if (!answer.ok()) throw Refused{error_of(call, answer)};
 }
 
-Task<rules::Json> json_of(const Answer& answer)
-{
-    if (answer.body.size() <= answer_short) co_return answer.json();
-    rules::Json value;
-    const auto read = [&] { value = answer.json(); };
-    co_await aside(read, Aside::json);
-    co_return value;
-}
-
 }  // namespace broker

@@ -7,25 +7,10 @@ namespace {
 
 using rules::Json;
 
-class ShownList final : public Elements {
+/// An answer that is written as its elements come: whole when it is short.
+class Shown : public Elements {
 public:
-    ShownList(Call& call, rules::ListView& view, std::string_view member) : call_(call), view_(view), member_(member)
-    {
-        out_ = member.empty() ? "[" : "{\"" + std::string(member) + "\":[";
-    }
-
-    bool learns() const override { return view_.learns(); }
-
-    void learn(std::string_view list, const Json& element) override
-    {
-        if (list == member_) view_.learn(element);
-    }
-
-    void take(std::string_view list, Json element) override
-    {
-        if (list != member_) return;
-        if (const auto seen = view_.show(std::move(element))) add(*seen);
-    }
+    explicit Shown(Call& call, std::string begin) : call_(call), out_(std::move(begin)) {}
 
     Task<> between() override
     {
@@ -41,10 +26,10 @@ public:
         out_.clear();
     }
 
-    Task<> finish()
+    /// `end`: what is written behind the last element.
+    Task<> finish(std::string end)
     {
-        for (const Json& each : view_.rest()) add(each);
-        out_ += member_.empty() ? "]\n" : "],\"Warnings\":[]}\n";
+        out_ += end;
         if (!call_.client.answered()) {
             co_await call_.client.reply(200, "application/json", out_);
             co_return;
@@ -53,21 +38,97 @@ public:
         co_await call_.client.end();
     }
 
-private:
-    static constexpr std::size_t piece_size = std::size_t{16} << 10;
+protected:
+    void begin(std::string_view text)
+    {
+        out_ += text;
+        is_first_ = true;
+    }
 
     void add(const Json& element)
     {
         if (!std::exchange(is_first_, false)) out_ += ',';
-        out_ += element.dump(-1, ' ', false, Json::error_handler_t::replace);
+        out_ += text_of(element);
     }
 
+    static std::string text_of(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+private:
+    static constexpr std::size_t piece_size = std::size_t{16} << 10;
+
     Call& call_;
+    std::string out_;
+    bool is_first_ = true;  ///< none of the list has been written
+    std::optional<Lock::Held> turn_;  ///< of a long answer
+};
+
+class ShownList final : public Shown {
+public:
+    ShownList(Call& call, rules::ListView& view, std::string_view member)
+        : Shown(call, member.empty() ? "[" : "{\"" + std::string(member) + "\":["), view_(view), member_(member)
+    {
+    }
+
+    bool learns() const override { return view_.learns(); }
+
+    void learn(std::string_view list, const Json& element) override
+    {
+        if (list == member_) view_.learn(element);
+    }
+
+    void take(std::string_view list, Json element) override
+    {
+        if (list != member_) return;
+        if (const auto seen = view_.show(std::move(element))) add(*seen);
+    }
+
+    Task<> end()
+    {
+        for (const Json& each : view_.rest()) add(each);
+        return finish(member_.empty() ? "]\n" : "],\"Warnings\":[]}\n");
+    }
+
+private:
     rules::ListView& view_;
     std::string member_;
-    std::string out_;
-    bool is_first_ = true;
-    std::optional<Lock::Held> turn_;  ///< of a long list
+};
+
+class ShownLists final : public Shown {
+public:
+    ShownLists(Call& call, rules::ListsView& view) : Shown(call, "{"), view_(view) {}
+
+    void take(std::string_view list, Json element) override
+    {
+        if (list != member_) {  // what is told first of a list is that it begins
+            close();
+            member_ = list;
+            list_ = view_.begin(list);
+            if (list_) begin(comma() + Json(list).dump() + ":[");
+        } else if (list_ && element.is_object()) {
+            if (const auto seen = list_->show(std::move(element))) add(*seen);
+        }
+    }
+
+    Task<> end()
+    {
+        close();
+        std::string rest;
+        for (const auto& [member, value] : view_.rest()) rest += comma() + Json(member).dump() + ":" + text_of(value);
+        return finish(rest + "}\n");
+    }
+
+private:
+    void close()
+    {
+        if (std::exchange(list_, nullptr)) begin("]");
+    }
+
+    std::string comma() { return std::exchange(is_first_member_, false) ? "" : ","; }
+
+    rules::ListsView& view_;
+    std::string member_;
+    rules::ListView* list_ = nullptr;  ///< of `member_`, when it is shown
+    bool is_first_member_ = true;
 };
 
 }  // namespace
@@ -76,7 +137,15 @@ Task<> show_list(Call& call, const EngineRequest& request, rules::ListView& view
 {
     ShownList list(call, view, member);
     co_await ask_list(call, request, list);
-    co_await list.finish();
+    co_await list.end();
+}
+
+Task<Answer> show_lists(Call& call, const EngineRequest& request, rules::ListsView& view)
+{
+    ShownLists lists(call, view);
+    Answer answer = co_await call.services.engine.list(request, lists);
+    if (answer.ok()) co_await lists.end();
+    co_return answer;
 }
 
 }  // namespace broker

@@ -11,4 +11,7 @@ namespace broker {
 /// `member`: the list is that member of an object, as with volumes.
 Task<> show_list(Call& call, const EngineRequest& request, rules::ListView& view, std::string_view member = {});
 
+/// The same with an object of lists. What the engine answered: `call` is answered unless that is an error.
+Task<Answer> show_lists(Call& call, const EngineRequest& request, rules::ListsView& view);
+
 }  // namespace broker

@@ -25,11 +25,9 @@ bool is_dropped(std::string_view option, std::string_view value)
 /// A list of labels without ours.
 std::string clients_labels(const std::string& list)
 {
-    std::vector<std::string> kept;
-    for (const std::string& label : split(list, ','))
-        if (!is_own_label(label)) kept.push_back(label);
     std::string out;
-    for (const std::string& label : kept) out += (out.empty() ? "" : ",") + label;
+    for (const std::string_view label : pieces(list, ','))
+        if (!is_own_label(label)) out.append(out.empty() ? "" : ",").append(label);
     return out;
 }
 

@@ -41,7 +41,7 @@ constexpr Field create_fields[] = {
     check("EnableIPv4", Type::boolean),
     pass("EnableIPv6", Type::boolean),
     check("Options", Type::text_map),
-    rewrite("Labels", Type::text_map),
+    long_texts(rewrite("Labels", Type::text_map)),
 };
 
 constexpr Field connect_fields[] = {

@@ -44,9 +44,13 @@ void set_labels(Json& holder, const Author& author)
 namespace {
 
 constexpr Field auth_fields[] = {
-    pass("username", Type::text),      pass("password", Type::text), pass("email", Type::text),
-    pass("serveraddress", Type::text), pass("auth", Type::text),     pass("identitytoken", Type::text),
-    pass("registrytoken", Type::text),
+    pass("username", Type::text),
+    long_texts(pass("password", Type::text)),
+    pass("email", Type::text),
+    pass("serveraddress", Type::text),
+    long_texts(pass("auth", Type::text)),
+    long_texts(pass("identitytoken", Type::text)),
+    long_texts(pass("registrytoken", Type::text)),
 };
 
 }  // namespace

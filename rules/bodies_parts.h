@@ -33,6 +33,12 @@ constexpr Field at_most(std::size_t elements, Field field)
     field.most = elements;
     return field;
 }
+/// `field` with texts of any length: at most their beginning is looked into.
+constexpr Field long_texts(Field field)
+{
+    field.long_texts = true;
+    return field;
+}
 constexpr Field force(std::string_view name, Type type)
 {
     return {name, type, Fate::force};

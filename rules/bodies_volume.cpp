@@ -10,7 +10,7 @@ constexpr Field create_fields[] = {
     rewrite("Name", Type::text),
     check("Driver", Type::text),
     rewrite("DriverOpts", Type::text_map),
-    rewrite("Labels", Type::text_map),
+    long_texts(rewrite("Labels", Type::text_map)),
     deny("ClusterVolumeSpec", Type::object, "volume-driver", "cluster volumes need a swarm; use a local volume"),
 };
 
@@ -37,11 +37,15 @@ Result<std::string> tmpfs_options(const std::string& options, const std::string&
     constexpr std::array flags = {"ro",       "rw",       "exec",       "noexec",     "nodev",
                                   "nosuid",   "sync",     "async",      "atime",      "noatime",
                                   "relatime", "diratime", "nodiratime", "norelatime", "defaults"};
+    constexpr std::size_t words_max = 64;
     std::string sent;
     const auto add = [&](const std::string& word) { sent += (sent.empty() ? "" : ",") + word; };
     bool sized = false;
-    for (std::string& word : split(options, ',')) {
-        const auto [key, value, valued] = cut(word, '=');
+    std::size_t words = 0;
+    for (const std::string_view given : pieces(options, ',')) {
+        if (++words > words_max) return bad_request(where + " has more than " + std::to_string(words_max) + " options");
+        std::string word(given);
+        const auto [key, value, valued] = cut(given, '=');
         if (word.empty() || word == "dev" || word == "suid") continue;
         if (key == "size") {
             const std::optional<std::int64_t> size = parse_size(value);

@@ -101,7 +101,7 @@ std::string kept_setting(const HashKey& key, std::string_view text)
 std::string kept_settings(const HashKey& key, std::string_view text)
 {
     std::string out;
-    for (const std::string& piece : split(text, ',')) out += (out.empty() ? "" : ",") + kept_setting(key, piece);
+    for (const std::string_view piece : pieces(text, ',')) out.append(out.empty() ? "" : ",").append(kept_setting(key, piece));
     return out;
 }
 

@@ -70,6 +70,21 @@ tl::unexpected<Error> too_many(const std::string& path, std::size_t most, std::s
     return bad_request(path + " has more than " + std::to_string(most) + " " + std::string(what));
 }
 
+/// No text in `value`, nor a key of it, is longer than `field` takes. What is inside of objects has fields of its own.
+Result<void> check_length(const Json& value, const Field& field, const std::string& path, std::string_view key)
+{
+    if (field.long_texts || field.type == Type::object) return {};
+    const auto is_long = [](const Json& each) {
+        const auto* text = each.get_ptr<const std::string*>();
+        return text && text->size() > text_max;
+    };
+    const auto is_long_member = [&](const auto& member) { return member.first.size() > text_max || is_long(member.second); };
+    const auto* items = value.get_ptr<const Json::array_t*>();
+    const auto* members = value.get_ptr<const Json::object_t*>();
+    if (!is_long(value) && !(items && std::ranges::any_of(*items, is_long)) && !(members && std::ranges::any_of(*members, is_long_member))) return {};
+    return bad_request(join(path, key) + " has a text of more than " + std::to_string(text_max) + " bytes");
+}
+
 Result<void> admit_list(Json& list, const Schema& inside, const std::string& path)
 {
     if (!list.is_array()) return wrong_type(path, "a list of objects");
@@ -169,6 +184,7 @@ Result<void> admit_object(Json& body, const Schema& schema, const std::string& p
             member = members.erase(member);
             continue;
         }
+        if (const Result<void> length = check_length(value, *field, path, key); !length) return length;
         if (auto item = admit_value(value, *field, field->inside ? where() : std::string()); !item) return item;
         ++member;
     }

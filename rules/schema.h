@@ -47,9 +47,11 @@ struct Field {
     std::string_view way_out = {};   ///< of deny and forbid: what the user can do instead
     Version since = {};              ///< engines of an older API do not honour it, nor say so
     std::size_t most = 0;            ///< elements of a list, keys of a map; 0: elements_max
+    bool long_texts = false;         ///< its texts, keys and values of a map too, may be longer than text_max
 };
 
 inline constexpr std::size_t elements_max = 4096;           ///< of a list, keys of a map, unless its field says otherwise
+inline constexpr std::size_t text_max = std::size_t{8} << 10;  ///< bytes of a text of most fields: they are looked into
 inline constexpr std::size_t keys_max = 512;                ///< of an object of the API, known or not
 inline constexpr std::size_t kept_max = std::size_t{512} << 10;  ///< bytes of all texts in what is admitted: the engine and the ledger keep them
 
@@ -61,7 +63,7 @@ struct Schema {
 
 /// `body` as our own canonical JSON: known keys, right types, denied and dropped and forced fields gone, null fields left out.
 ///
-/// 400 for a wrong type, for too many elements or keys, or for a key that only Go's case folding would match to a field; 413 for texts
+/// 400 for a wrong type, for too many elements or keys, for a text that is too long, or for a key that only Go's case folding would match to a field; 413 for texts
 /// beyond kept_max; 403 for denied and unknown fields
 /// (rule `unknown-field`). Null among the values of a map is the empty value, as in Go.
 Result<Json> admit(Json body, const Schema& schema);

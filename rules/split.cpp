@@ -34,7 +34,7 @@ Result<void> read_mode(Bind& bind, const std::string& mode)
     constexpr std::array<std::string_view, 2> own = {"private", "rprivate"};
     constexpr std::array<std::string_view, 4> propagated = {"shared", "rshared", "slave", "rslave"};
     std::array<int, 5> given{};
-    for (const std::string& word : split(mode, ',')) {
+    for (const std::string_view word : pieces(mode, ',')) {
         if (is_among(propagated, word))
             return denied("propagation", "HostConfig.Binds", mode, "mounts are private to the container; leave it out");
         const bool kept = is_among(access, word) || is_among(copying, word);
@@ -45,7 +45,7 @@ Result<void> read_mode(Bind& bind, const std::string& mode)
                                  : is_among(own, word)         ? 4
                                                                : given.size();
         if (kind == given.size() || ++given[kind] > 1) return bad_request("invalid mode: " + mode);
-        if (kept) bind.mode += (bind.mode.empty() ? "" : ",") + word;
+        if (kept) bind.mode.append(bind.mode.empty() ? "" : ",").append(word);
         if (word == "ro") bind.read_only = true;
     }
     return {};

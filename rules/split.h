@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,8 +22,14 @@ struct Cut {
 };
 Cut cut(std::string_view text, char separator);
 
-/// `text` cut at every `separator`; the empty text is one empty piece.
+/// `text` cut at every `separator`; the empty text is one empty piece. For a text that a job may make long: pieces().
 std::vector<std::string> split(std::string_view text, char separator);
+
+/// The same one by one, as string_views, of which the empty text has none.
+inline auto pieces(std::string_view text, char separator)
+{
+    return std::views::split(text, separator) | std::views::transform([](auto piece) { return std::string_view(piece.begin(), piece.end()); });
+}
 
 /// Docker's and the kernel's way to write bytes: `64m`, `1.5GiB`, `1024`. `kilo`: what `k` stands for; 1000 in a log's max-size.
 /// nullopt: not a size.

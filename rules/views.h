@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "rules/filters.h"
 #include "rules/json.h"
@@ -37,7 +38,7 @@ Result<Json> view_networks(Json list, const Filters& filters, const Lookup& job,
 std::optional<Json> builtin_network(std::string_view reference, const Lookup& job);
 
 std::optional<Json> view_volume(Json inspect, const Lookup& job);
-Result<Json> view_volumes(Json list, const Filters& filters, const std::vector<std::string>& used, const Lookup& job);
+Result<Json> view_volumes(Json list, const Filters& filters, const std::unordered_set<std::string>& used, const Lookup& job);
 
 std::optional<Json> view_image(Json inspect, const Lookup& job, const ViewFacts& facts);
 Result<Json> view_images(Json list, const Filters& filters, bool all, const Lookup& job, const ViewFacts& facts);
@@ -57,6 +58,5 @@ struct Counts {
 };
 std::optional<Json> view_info(Json info, const Counts& counts);
 std::optional<Json> view_version(Json version, Version oldest, Version newest);
-std::optional<Json> view_df(Json df, const Lookup& job, const ViewFacts& facts);
 
 }  // namespace rules

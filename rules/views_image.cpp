@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "rules/list_view.h"
+#include "rules/messages.h"
 #include "rules/names.h"
 #include "rules/reference.h"
 #include "rules/views.h"
@@ -231,9 +232,8 @@ std::string view_push(std::string_view lines)
     constexpr std::string_view mounted = "Mounted from ";
     std::string shown;
     while (!lines.empty()) {
-        const std::string_view line = lines.substr(0, std::min(lines.find('\n'), lines.size() - 1) + 1);
-        lines.remove_prefix(line.size());
-        Json message = line.find(mounted) == line.npos ? Json() : read_json(line).value_or(nullptr);
+        const std::string_view line = take_line(lines);
+        Json message = line.find(mounted) == line.npos ? Json() : read_message(line);
         if (text_or_empty(message, "status").starts_with(mounted)) {
             replace(message, "status", "Pushed");
             shown += message.dump() + "\r\n";

@@ -130,33 +130,6 @@ Json made_up()
     return shown;
 }
 
-std::int64_t sum_of_sizes(const Json::array_t& images)
-{
-    std::int64_t sum = 0;
-    for (const Json& image : images)
-        if (const Json* size = at(image, "Size"); size && size->is_number_integer())
-            sum += std::max<std::int64_t>(0, size->get<std::int64_t>());
-    return sum;
-}
-
-/// How many of the job's own containers were made from each image: the engine counted everyone's.
-void count_containers(Json::array_t& images, const Json::array_t& containers)
-{
-    for (Json& image : images) {
-        const std::string id = text_or_empty(image, "Id");
-        replace(image, "Containers", std::ranges::count_if(containers, [&](const Json& container) {
-                    return text_or_empty(container, "ImageID") == id;
-                }));
-    }
-}
-
-/// A list of df: null and absent are empty lists.
-Json take_list(Json& df, std::string_view key)
-{
-    auto* items = list_at(df, key);
-    return items ? Json(std::move(*items)) : Json::array();
-}
-
 }  // namespace
 
 std::optional<Json> view_info(Json info, const Counts& counts)
@@ -189,30 +162,6 @@ std::optional<Json> view_version(Json version, Version oldest, Version newest)
                 replace(*details, "MinAPIVersion", to_string(oldest));
             }
     return version;
-}
-
-std::optional<Json> view_df(Json df, const Lookup& job, const ViewFacts& facts)
-{
-    if (!df.is_object()) return std::nullopt;
-    const Filters everything;
-    const Result<Json> containers = view_containers(take_list(df, "Containers"), everything, 0, job, facts);
-    Result<Json> images = view_images(take_list(df, "Images"), everything, true, job, facts);
-    Json volume_list;
-    volume_list["Volumes"] = take_list(df, "Volumes");
-    const Result<Json> volumes = view_volumes(std::move(volume_list), everything, {}, job);
-    if (!containers || !images || !volumes) return std::nullopt;
-
-    // `type` leaves parts out: what the engine did not tell is not shown.
-    auto& own_images = images->get_ref<Json::array_t&>();
-    count_containers(own_images, containers->get_ref<const Json::array_t&>());
-    Json shown = Json::object();
-    if (at(df, "LayersSize")) shown["LayersSize"] = sum_of_sizes(own_images);
-    if (at(df, "Images")) shown["Images"] = *std::move(images);
-    if (at(df, "Containers")) shown["Containers"] = *containers;
-    if (at(df, "Volumes")) shown["Volumes"] = volumes->at("Volumes");
-    if (at(df, "BuildCache")) shown["BuildCache"] = Json::array();
-    if (at(df, "BuilderSize")) shown["BuilderSize"] = 0;
-    return shown;
 }
 
 }  // namespace rules

@@ -27,8 +27,8 @@ Json view_named(Json volume, const std::string& name, const Lookup& job)
 
 class VolumeList final : public ListView {
 public:
-    VolumeList(const Filters& filters, std::optional<bool> dangling, const std::vector<std::string>& used, const Lookup& job)
-        : filters_(filters), dangling_(dangling), used_(used.begin(), used.end()), job_(job)
+    VolumeList(const Filters& filters, std::optional<bool> dangling, const std::unordered_set<std::string>& used, const Lookup& job)
+        : filters_(filters), dangling_(dangling), used_(used), job_(job)
     {
     }
 
@@ -47,7 +47,7 @@ public:
 private:
     const Filters& filters_;
     std::optional<bool> dangling_;
-    std::unordered_set<std::string> used_;
+    const std::unordered_set<std::string>& used_;
     const Lookup& job_;
 };
 
@@ -61,14 +61,14 @@ std::optional<Json> view_volume(Json inspect, const Lookup& job)
     return view_named(std::move(inspect), *name, job);
 }
 
-ListViewResult volume_list_view(const Filters& filters, const std::vector<std::string>& used, const Lookup& job)
+ListViewResult volume_list_view(const Filters& filters, const std::unordered_set<std::string>& used, const Lookup& job)
 {
     const Result<bool> dangling = filters.flag("dangling", false);
     if (!dangling) return tl::unexpected(dangling.error());
     return std::make_unique<VolumeList>(filters, filters.has("dangling") ? std::optional(*dangling) : std::nullopt, used, job);
 }
 
-Result<Json> view_volumes(Json list, const Filters& filters, const std::vector<std::string>& used, const Lookup& job)
+Result<Json> view_volumes(Json list, const Filters& filters, const std::unordered_set<std::string>& used, const Lookup& job)
 {
     Json* given = at(list, "Volumes");
     if (!given || !(given->is_array() || given->is_null())) return tl::unexpected(odd_answer());

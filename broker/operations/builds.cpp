@@ -10,6 +10,7 @@
 #include "broker/relay.h"
 #include "rules/build_output.h"
 #include "rules/dockerfile.h"
+#include "rules/messages.h"
 #include "rules/names.h"
 #include "rules/until.h"
 
@@ -189,7 +190,7 @@ private:
         EngineRequest request{.op = Op::container_inspect, .id = id};
         const Answer answer = co_await exchange(call_, request);
         if (!answer.ok()) co_return;
-        const Json container = answer.json();
+        const Json container = co_await json_of(answer);
         const Json host = container.value("HostConfig", Json::object());
         const std::string image = container.value("Image", "");
         const auto is_step = [&](const std::string& made) { return image.starts_with("sha256:" + made); };
@@ -231,10 +232,8 @@ private:
     {
         std::string out;
         while (!lines.empty()) {
-            const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
-            const std::string_view line = lines.substr(0, end);
-            lines.remove_prefix(end);
-            Json message = rules::read_json(line).value_or(nullptr);
+            const std::string_view line = rules::take_line(lines);
+            Json message = rules::read_message(line);
             output_.read(message);
             if (quiet_ && !message.contains("error") && !message.contains("aux")) continue;
             const auto written = message.contains("stream") && message["stream"].is_string() ? output_.as_written(message["stream"].get_ref<const std::string&>()) : std::nullopt;

@@ -71,7 +71,7 @@ Task<> record_anonymous_volumes(Call& call, const std::string& id)
         const Answer answer = co_await exchange(call, request);
         if (answer.status == 404) co_return;
         if (!answer.ok()) throw Refused{error_of(call, answer)};
-        Json inspect = answer.json();
+        Json inspect = co_await json_of(answer);
         co_await call.job.objects.adopt_volumes(id, std::move(inspect));
         co_return;
     } catch (const UnreadableAnswer&) {
@@ -103,7 +103,7 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
     inspect.id = call.target.id;
     const Answer answer = co_await exchange(call, inspect);
     if (!answer.ok()) co_return;
-    const Json container = answer.json();
+    const Json container = co_await json_of(answer);
     const Json::json_pointer at("/NetworkSettings/Networks");
     if (!container.contains(at) || !container.at(at).is_object()) co_return;
     for (const auto& [key, endpoint] : container.at(at).items()) {
@@ -140,12 +140,13 @@ Task<> settle(Call& call, Kind kind, const std::string& name)
     const EngineRequest request{.op = kind == Kind::container ? Op::container_inspect : Op::network_inspect, .id = object.real};
     const Answer answer = co_await exchange(call, request);
     if (answer.ok()) {
-        Json inspect = answer.json();
+        Json inspect = co_await json_of(answer);
         const std::string id = inspect.value("Id", "");
         co_await call.job.objects.live(object.row, id);
         if (kind == Kind::container) co_await call.job.objects.adopt_volumes(id, std::move(inspect));
-    } else if (answer.status == 404)
+    } else if (answer.status == 404) {
         co_await call.job.objects.gone(object.row);
+    }
 }
 
 Task<> unmake_after_end(Call& call, EngineRequest removal)

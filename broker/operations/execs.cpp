@@ -35,7 +35,7 @@ Task<> inspect_exec(Call& call)
 {
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
-    const auto view = rules::view_exec(answer.json(), call.job.objects);
+    const auto view = rules::view_exec(co_await json_of(answer), call.job.objects);
     if (!view) throw EngineFailure("exec inspect has an unknown shape");
     co_await call.client.reply_json(200, *view);
 }

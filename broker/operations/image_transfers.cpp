@@ -9,6 +9,7 @@
 #include "broker/tar_filter.h"
 #include "rules/dockerfile.h"
 #include "rules/image_policy.h"
+#include "rules/messages.h"
 #include "rules/reference.h"
 
 // Images that come from elsewhere than a build or a registry, and images that go to one.
@@ -213,9 +214,7 @@ std::string digest_in(std::string_view lines)
 {
     std::string digest;
     while (!lines.empty()) {
-        const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
-        const Json message = rules::read_json(lines.substr(0, end)).value_or(nullptr);
-        lines.remove_prefix(end);
+        const Json message = rules::read_message(rules::take_line(lines));
         const Json::json_pointer at("/aux/Digest");
         if (message.is_object() && message.contains(at) && message.at(at).is_string()) digest = message.at(at).get<std::string>();
     }
@@ -306,7 +305,8 @@ Task<> commit_container(Call& call)
     if (!call.route.query.all("changes").empty()) {
         const EngineRequest inspect{.op = Op::container_inspect, .id = container.id};
         const Answer answer = co_await ask(call, inspect);
-        check_changes(call, {answer.json().value("Config", Json::object()), call.body});
+        const Json found = co_await json_of(answer);
+        check_changes(call, {found.value("Config", Json::object()), call.body});
     }
     const Making making(call);
     const Place place = co_await Place::reserve(call, name);

@@ -163,7 +163,7 @@ Task<> inspect_network(Call& call)
     call.target = *found;
     const Answer answer = co_await inspect_by_id(call, found->id);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
-    const auto view = rules::view_network(answer.json(), call.job.objects, call.view_facts());
+    const auto view = rules::view_network(co_await json_of(answer), call.job.objects, call.view_facts());
     if (!view) throw EngineFailure("network inspect has an unknown shape");
     co_await call.client.reply_json(200, *view);
 }
@@ -237,7 +237,7 @@ Task<> prune_networks(Call& call)
         if (each.id.empty() || each.name == default_name) continue;
         const Answer inspected = co_await inspect_by_id(call, each.id);
         if (!inspected.ok()) continue;
-        const Json network = inspected.json();
+        const Json network = co_await json_of(inspected);
         if (network.contains("Containers") && network["Containers"].is_object() && !network["Containers"].empty()) continue;
         if (!filters.labels_match(network.value("Labels", Json::object()))) continue;
         if (until && rules::parse_date(network.value("Created", "")).value_or(0) >= *until) continue;

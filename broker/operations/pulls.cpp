@@ -5,6 +5,7 @@
 #include "broker/operations.h"
 #include "broker/relay.h"
 #include "rules/image_policy.h"
+#include "rules/messages.h"
 #include "rules/reference.h"
 
 // Pulls: by a client, and of what a build rests on.
@@ -53,10 +54,8 @@ std::string lines_of_pull(std::string_view lines, const Reference& reference, co
     if (fetched == reference) return std::string(lines);
     std::string out;
     while (!lines.empty()) {
-        const std::size_t end = std::min(lines.find('\n'), lines.size() - 1) + 1;
-        const std::string_view line = lines.substr(0, end);
-        lines.remove_prefix(end);
-        Json message = rules::read_json(line).value_or(nullptr);
+        const std::string_view line = rules::take_line(lines);
+        Json message = rules::read_message(line);
         const std::string status = message.is_object() ? message.value("status", "") : std::string();
         const std::size_t named = status.find(fetched.familiar());
         const std::string id = message.is_object() ? message.value("id", "") : std::string();
@@ -86,10 +85,8 @@ Task<bool> pull_once(Call& call, const EngineRequest& request, const LineSink& s
     bool failed = false;
     const auto watched = [&](std::string_view lines) -> Task<> {
         for (std::string_view rest = lines; !rest.empty();) {
-            const std::size_t end = std::min(rest.find('\n'), rest.size() - 1) + 1;
-            const Json message = rules::read_json(rest.substr(0, end)).value_or(nullptr);
+            const Json message = rules::read_message(rules::take_line(rest));
             if (message.is_object() && (message.contains("errorDetail") || message.contains("error"))) failed = true;
-            rest.remove_prefix(end);
         }
         co_await sink(lines);
     };

@@ -1,7 +1,10 @@
+#include <map>
+
 #include "broker/dial.h"
 #include "broker/images.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
+#include "broker/shown_list.h"
 #include "rules/endpoint_policy.h"
 #include "rules/image_policy.h"
 #include "rules/names.h"
@@ -50,56 +53,32 @@ Task<> info(Call& call)
     co_await call.client.reply_json(200, *view);
 }
 
-/// Of what the engine's disk usage tells of everybody, what the job has.
-class OwnUsage final : public Elements {
-public:
-    explicit OwnUsage(const Objects& objects) : objects_(objects) {}
-
-    void take(std::string_view list, Json element) override
-    {
-        Json& kept = usage[std::string(list)];
-        if (!element.is_object()) {
-            if (kept.is_null()) kept = std::move(element);
-            return;
-        }
-        if (!kept.is_array()) kept = Json::array();
-        if (!is_own(list, element)) return;
-        bytes_ += rules::text_bytes(element);
-        if (bytes_ > answer_max) throw Refused{{413, "the disk usage of the job is longer than berth can show: ask for it by type, or list containers, images and volumes", {}, {}, {}}};
-        kept.push_back(std::move(element));
-    }
-
-    Json usage = Json::object();
-
-private:
-    bool is_own(std::string_view list, const Json& element) const
-    {
-        const auto has = [&](Kind kind, const char* key) { return objects_.by_id(kind, element.value(key, "")) != nullptr; };
-        return list == "Containers" ? has(Kind::container, "Id") : list == "Volumes" ? has(Kind::volume, "Name") : list == "Images" && has(Kind::image, "Id");
-    }
-
-    const Objects& objects_;
-    std::size_t bytes_ = 0;
-};
+/// How many containers of the job were made of each image, by its id.
+static Task<std::map<std::string, std::int64_t>> containers_of_images(Call& call)
+{
+    std::map<std::string, std::int64_t> made_of;
+    const auto count = [&](Json each) {
+        if (call.job.objects.by_id(Kind::container, each.value("Id", ""))) ++made_of[each.value("ImageID", "")];
+    };
+    co_await for_containers(call, false, count);
+    co_return made_of;
+}
 
 Task<> disk_usage(Call& call)
 {
     EngineRequest request = call.request();
     request.query.erase("verbose");
-    std::optional<OwnUsage> own;
+    const auto made_of = co_await containers_of_images(call);
+    const auto view = rules::usage_view(made_of, call.job.objects, call.view_facts());
     const auto measure = [&]() -> Task<> {
         // Engines before 23 measure for one client at a time and refuse the others: who they are is not the job's to know.
         for (;; co_await pause(50ms)) {
-            own.emplace(call.job.objects);
-            const Answer answer = co_await call.services.engine.list(request, *own);
+            const Answer answer = co_await show_lists(call, request, *view);
             if (answer.ok()) break;
             if (answer.status != 500 || answer.message().find("disk usage operation is already running") == std::string::npos) throw Refused{error_of(call, answer)};
         }
     };
     co_await while_client_stays(call, measure());
-    const auto view = rules::view_df(std::move(own->usage), call.job.objects, call.view_facts());
-    if (!view) throw EngineFailure("system df has an unknown shape");
-    co_await call.client.reply_json(200, *view);
 }
 
 Task<> authenticate(Call& call)

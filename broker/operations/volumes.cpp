@@ -42,18 +42,18 @@ Task<Json> make_volume(Call& call, const std::string& name, Json body)
     }
     co_await job.objects.live(row, real);
     co_await unmake_after_end(call, {.op = Op::volume_remove, .id = real});
-    co_return answer.json();
+    co_return co_await json_of(answer);
 }
 
-/// Real names of the volumes that containers of the job use.
-Task<std::vector<std::string>> used_volumes(Call& call)
+/// Real names of the job's volumes that containers of it use.
+Task<std::unordered_set<std::string>> used_volumes(Call& call)
 {
-    std::vector<std::string> used;
-    const auto note = [&used](Json container) {
+    std::unordered_set<std::string> used;
+    const auto note = [&](Json container) {
         const auto mounts = container.find("Mounts");
         if (mounts == container.end() || !mounts->is_array()) return;
         for (const Json& mount : *mounts)
-            if (mount.value("Type", "") == "volume") used.push_back(mount.value("Name", ""));
+            if (const db::Object* volume = call.job.objects.with_id(Kind::volume, mount.value("Name", ""))) used.insert(volume->id);
     };
     co_await for_containers(call, false, note);
     co_return used;
@@ -86,7 +86,7 @@ Task<std::string> ensure_root_volume(Call& call, std::string directory)
 Task<> list_volumes(Call& call)
 {
     const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "label", "name"}));
-    std::vector<std::string> used;
+    std::unordered_set<std::string> used;
     if (filters.has("dangling")) used = co_await used_volumes(call);
     EngineRequest request{.op = Op::volume_list};
     request.version = call.route.version;
@@ -98,7 +98,7 @@ Task<> inspect_volume(Call& call)
 {
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
-    const auto view = rules::view_volume(answer.json(), call.job.objects);
+    const auto view = rules::view_volume(co_await json_of(answer), call.job.objects);
     if (!view) throw EngineFailure("volume inspect has an unknown shape");
     co_await call.client.reply_json(200, *view);
 }
@@ -123,7 +123,7 @@ Task<> create_volume(Call& call)
         request.version = call.route.version;
         request.id = there->id;
         const Answer answer = co_await ask(call, request);
-        made = answer.json();
+        made = co_await json_of(answer);
     } else {
         made = co_await make_volume(call, name, std::move(body));
     }
@@ -156,8 +156,7 @@ Task<> prune_volumes(Call& call)
     // Before API 1.42 a prune took named volumes too; since then only with all=true.
     const bool named_too = call.route.version < rules::Version{1, 42} || want(filters.flag("all", false));
     const Making making(call);
-    const std::vector<std::string> in_use = co_await used_volumes(call);
-    const std::unordered_set<std::string> used(in_use.begin(), in_use.end());
+    const std::unordered_set<std::string> used = co_await used_volumes(call);
     Json deleted = Json::array();
     std::int64_t space = 0;
     for (const db::Object& each : call.job.objects.all(Kind::volume)) {
@@ -167,7 +166,7 @@ Task<> prune_volumes(Call& call)
         inspect.id = each.id;
         const Answer inspected = co_await exchange(call, inspect);
         if (!inspected.ok()) continue;
-        const auto view = rules::view_volume(inspected.json(), call.job.objects);
+        const auto view = rules::view_volume(co_await json_of(inspected), call.job.objects);
         if (!view) continue;
         const auto labels = view->find("Labels");
         if (!filters.labels_match(labels != view->end() && labels->is_object() ? *labels : Json::object())) continue;

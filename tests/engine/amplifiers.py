@@ -37,6 +37,10 @@ def bodies(image):
         "V-22 long texts": create(image, f'"Env":["A={"x" * 2000000}"]'),
         "V-22 labels of a volume": ("POST", "/volumes/create", f'{{"Name":"v","Labels":{{{members(200000, chr(34) * 2)}}}}}'),
         "V-22 labels of a network": ("POST", "/networks/create", f'{{"Name":"n","Labels":{{{members(200000, chr(34) * 2)}}}}}'),
+        "V-31 options of a tmpfs": create(image, f'"HostConfig":{{"Tmpfs":{{"/t":"{"," * 500000}"}}}}'),
+        "V-31 many of them": create(image, f'"HostConfig":{{"Tmpfs":{{{",".join(chr(34) + f"/{n}" + chr(34) + ":" + chr(34) + "," * 8000 + chr(34) for n in range(60))}}}}}'),
+        "V-31 the mode of a bind": create(image, f'"HostConfig":{{"Binds":["v:/v:{"," * 500000}"]}}'),
+        "V-31 options of a volume": ("POST", "/volumes/create", f'{{"DriverOpts":{{"type":"tmpfs","device":"tmpfs","o":"{"ro," * 160000}ro"}}}}'),
         "V-23 values of filters": ("GET", f"/containers/json?filters={quote(json.dumps({'label': [f'{n:x}' for n in range(1500)]}))}", None),
         "V-23 patterns": ("GET", f"/containers/json?filters={regex}", None),
     }

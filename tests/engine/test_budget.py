@@ -1,10 +1,15 @@
 """A few bytes of one job that made much work or memory: refused by name, or bounded, and the others do not notice."""
 
+import hashlib
+import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import attacks
-from amplifiers import REFUSED, Load, Memory, bodies, follow_events, status_of, wide
+from amplifiers import REFUSED, Load, Memory, bodies, create, follow_events, status_of, wide
 from harness import EngineCase, RuledBerth, RuledCase
+from tools import tar_of
 from watch import ASAN, Watch
 
 
@@ -34,6 +39,14 @@ class Budget(RuledCase):
         if self.ruled.memory:
             self.assertEqual(self.ruled.memory.kills(), 0, "the daemon was killed for memory")
 
+    def busy(self):
+        """Processor time of the daemon's first thread, which serves all jobs, and of all its threads."""
+        def ticks(path):
+            return sum(map(int, Path(path).read_text().rsplit(")", 1)[1].split()[11:13]))
+
+        pid = self.ruled.process.pid
+        return ticks(f"/proc/{pid}/task/{pid}/stat"), ticks(f"/proc/{pid}/stat")
+
     def watched(self, attack, other):
         def make():
             status, made = other.api.call("POST", "/containers/create", {"Image": other.image, "Cmd": ["true"]})
@@ -43,7 +56,7 @@ class Budget(RuledCase):
 
         return Watch(attack, self.ruled.process.pid, {"ping": lambda: other.api.call("GET", "/_ping"), "list": lambda: other.api.get("/containers/json?all=1"), "create": make})
 
-    @attacks.shows("V-20 V-21 V-22 V-23", "refused before an engine sees it")
+    @attacks.shows("V-20 V-21 V-22 V-23 V-31", "refused before an engine sees it")
     def test_bodies_of_many_values(self):
         job = self.open()
         with self.subTest("what is refused"):
@@ -67,6 +80,39 @@ class Budget(RuledCase):
         for each in began:
             each.close()
 
+    @attacks.shows("V-29", "shown as it comes: no kill in 256 MiB, the others are answered")
+    def test_disk_usage(self):
+        job, other = self.open(), self.open()
+        labels = ",".join(f'"{number:x}":""' for number in range(4000))
+        method, path, body = create(job.image, f'"Cmd":["true"],"Labels":{{{labels}}}')
+        made = [status_of(job, method, path, body) for _ in range(50)]
+        self.assertEqual(set(made), {201})
+        with self.watched("six disk usages of 200 000 labels", other), ThreadPoolExecutor(6) as asked:
+            answers = list(asked.map(lambda _: status_of(job, "GET", "/system/df"), range(6)))
+        self.assert_alive()
+        self.assertEqual(set(answers), {200})
+        usage = job.api.get("/system/df")
+        self.assertEqual([len(each["Labels"]) for each in usage["Containers"]], [4000] * 50)
+
+    @attacks.shows("V-30", "read aside, not on the thread of all")
+    def test_an_image_of_many_settings(self):
+        job = self.open()
+        layer = tar_of({"file": "x"})
+        config = {"architecture": "amd64", "os": "linux", "config": {"Env": [f"A{number:x}=" for number in range(55000)]},
+                  "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}
+        manifest = [{"Config": "config.json", "RepoTags": ["wide:1"], "Layers": ["layer.tar"]}]
+        archive = tar_of({"manifest.json": json.dumps(manifest), "config.json": json.dumps(config), "layer.tar": layer})
+        status, answer = job.api.call("POST", "/images/load", archive, headers={"Content-Type": "application/x-tar"}, raw=True)
+        self.assertEqual(status, 200, answer)
+        method, path, body = create("wide:1", '"Cmd":["true"]')
+        before = self.busy()
+        made = [status_of(job, method, path, body) for _ in range(20)]
+        after = self.busy()
+        self.assert_alive()
+        self.assertEqual(set(made), {201})
+        first, all_threads = (now - then for then, now in zip(before, after))
+        self.assertLess(first, all_threads * 0.75, "what the image has was read on the thread of all jobs")
+
     @attacks.shows("V-25 V-27 V-28", "bounded: no kill in 256 MiB, the others are answered, the job ends")
     def test_all_at_once(self):
         job, other = self.open(), self.open()
@@ -76,7 +122,7 @@ class Budget(RuledCase):
                 load.over.wait(8)
         self.assert_alive()
         for name, seen in load.statuses.items():
-            if name.split()[0] in ("V-20", "V-21", "V-22", "V-23"):
+            if name.split()[0] in ("V-20", "V-21", "V-22", "V-23", "V-31"):
                 self.assertLessEqual(set(seen), set(REFUSED), name)
         self.assertEqual(load.statuses["V-25 large objects"], {201: 10})
         self.assertTrue(load.statuses["V-25 /containers/json?all=1"].get(200), load.statuses)

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "rules/knobs.h"
+#include "rules/list_view.h"
 #include "rules/names.h"
 #include "rules/views.h"
 #include "tests/fuzzing/target.h"
@@ -228,7 +229,7 @@ constexpr std::pair<const char*, View> views_table[] = {
     {"history", [](Json each, const Sample& sample) { return rules::view_image_history(std::move(each), sample.job); }},
     {"exec", [](Json each, const Sample& sample) { return rules::view_exec(std::move(each), sample.job); }},
     {"events", [](Json each, const Sample& sample) { return view_events(std::move(each), sample); }},
-    {"df", [](Json each, const Sample& sample) { return rules::view_df(std::move(each), sample.job, sample.facts); }},
+    {"df", [](Json each, const Sample& sample) { return of(rules::view_lists(std::move(each), *rules::usage_view({}, sample.job, sample.facts))); }},
     {"info", [](Json each, const Sample&) { return rules::view_info(std::move(each), {}); }},
 };
 

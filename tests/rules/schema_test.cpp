@@ -21,6 +21,7 @@ constexpr Field outer_fields[] = {
     {"Text", Type::text, Fate::check},
     {"Words", Type::text_list, Fate::rewrite},
     {"Cmd", Type::text_or_list, Fate::pass},
+    {.name = "Long", .type = Type::text_list, .fate = Fate::pass, .long_texts = true},
     {"Labels", Type::text_map, Fate::pass},
     {"Size", Type::integer_list, Fate::pass},
     {"Any", Type::any, Fate::pass},
@@ -66,8 +67,14 @@ TEST(Admit, BoundsKeysElementsAndTexts)
         {{{"Lists", {{"a", std::vector<Json>(elements_max + 1, Json::object())}}}}, 400, "Lists.a has more than 4096 elements"},
         {keys_of(keys_max + 1, 0), 400, "the body has more than 512 keys"},
         {{{"Skin", keys_of(keys_max + 1, 0)}}, 400, "Skin has more than 512 keys"},
-        {{{"Words", {std::string(kept_max, 'x'), "y"}}}, 413, "the texts of the body have more than 524288 bytes together"},
-        {{{"Words", {std::string(kept_max / 6, '\x01')}}}, 413, "the texts of the body have more than 524288 bytes together"},
+        {{{"Words", {std::string(text_max + 1, 'x')}}}, 400, "Words has a text of more than 8192 bytes"},
+        {{{"Text", std::string(text_max + 1, 'x')}}, 400, "Text has a text of more than 8192 bytes"},
+        {{{"Skin", {{"Path", std::string(text_max + 1, 'x')}}}}, 400, "Skin.Path has a text of more than 8192 bytes"},
+        {{{"Map", {{std::string(text_max + 1, 'x'), Json::object()}}}}, 400, "Map has a text of more than 8192 bytes"},
+        {{{"Map", {{"a", {{"Path", std::string(text_max + 1, 'x')}}}}}}, 400, "Map.a.Path has a text of more than 8192 bytes"},
+        {{{"Labels", {{"a", std::string(text_max + 1, 'x')}}}}, 400, "Labels has a text of more than 8192 bytes"},
+        {{{"Long", {std::string(kept_max, 'x'), "y"}}}, 413, "the texts of the body have more than 524288 bytes together"},
+        {{{"Long", {std::string(kept_max / 6, '\x01')}}}, 413, "the texts of the body have more than 524288 bytes together"},
     };
     for (const Case& each : cases) {
         const Result<Json> admitted = admit(each.body, outer);
@@ -75,7 +82,8 @@ TEST(Admit, BoundsKeysElementsAndTexts)
         EXPECT_EQ(admitted.error().status, each.status);
         EXPECT_EQ(admitted.error().message, each.says);
     }
-    EXPECT_TRUE(admit({{"Words", {std::string(kept_max - 20, 'x')}}}, outer));
+    EXPECT_TRUE(admit({{"Long", {std::string(kept_max - 20, 'x')}}}, outer));
+    EXPECT_TRUE(admit({{"Words", {std::string(text_max, 'x')}}, {"Idle", std::string(text_max + 1, 'x')}}, outer));
 }
 
 TEST(Admit, JudgesKeysAndTypes)

@@ -142,7 +142,7 @@ TEST_P(NetworkView, AVolumeIsShownUnderItsVirtualName)
 
 TEST_P(NetworkView, TheListOfVolumesIsFilteredByVirtualNames)
 {
-    const std::vector<std::string> used = {real_name(FakeLookup::test_key, "data"), sample.anonymous};
+    const std::unordered_set<std::string> used = {real_name(FakeLookup::test_key, "data"), sample.anonymous};
     const auto listed_volumes = [&](const std::string& filters) -> Names {
         const auto view = view_volumes(data.at("volumes"), filters_of(filters), used, job);
         if (!view) return {"error " + std::to_string(view.error().status)};

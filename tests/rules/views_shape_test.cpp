@@ -1,5 +1,6 @@
 #include <random>
 
+#include "rules/list_view.h"
 #include "tests/rules/views_sample.h"
 
 // Engines change and answers may be cut or odd: whatever the shape, a view gives an answer or none, and never throws or
@@ -82,7 +83,7 @@ TEST_P(OddShape, NeverThrowsAndNeverLeaks)
         check(view_image_history(odd("history"), job));
         check(view_info(odd("info"), {}));
         check(view_version(odd("version"), oldest_version, newest_version));
-        check(view_df(odd("df"), job, facts));
+        check(view_lists(odd("df"), *usage_view({}, job, facts)));
         for (const Json& event : odd("events")) if (const auto view = view_event(event, job)) {
                 check(view);
                 event_passes(*view, each);
@@ -106,7 +107,7 @@ TEST_P(OddShape, AnAnswerOfTheWrongKindIsNoView)
         EXPECT_FALSE(view_event(answer, job));
         EXPECT_FALSE(view_info(answer, {}));
         EXPECT_FALSE(view_version(answer, oldest_version, newest_version));
-        EXPECT_FALSE(view_df(answer, job, facts));
+        EXPECT_EQ(view_lists(answer, *usage_view({}, job, facts)).error().status, 502);
     }
 }
 

@@ -1,3 +1,4 @@
+#include "rules/list_view.h"
 #include "rules/views_parts.h"
 #include "tests/rules/views_sample.h"
 
@@ -56,7 +57,8 @@ TEST_P(SystemView, DiskUsageIsTheJobsOwn)
 {
     Json given = data.at("df");
     given["BuildCache"] = Json::parse(R"([{"ID":"x","Description":"RUN echo secret.example"}])");
-    const auto view = view_df(given, job, facts);
+    const auto seen = [&] { return view_lists(given, *usage_view({{sample.busybox, 4}}, job, facts)); };
+    const auto view = seen();
     ASSERT_TRUE(view);
     expect_no_traces(*view);
     EXPECT_EQ(view->at("BuildCache"), Json::array());
@@ -71,8 +73,9 @@ TEST_P(SystemView, DiskUsageIsTheJobsOwn)
     EXPECT_EQ(view->at("LayersSize"), sizes);
     given.erase("Images");
     given["Volumes"] = nullptr;
-    EXPECT_FALSE(view_df(given, job, facts)->contains("Images"));
-    EXPECT_EQ(view_df(given, job, facts)->at("Volumes"), Json::array());
+    EXPECT_FALSE(seen()->contains("Images"));
+    EXPECT_EQ(seen()->at("Volumes"), Json::array());
+    EXPECT_EQ(view_lists(Json::array(), *usage_view({}, job, facts)).error().status, 502);
 }
 
 ON_EVERY_ENGINE(SystemView);

@@ -85,6 +85,8 @@ TEST(VolumeCreate, BoundsATmpfs)
     EXPECT_EQ(options("size=0"), "size=2147483648") << "to the kernel 0 is no limit";
     EXPECT_EQ(options("size=-1,noexec"), "noexec,size=2147483648");
     EXPECT_EQ(options("suid,dev,size=2G"), "size=2G");
+    const auto many = created(R"({"DriverOpts":{"type":"tmpfs","device":"tmpfs","o":")" + std::string(64, ',') + R"("}})");
+    EXPECT_EQ(many.error().message, "DriverOpts.o has more than 64 options");
 }
 
 }  // namespace
