@@ -181,7 +181,7 @@ constexpr Field host_only_fields[] = {
          "run without --privileged; what needs one capability gets it by --cap-add, where the profile allows that one"),
     rewrite("PublishAllPorts", Type::boolean),
     rewrite("ReadonlyRootfs", Type::boolean),
-    rewrite("SecurityOpt", Type::text_list),
+    long_texts(rewrite("SecurityOpt", Type::text_list)),
     deny("StorageOpt", Type::text_map, "storage-opt",
          "the size of a container's layer is the operator's; leave it out"),
     at_most(512, rewrite("Tmpfs", Type::text_map)),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "rules/bodies_parts.h"
 #include "rules/ps_args.h"
@@ -13,18 +14,34 @@ namespace {
 constexpr std::size_t word_max = 128;
 constexpr std::size_t number_max = 40;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-/// Of letters, digits and `marks`, and begins with none of these but `_` and `/`.
-bool consists_of(std::string_view text, std::string_view marks, std::size_t most)
+/// Letters, digits and some marks. A table, since every text of every request that is kept is looked through.
+class Alphabet {
+public:
+    constexpr explicit Alphabet(std::string_view marks)
+    {
+        for (std::size_t at = 0; at < has_.size(); ++at) has_[at] = is_letter(static_cast<char>(at)) || is_digit(static_cast<char>(at));
+        for (const char mark : marks) has_[static_cast<unsigned char>(mark)] = true;
+    }
+    constexpr bool has(char c) const { return has_[static_cast<unsigned char>(c)]; }
+
+private:
+    std::array<bool, 256> has_{};
+};
+
+constexpr Alphabet of_beginnings("_/"), of_names("_.-/"), of_words("_.-/:+"), of_devices("_.-/:="), of_authorities(".-:");
+
+bool consists_of(std::string_view text, const Alphabet& alphabet, std::size_t most)
 {
-    const auto fits = [marks](char c) { return is_letter(c) || is_digit(c) || marks.find(c) != marks.npos; };
-    return !text.empty() && text.size() <= most && (is_letter(text[0]) || is_digit(text[0]) || text[0] == '_' || text[0] == '/') &&
-           std::ranges::all_of(text, fits);
+    if (text.empty() || text.size() > most || !of_beginnings.has(text[0])) return false;
+    for (const char c : text)
+        if (!alphabet.has(c)) return false;
+    return true;
 }
 
-bool is_name(std::string_view text) { return consists_of(text, "_.-/", word_max); }
+bool is_name(std::string_view text) { return consists_of(text, of_names, word_max); }
 
 /// Values of mounts, security options, resolvers and the like that are words and not of the job's choice.
 constexpr auto known_words = std::to_array<std::string_view>(
@@ -72,7 +89,7 @@ bool is_registry(std::string_view text)
         }
     const std::size_t slash = std::min(text.find('/'), text.size());
     const std::string_view path = text.substr(slash);
-    return consists_of(text.substr(0, slash), ".-:", word_max) && (path.empty() || path == "/" || path == "/v1/" || path == "/v2/");
+    return consists_of(text.substr(0, slash), of_authorities, word_max) && (path.empty() || path == "/" || path == "/v1/" || path == "/v2/");
 }
 
 std::string kept_path(const HashKey& key, std::string_view text)
@@ -139,16 +156,19 @@ std::string kept_instruction(const HashKey& key, std::string_view text)
 
 bool is_word(std::string_view text)
 {
-    return consists_of(text, "_.-/:+", word_max);
+    return consists_of(text, of_words, word_max);
 }
 
 std::string hidden(const HashKey& key, std::string_view text)
 {
     constexpr std::string_view digits = "0123456789abcdef";
-    std::string mark = "hidden." + std::to_string(text.size()) + '.';
+    std::array<char, 64> mark;
+    char* end = std::ranges::copy(std::string_view("hidden."), mark.data()).out;
+    end = std::to_chars(end, mark.data() + mark.size(), text.size()).ptr;
+    *end++ = '.';
     const std::uint64_t hash = keyed_hash(key, text);
-    for (int shift = 60; shift >= 0; shift -= 4) mark += digits[hash >> shift & 0xf];
-    return mark;
+    for (int shift = 60; shift >= 0; shift -= 4) *end++ = digits[hash >> shift & 0xf];
+    return {mark.data(), end};
 }
 
 std::string kept_text(const HashKey& key, Keep keep, std::string_view text)
@@ -163,7 +183,7 @@ std::string kept_text(const HashKey& key, Keep keep, std::string_view text)
         case Keep::reference: return whole_if(text.size() <= word_max * 4 && (parse_reference(text) || full_image_id(text)));
         case Keep::registry: return whole_if(is_registry(text));
         case Keep::path: return kept_path(key, text);
-        case Keep::device: return whole_if(consists_of(text, "_.-/:=", word_max));
+        case Keep::device: return whole_if(consists_of(text, of_devices, word_max));
         case Keep::mount: return kept_mount(key, text);
         case Keep::setting: return kept_settings(key, text);
         case Keep::variable: return kept_variable(key, text);

@@ -40,6 +40,10 @@ void rename_keys(const HashKey& key, Keep keep, Json::object_t& map)
 {
     Json::object_t renamed;
     for (auto member = map.begin(); member != map.end();) {
+        if (keep == Keep::nothing && is_word(member->first)) {  // nearly all: not even copied
+            ++member;
+            continue;
+        }
         std::string name = kept_key(key, keep, member->first);
         if (name == member->first) {
             ++member;
