@@ -50,7 +50,10 @@ Task<> Resolver::run(std::shared_ptr<State> state, std::string name, std::string
         co_await aside([&] { addresses = addresses_of(name); }, Aside::name);
     const auto now = Clock::now();
     std::erase_if(state->known, [now](const auto& each) { return each.second.until < now; });
-    if (addresses && state->known.size() < known_max) state->known.insert_or_assign(name, Known{*std::move(addresses), now + known_for});
+    if (addresses) {
+        if (state->known.size() >= known_max) state->known.erase(state->known.begin());  // whoever waits for that one asks again
+        state->known.insert_or_assign(name, Known{*std::move(addresses), now + known_for});
+    }
     state->busy.erase(job);
 }
 

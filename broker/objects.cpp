@@ -345,8 +345,19 @@ std::vector<db::Object> Objects::all() const
 
 std::vector<db::Object> Objects::all(Kind kind) const
 {
-    std::vector<db::Object> list = all();
-    std::erase_if(list, [kind](const db::Object& each) { return each.kind != kind; });
+    std::vector<db::Object> list;
+    for (const auto& [row, entry] : rows_)
+        if (entry.object.kind == kind) list.push_back(entry.object);
+    std::ranges::sort(list, {}, &db::Object::row);
+    return list;
+}
+
+std::vector<db::Object> Objects::all(Kind kind, const std::string& id) const
+{
+    std::vector<db::Object> list;
+    const auto [first, last] = by_id_.equal_range(std::pair(kind, id));
+    for (auto each = first; each != last; ++each) list.push_back(rows_.at(each->second).object);
+    std::ranges::sort(list, {}, &db::Object::row);
     return list;
 }
 

@@ -77,6 +77,8 @@ public:
     const db::Object* at(std::int64_t row) const;
     std::vector<db::Object> all() const;
     std::vector<db::Object> all(rules::Kind kind) const;
+    /// Those that the engine knows by `id`: of an image a row for each name.
+    std::vector<db::Object> all(rules::Kind kind, const std::string& id) const;
     std::size_t count(rules::Kind kind) const;
     /// How many of `kind` the job asked for: without its default network, volumes that stand for paths, and steps of builds.
     std::size_t asked(rules::Kind kind) const { return asked_.at(static_cast<std::size_t>(kind)); }

@@ -74,7 +74,7 @@ Task<> receive_archive(Call& call, Spool& spool);
 Task<> send_archive(Upstream& upstream, ArchiveWriter& archive);
 
 /// The job may have one more object of `kind`; else the request ends. Asked last before the intent is recorded.
-void want_room(Call& call, rules::Kind kind);
+void want_room(Call& call, rules::Kind kind, std::size_t more = 1);
 
 /// The engine's containers of this job: every one, in any state, newest first.
 Task<> for_containers(Call& call, bool with_size, std::function<void(rules::Json)> each);
@@ -86,6 +86,8 @@ Task<> ensure_volume(Call& call, const std::string& name);
 /// reference. An image that loses its last name by this stays the job's without one.
 Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin);
 /// Records the image `id` as the job's without a name, and holds it on the engine. Under the job's lock on names.
+/// 400 when the image `id` has as many names in the job as one may have.
+rules::Result<void> check_names(const Objects& objects, const std::string& id);
 Task<> hold_nameless(Call& call, const std::string& id);
 /// An image that has a name in the job need not be held without one any longer.
 Task<> drop_nameless(Call& call, std::string id);

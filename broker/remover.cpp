@@ -306,19 +306,21 @@ std::set<std::string> Remover::steps(const Lines& list, const std::vector<db::Ob
 {
     std::set<std::string> found;
     std::map<std::string, db::Seconds> parents;  // what grew from these since then is the job's
-    const auto note = [&](const Line& image, db::Seconds since) {
+    const auto note = [&](const Line& image, db::Seconds since, bool is_cut_off) {
         if (image.is_nameless_since(since)) found.insert(image.id);
-        parents.emplace(image.id, since);
+        // What grows from an image that was there before (a base, which others have as well) is theirs. Only what a build that was cut off
+        // was making is told by nothing else.
+        if (is_cut_off || image.created >= since) parents.emplace(image.id, since);
     };
     for (const auto& [bare_id, image] : list)
         if (ancestors_.contains(image.id) && image.is_nameless) found.insert(image.id);
     for (const db::Object& each : images) {
         const db::Seconds since = each.created - clock_slack;
         // By its own id: an engine that was killed as it removed an image may have taken its name only.
-        if (const auto whole = list.find(bare(each.id)); whole != list.end()) note(whole->second, since);
+        if (const auto whole = list.find(bare(each.id)); whole != list.end()) note(whole->second, since, false);
         const std::string_view hex = bare(each.real);  // builds print its beginning
         if (hex.empty()) continue;
-        for (auto at = list.lower_bound(hex); at != list.end() && at->first.starts_with(hex); ++at) note(at->second, since);
+        for (auto at = list.lower_bound(hex); at != list.end() && at->first.starts_with(hex); ++at) note(at->second, since, each.id.empty());
     }
     std::multimap<std::string_view, const Line*> children;
     for (const auto& [bare_id, image] : list) children.emplace(image.parent, &image);

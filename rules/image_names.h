@@ -11,6 +11,10 @@
 // engine itself counts who still needs it; all of a job's begin with `berth.<key>/`, which no registry answers to.
 namespace rules {
 
+/// Names of one image that a job may give it, and names that one build or one image of an archive may ask for: the engine tells all names of
+/// all jobs wherever it tells of the image.
+inline constexpr std::size_t image_names_max = 100;
+
 /// What the engine calls the job's `reference`, which has no digest: `berth.<key>/<domain>/<path>[:<tag>]`. Injective;
 /// `virtual_reference` is its inverse. 400 when it would be longer than an engine takes.
 Result<std::string> real_reference(std::string_view key, const Reference& reference);

@@ -96,7 +96,9 @@ std::optional<Json> json_parameter(const rules::Query& query, std::string_view k
 std::vector<std::string> claimed_tags(const rules::Query& query)
 {
     std::vector<std::string> tags;
-    for (const std::string& text : query.all("t")) {
+    const std::vector<std::string> texts = query.all("t");
+    if (texts.size() > rules::image_names_max) throw Refused{{400, "t is given more than " + std::to_string(rules::image_names_max) + " times", {}, {}, {}}};
+    for (const std::string& text : texts) {
         const rules::Reference reference = want(rules::parse_reference(text));
         if (!reference.digest.empty()) throw Refused{{400, "build tag cannot contain a digest", {}, {}, {}}};
         tags.push_back(reference.familiar_tagged());

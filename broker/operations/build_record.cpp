@@ -83,6 +83,8 @@ Task<rules::Result<void>> BuildRecord::record_result(const Tag& tag, bool settle
     Objects& objects = call_.job.objects;
     auto arrived = co_await images_.arrived(tag.real);
     if (arrived && !arrived->empty() && !bounded) arrived = tl::unexpected(bounded.error());
+    if (const db::Object* before = find_row(tag); arrived && !arrived->empty() && before && before->id != *arrived)
+        if (auto named = check_names(objects, *arrived); !named) arrived = tl::unexpected(named.error());
     if (!arrived) co_await images_.untag(tag.real);
     const db::Object* row = find_row(tag);
     if (!arrived) {
@@ -154,8 +156,12 @@ Task<> BuildRecord::record_steps(Steps steps)
             co_await exchange(call_, removal);  // with what it grew from
     }
     co_await hold_orphans();
-    for (std::size_t at = 0; at < steps_.size(); ++at)
-        if (!steps.unread.contains(at)) co_await call_.job.objects.gone(steps_[at]);  // else the reap finds it by its row
+    for (std::size_t at = 0; at < steps_.size(); ++at) {
+        if (steps.unread.contains(at))
+            co_await call_.job.objects.live(steps_[at], output_.made()[at]);  // the reap finds it by its row, and nothing that grew from a base
+        else
+            co_await call_.job.objects.gone(steps_[at]);
+    }
 }
 
 /// The images that grew from another one, with that one.

@@ -29,7 +29,9 @@ public:
     Task<> run()
     {
         quiet_ = call_.route.query.flag("q");
-        record_.claim(claimed_tags(call_.route.query));
+        std::vector<std::string> tags = claimed_tags(call_.route.query);
+        want_room(call_, Kind::image, tags.size());
+        record_.claim(std::move(tags));
         build_args_ = json_parameter(call_.route.query, "buildargs").value_or(Json());
         co_await receive_archive(call_, context_);
         co_await find();

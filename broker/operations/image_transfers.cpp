@@ -61,7 +61,9 @@ public:
     {
         Objects& objects = call.job.objects;
         const auto turn = co_await call.job.naming.hold();
-        const auto arrived = co_await call.services.images.arrived(real_);
+        auto arrived = co_await call.services.images.arrived(real_);
+        if (const db::Object* before = objects.at(row_); arrived && !arrived->empty() && before && before->id != *arrived)
+            if (auto named = check_names(objects, *arrived); !named) arrived = tl::unexpected(named.error());
         if (!arrived) {
             co_await call.services.images.untag(real_);
             co_await objects.gone(row_);
@@ -84,8 +86,10 @@ private:
     {
         Place place;
         place.real_ = std::move(real);
-        for (const db::Object& each : call.job.objects.all(Kind::image))
-            if (each.real == place.real_) place.row_ = each.row;
+        if (const db::Object* held = name.empty() ? nullptr : call.job.objects.named(Kind::image, name)) place.row_ = held->row;
+        if (name.empty())
+            for (const db::Object& each : call.job.objects.all(Kind::image))
+                if (each.real == place.real_) place.row_ = each.row;
         if (place.row_ == 0) {
             db::Object object;
             object.kind = Kind::image;
@@ -333,6 +337,9 @@ Task<> load_images(Call& call)
     const CarriedImages carried = want(std::move(read));
 
     const Making making(call);
+    std::size_t names = 0;
+    for (const CarriedImage& image : carried.images) names += std::max<std::size_t>(image.tags.size(), 1);
+    want_room(call, Kind::image, names);
     std::vector<Place> places;
     std::vector<std::vector<std::string>> tags;
     for (const CarriedImage& image : carried.images) {

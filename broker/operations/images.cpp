@@ -37,14 +37,14 @@ std::string short_id(std::string_view id)
 /// True when another row of the job has the image of `row` as well.
 bool is_held_otherwise(const Objects& objects, const db::Object& row)
 {
-    return std::ranges::any_of(objects.all(Kind::image), [&](const db::Object& each) { return each.row != row.row && each.id == row.id; });
+    return std::ranges::any_of(objects.all(Kind::image, row.id), [&](const db::Object& each) { return each.row != row.row; });
 }
 
 /// The row goes, and the reference that held its image for the job; the engine's answer.
 Task<Answer> release(Call& call, const db::Object& image)
 {
     Objects& objects = call.job.objects;
-    const bool shared = std::ranges::any_of(objects.all(Kind::image), [&](const db::Object& each) { return each.row != image.row && each.real == image.real; });
+    const bool shared = std::ranges::any_of(objects.all(Kind::image, image.id), [&](const db::Object& each) { return each.row != image.row && each.real == image.real; });
     Answer answer{.status = 200, .content_type = {}, .body = "[]"};
     if (!shared) answer = co_await call.services.images.untag(image.real);
     if (answer.ok() || answer.status == 404) co_await objects.gone(image.row);
@@ -110,8 +110,8 @@ Task<> keep_parent(Call& call, const std::string& id)
 Task<> hold_nameless(Call& call, const std::string& id)
 {
     Objects& objects = call.job.objects;
-    for (const db::Object& each : objects.all(Kind::image))
-        if (each.name.empty() && each.id == id) co_return;
+    for (const db::Object& each : objects.all(Kind::image, id))
+        if (each.name.empty()) co_return;
     db::Object nameless;
     nameless.kind = Kind::image;
     nameless.real = rules::holding_reference(call.job.facts.key, id);
@@ -124,6 +124,12 @@ Task<> hold_nameless(Call& call, const std::string& id)
         co_await objects.gone(row);
 }
 
+rules::Result<void> check_names(const Objects& objects, const std::string& id)
+{
+    if (objects.references_of(id).size() < rules::image_names_max) return {};
+    return tl::unexpected(rules::Error{400, "berth: the image has " + std::to_string(rules::image_names_max) + " names in this job already: remove one (docker rmi NAME) before it gets another", {}, {}, {}});
+}
+
 Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin)
 {
     Objects& objects = call.job.objects;
@@ -132,9 +138,12 @@ Task<> keep_image(Call& call, const std::string& name, const std::string& id, db
     const std::string real = reference.digest.empty() ? want(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
     if (const db::Object* held = objects.named(Kind::image, name)) {
         if (held->id == id && held->state == db::ObjectState::live) co_return;
+        want(check_names(objects, id));
         const db::Object before = *held;
         if (!before.id.empty() && before.origin == db::Origin::made && !is_held_otherwise(objects, before)) co_await hold_nameless(call, before.id);
         co_await objects.gone(before.row);
+    } else {
+        want(check_names(objects, id));
     }
     db::Object object;
     object.kind = Kind::image;
@@ -153,8 +162,8 @@ Task<> keep_image(Call& call, const std::string& name, const std::string& id, db
 
 Task<> drop_nameless(Call& call, std::string id)
 {
-    for (const db::Object& each : call.job.objects.all(Kind::image))
-        if (each.name.empty() && each.id == id && is_held_otherwise(call.job.objects, each)) co_await release(call, each);
+    for (const db::Object& each : call.job.objects.all(Kind::image, id))
+        if (each.name.empty() && is_held_otherwise(call.job.objects, each)) co_await release(call, each);
 }
 
 Task<> hold_before_move(Call& call, const std::string& name)

@@ -72,9 +72,9 @@ constexpr auto operations = [] {
 
 }  // namespace
 
-void want_room(Call& call, rules::Kind kind)
+void want_room(Call& call, rules::Kind kind, std::size_t more)
 {
-    const std::size_t count = call.job.objects.asked(kind);
+    const std::size_t count = call.job.objects.asked(kind) + more - std::min<std::size_t>(more, 1);
     judged(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
 }
 

@@ -176,8 +176,8 @@ class Counted(EngineCase):
         events = self.job.docker.start("events", "--format", "{{.Action}} {{.Actor.ID}}")
         try:
             for _ in range(40):
-                for change in ("pause", "unpause"):
-                    self.assertEqual(self.job.api.call("POST", f"/containers/{identity}/{change}")[0], 204)
+                self.job.ok("pause", identity)
+                self.job.ok("unpause", identity)
             self.job.ok("rm", "-f", identity)
             wait_for(lambda: self.job.ok("ps", "-aq") == "", 20, "the list without it")
         finally:

@@ -124,7 +124,7 @@ void dockerfile(std::string_view input)
     const auto again = rules::sealed(sent->text, arguments, {}, same, rules::Profile{});
     must(again.has_value(), "what is sent can be read again", sent->text);
     const auto third = rules::sealed(again->text, arguments, {}, same, rules::Profile{});  // blanks at an instruction's end may differ
-    must(third && third->text == again->text && third->shown.size() == sent->shown.size(), "a rewrite of a rewrite says the same", sent->text, again->text);
+    must(third && third->text == again->text && third->shown.size() == again->shown.size(), "a rewrite of a rewrite says the same", sent->text, again->text);
 }
 
 /// A rules file: what is read and written anew is the same profile.
