@@ -20,23 +20,22 @@ import engines
 import harness
 
 
-# On which engines a file's tests run, where it is not all three. Debian 13's engine lies between the other two. On it run the tests of what an
-# engine decides with (networks, rules and ports, images and builds, archives, bind mounts by Subpath, bodies that it reads otherwise,
-# cgroups); the clients' own tests run at both ends alone. What berth does by itself, or in the same way before each engine, is shown on
-# one of them: these files are dealt out so that the three end at about the same time.
-AT_BOTH_ENDS = ("budget", "cli_containers", "cli_images", "cli_lists", "cli_networks", "cli_run", "cli_volumes", "compose", "crash_table", "image_cache", "in_the_anchor",
-                "reap_crashes", "reap_host", "reap_storms", "reap_streams", "refusals", "save_load", "skopeo", "ten_jobs", "testcontainers")
-ON_ONE = {
-    "distribution": ("cleanup", "job_ends"),
+# On which engines a file's tests run, where it is not all three. What engines decide differently (networks, builds, bodies that they read
+# otherwise) is shown on all; what only the oldest and the newest could do differently, on these; what berth does by itself, or in the same
+# way before each engine, on one: such files are dealt out so that the three end at about the same time.
+RUNS_ON = {
+    "newest distribution": ("attacks_containers", "attacks_host", "binds", "budget", "cli_containers", "cli_run", "clients", "compose", "crash_table", "image_cache",
+                            "image_transfers", "isolation", "job_limits", "leak_grep", "reap_crashes", "reap_host", "reap_storms", "reap_streams"),
+    "newest": ("cli_images", "cli_lists", "cli_networks", "cli_volumes", "engine_faults", "refusals", "save_load", "service", "skopeo"),
+    "distribution": ("cleanup", "in_the_anchor", "job_ends", "ten_jobs", "testcontainers"),
     "trixie": ("bench", "cache_pressure", "ci_docs", "doctor", "hardening", "hostile_jobs", "jobs", "resources", "rules", "rules_tools", "spool", "supervised"),
-    "newest": ("engine_faults", "service"),
 }
 
 
 def runs_on(kind, name):
     """Whether the file test_NAME.py runs on this kind of engine."""
-    alone = [each for each, names in ON_ONE.items() if name in names]
-    return kind in alone if alone else kind != "trixie" or name not in AT_BOTH_ENDS
+    kinds = [each.split() for each, names in RUNS_ON.items() if name in names]
+    return kind in kinds[0] if kinds else True
 
 
 class Progress(unittest.TestResult):
