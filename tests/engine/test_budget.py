@@ -38,6 +38,15 @@ class Budget(RuledCase):
         if self.ruled.memory:
             self.assertEqual(self.ruled.memory.kills(), 0, "the daemon was killed for memory")
 
+    def watched(self, attack, other):
+        def make():
+            status, made = other.api.call("POST", "/containers/create", {"Image": other.image, "Cmd": ["true"]})
+            self.assertEqual(status, 201, made)
+            status, answer = other.api.call("DELETE", f"/containers/{made['Id']}")
+            self.assertEqual(status, 204, answer)
+
+        return Watch(attack, self.ruled.process.pid, {"ping": lambda: other.api.call("GET", "/_ping"), "list": lambda: other.api.get("/containers/json?all=1"), "create": make})
+
     @attacks.shows("V-20 V-21 V-22 V-23 V-31", "refused before an engine sees it")
     def test_bodies_of_many_values(self):
         job = self.open()
