@@ -136,14 +136,13 @@ Task<> keep_image(Call& call, const std::string& name, const std::string& id, db
     const auto turn = co_await call.job.naming.hold();
     const rules::Reference reference = want(rules::parse_reference(name));
     const std::string real = reference.digest.empty() ? want(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
-    if (const db::Object* held = objects.named(Kind::image, name)) {
-        if (held->id == id && held->state == db::ObjectState::live) co_return;
-        want(check_names(objects, id));
+    const db::Object* held = objects.named(Kind::image, name);
+    if (held && held->id == id && held->state == db::ObjectState::live) co_return;
+    want(check_names(objects, id));
+    if (held) {
         const db::Object before = *held;
         if (!before.id.empty() && before.origin == db::Origin::made && !is_held_otherwise(objects, before)) co_await hold_nameless(call, before.id);
         co_await objects.gone(before.row);
-    } else {
-        want(check_names(objects, id));
     }
     db::Object object;
     object.kind = Kind::image;
