@@ -178,8 +178,9 @@ class Berth:
         self.start()
 
     def start(self):
+        # In a network namespace of its own, with which its rules of the packet filter go, too.
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([BINARY, "serve", "--engine", f"unix://{self.engine.path}", "--state-dir", self.folder / "state",
+            self.process = subprocess.Popen(["unshare", "--net", BINARY, "serve", "--engine", f"unix://{self.engine.path}", "--state-dir", self.folder / "state",
                                              "--runtime-dir", self.folder / "run", "--rules", self.folder / "rules.toml"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(lambda: self.process.poll() is not None or self.admin.exists(), 20, "berth's admin socket")
         assert self.process.poll() is None, f"berth serve exited {self.process.returncode}:\n{self.log_tail()}"
