@@ -130,7 +130,8 @@ Task<> Jobs::reconcile(Job& job, db::Object object)
         if (given_back) co_await job.objects.gone(object.row);
         co_return;
     }
-    if (object.kind == Kind::image && !rules::is_real_reference(job.facts.key, object.real)) co_return;  // a build's step: the reap's
+    const bool is_step = object.kind == Kind::image ? !rules::is_real_reference(job.facts.key, object.real) : object.kind == Kind::container && object.name.empty();
+    if (is_step) co_return;  // of a build: the reap's
     const Op op = object.kind == Kind::container ? Op::container_inspect
                   : object.kind == Kind::network ? Op::network_inspect
                   : object.kind == Kind::volume  ? Op::volume_inspect

@@ -33,6 +33,7 @@ bool was_asked_for(const db::Object& object)
     switch (object.kind) {
     case Kind::network: return object.name != "bridge";
     case Kind::volume: return !rules::is_private_volume(object.name);
+    case Kind::container:
     case Kind::image: return !object.name.empty();
     default: return true;
     }

@@ -67,8 +67,31 @@ Task<> BuildRecord::note_steps()
     }
 }
 
+Task<> BuildRecord::note_container(std::string id)
+{
+    co_await end_container();
+    call_.job.objects.remember(id);
+    db::Object step;
+    step.kind = Kind::container;
+    step.real = std::move(id);
+    step.row = co_await call_.job.objects.intend(step);
+    container_ = std::move(step);
+}
+
+/// The builder has removed it, or comes to no such thing any more.
+Task<> BuildRecord::end_container()
+{
+    if (!container_) co_return;
+    EngineRequest removal{.op = Op::container_remove, .id = container_->real};
+    removal.query.set("force", "1");
+    const Answer answer = co_await exchange(call_, removal);
+    if (answer.ok() || answer.status == 404) co_await call_.job.objects.gone(container_->row);
+    container_.reset();
+}
+
 Task<rules::Result<void>> BuildRecord::end(bool settled)
 {
+    co_await end_container();
     const auto turn = co_await call_.job.naming.hold();
     Steps steps = co_await read_steps();
     rules::Result<void> result = steps.bounded;

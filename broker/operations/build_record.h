@@ -29,6 +29,8 @@ public:
 
     /// Records the ids of the steps as they are told: after a crash the reap finds them by these.
     Task<> note_steps();
+    /// Records the container of a step, by its full id, that is on no network of the job: nothing else tells after a crash whose it was.
+    Task<> note_container(std::string id);
     /// However it ended, what is on the engine now is the job's, but for an image that no job may have: that is taken away again, and why is
     /// answered. `settled`: the engine is not at it any more.
     Task<rules::Result<void>> end(bool settled);
@@ -50,6 +52,7 @@ private:
     /// `bounded`: why the result cannot stay, if it cannot.
     Task<rules::Result<void>> record_result(const Tag& tag, bool settled, rules::Result<void> bounded);
     Task<> record_steps(Steps steps);
+    Task<> end_container();
     const db::Object* find_row(const Tag& tag) const;
     Task<std::map<std::string, std::string>> parents();
     Task<> hold_orphans();
@@ -60,6 +63,7 @@ private:
     std::vector<Tag> tags_;
     std::list<Pending> pending_;
     std::vector<std::int64_t> steps_;       ///< rows of output_.made()
+    std::optional<db::Object> container_;   ///< that was noted last
     std::set<std::string> parents_before_;  ///< of the job's images, when the build began
     std::int64_t began_ = 0;
 };

@@ -185,13 +185,14 @@ private:
             if (!output_.running().empty()) co_await stop_step(output_.running());
     }
 
-    /// Removes the container `id` if it is one of this build's: the id was printed, and steps print what they like, but cannot know that of
-    /// a container of somebody else's. What it runs and when it was made tell the rest; its labels come from the Dockerfile and tell nothing.
-    Task<> stop_step(std::string id)
+    /// The full id of the container `id` if it is one of this build's: the id was printed, and steps print what they like, but cannot know
+    /// that of a container of somebody else's. What it runs and when it was made tell the rest; its labels come from the Dockerfile and tell
+    /// nothing.
+    Task<std::optional<std::string>> container_of_step(std::string id)
     {
-        EngineRequest request{.op = Op::container_inspect, .id = id};
+        const EngineRequest request{.op = Op::container_inspect, .id = std::move(id)};
         const Answer answer = co_await exchange(call_, request);
-        if (!answer.ok()) co_return;
+        if (!answer.ok()) co_return std::nullopt;
         const Json container = co_await json_of(answer);
         const Json host = container.value("HostConfig", Json::object());
         const std::string image = container.value("Image", "");
@@ -200,10 +201,26 @@ private:
         const bool ours = !is_object && host.value("NetworkMode", "") == network_ &&
                           (std::ranges::any_of(output_.made(), is_step) || call_.job.objects.by_id(Kind::image, image) || bases_.has(image)) &&
                           rules::parse_date(container.value("Created", "")).value_or(0) >= record_.began();
-        if (!ours) co_return;
-        request = {.op = Op::container_remove, .id = container.value("Id", "")};
-        request.query.set("force", "1");
-        co_await exchange(call_, request);
+        if (!ours) co_return std::nullopt;
+        co_return container.value("Id", "");
+    }
+
+    Task<> stop_step(std::string id)
+    {
+        auto step = co_await container_of_step(std::move(id));
+        if (!step) co_return;
+        EngineRequest removal{.op = Op::container_remove, .id = *std::move(step)};
+        removal.query.set("force", "1");
+        co_await exchange(call_, removal);
+    }
+
+    /// What is on a network of the job's own is found by that.
+    Task<> note_container()
+    {
+        if (output_.running() == noted_ || rules::key_of(network_)) co_return;
+        noted_ = output_.running();
+        if (noted_.empty()) co_return;
+        if (auto step = co_await container_of_step(noted_)) co_await record_.note_container(*std::move(step));
     }
 
     Task<> answer(Upstream& upstream)
@@ -218,6 +235,7 @@ private:
         const auto pass = [&](std::string_view lines) -> Task<> {
             const std::string seen = view(lines);
             co_await record_.note_steps();
+            co_await note_container();
             if (abandoned_) co_return;
             try {
                 co_await call_.client.piece(seen);
@@ -262,6 +280,7 @@ private:
     BuildBases bases_;
     BuildRecord record_;
     std::string network_;  ///< of the RUN steps, as sent
+    std::string noted_;    ///< the last container that was looked at for the record
     bool quiet_ = false;
     bool abandoned_ = false;  ///< nobody reads the answer any more
     bool settled_ = false;    ///< the engine's answer was read to its end, or is an error

@@ -92,3 +92,23 @@ class Crashes(ReapCase):
         self.engine.start()
         wait_for(lambda: self.job.docker("ps", "-a").code == 0, 30, "an answer after the engine's start")
         self.assert_reaped()
+
+    @attacks.shows("V-18", "known by what was recorded as it began")
+    def test_the_engine_killed_amid_steps_on_no_network_of_the_job(self):
+        self.run_box("--name", "box")
+        for network in ("none", "container:box"):
+            def build():
+                try:
+                    self.job.api.call("POST", f"/build?networkmode={network}", tar_of({"Dockerfile": f"FROM {self.job.image}\nRUN sleep 61 # {network}\n"}), raw=True)
+                except Exception:
+                    pass  # cut with the engine
+            thread = threading.Thread(target=build)
+            thread.start()
+            wait_for(lambda: f"# {network}" in self.engine.docker.ok("ps", "--no-trunc", "--format", "{{.Command}}"), 20, "the step")
+            time.sleep(0.5)  # until it is recorded
+            self.engine.crash()
+            thread.join(30)
+            self.engine.start()
+            wait_for(lambda: self.job.docker("start", "box").code == 0, 30, "a start after the engine's")
+        self.assertEqual(self.job.ok("ps", "-a", "--format", "{{.Names}}"), "box")
+        self.assert_reaped()
