@@ -23,7 +23,7 @@ public:
     /// `companion`: a socket behind which names are looked up, if it is there at the time.
     explicit Resolver(const std::filesystem::path& companion);
 
-    /// The addresses of `name`; none: nobody here knows it. nullopt: that was not known in time. `job`: key.
+    /// The addresses of `name`; none: nobody here knows it. nullopt: that cannot be learnt now. `job`: key.
     Task<std::optional<std::vector<rules::Address>>> look_up(std::string name, std::string job);
 
 private:

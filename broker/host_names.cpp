@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -30,6 +32,13 @@ std::optional<std::vector<rules::Address>> addresses_in(std::string_view answer)
     return addresses;
 }
 
+bool may_have_ip_sockets()
+{
+    const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0) ::close(probe);
+    return probe >= 0;
+}
+
 }  // namespace
 
 std::optional<rules::Address> address_in(const sockaddr* from)
@@ -45,8 +54,10 @@ std::optional<rules::Address> address_in(const sockaddr* from)
     return address;
 }
 
-std::vector<rules::Address> addresses_of(const std::string& name)
+std::optional<std::vector<rules::Address>> addresses_of(const std::string& name)
 {
+    // The C library would look into its files alone, and say that nobody knows the name.
+    if (!may_have_ip_sockets()) return std::nullopt;
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* list = nullptr;
@@ -83,7 +94,9 @@ int answer_with_addresses()
     std::vector<std::string> addresses;
     if (name.ends_with('\n')) {  // else it is longer than a name can be
         name.pop_back();
-        for (const rules::Address& each : addresses_of(name)) addresses.push_back(rules::to_string(each));
+        const auto found = addresses_of(name);
+        if (!found) return 1;
+        for (const rules::Address& each : *found) addresses.push_back(rules::to_string(each));
     }
     fmt::print("{}\n", fmt::join(addresses, " "));
     return 0;

@@ -16,8 +16,8 @@ constexpr auto lookup_limit = 5s;
 /// The address in `from`; nullopt when it is of no family that is dialled.
 std::optional<rules::Address> address_in(const sockaddr* from);
 
-/// What this process's C library knows of `name`; none: nothing. Blocks.
-std::vector<rules::Address> addresses_of(const std::string& name);
+/// What this process's C library knows of `name`; none: nothing. nullopt: it may not ask name servers. Blocks.
+std::optional<std::vector<rules::Address>> addresses_of(const std::string& name);
 
 /// What the one behind `socket` knows of it; nullopt: it gave no whole answer within `lookup_limit`. Does not throw.
 Task<std::optional<std::vector<rules::Address>>> ask_for_addresses(Unix::endpoint socket, std::string name);

@@ -164,7 +164,7 @@ class EngineDials(Case):
                 with self.subTest(broken):
                     status, text = self.pull(f"by-{broken[0]}-{len(broken[-1])}.test:{PORT}/x", job)
                     self.assertEqual(status, 503, text)
-                    self.assertIn("was not known in time", text)
+                    self.assertIn("cannot be learnt now", text)
             self.assertEqual(self.heard.read_text(), "")
             server.shutdown(socket.SHUT_RDWR)
 

@@ -187,6 +187,11 @@ class Service(MachineCase):
             status, text = job.api.call("POST", "/images/create?fromImage=outside.test%3A7099%2Fx&tag=1")
             self.assertNotIn("berth", str(text), "nobody knows it: the engine is asked")
         self.assertEqual(self.machine.state("berth-names.socket"), "active")
+        self.machine.ok("systemctl", "stop", "berth-names.socket")
+        status, text = job.api.call("POST", "/images/create?fromImage=later.test%3A7099%2Fx&tag=1")
+        self.assertEqual(status, 503, text)
+        self.assertIn("cannot be learnt now", text["message"])
+        self.machine.ok("systemctl", "start", "berth-names.socket")
         self.ok("job", "close", job.id, timeout=120)
 
     def test_a_job_does_all_that_takes_capabilities(self):
