@@ -255,6 +255,7 @@ Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
     const rules::DialTarget registry = want(rules::dial_target(name.domain));
     const auto alone = co_await call.services.images.alone_under(name.familiar_tagged());
     co_await want_dial(call, registry, "name");
+    want(check_names(call.job.objects, image.id));  // its digest will be one
     Lent lent(call, name.familiar_tagged());
     {
         const Making making(call);

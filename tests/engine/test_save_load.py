@@ -56,6 +56,25 @@ class Archives(EngineCase):
         job.build(tag, {"Dockerfile": f"FROM {job.image}\nRUN echo {text} >/text\nCMD cat /text\n"})
         return job.ok("inspect", "-f", "{{.Id}}", tag)
 
+    @attacks.shows("V-17", "a hundred at most")
+    def test_whatever_gives_an_image_names(self):
+        def names():
+            return set(self.job.ok("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=full").split())
+
+        many = [f"full:{number}" for number in range(100)]
+        self.assertEqual(self.load(self.job, image_archive(*many[:60])[0])[0], 200)
+        self.assertEqual(self.load(self.job, image_archive(*many[40:])[0])[0], 200, "some of which it has already")
+        self.assertEqual(names(), set(many))
+        for what, (_, answer) in {
+            "load": self.load(self.job, image_archive("full:over")[0]),
+            "build": self.job.api.call("POST", "/build?t=full:over", tar({"Dockerfile": b"FROM full:0\n"}), raw=True),
+            "push": self.job.api.call("POST", "/images/full/push?tag=0", b"", raw=True, headers={"X-Registry-Auth": "e30="}),
+        }.items():
+            with self.subTest(what):
+                self.assertIn(b"100 names in this job already", answer)
+                self.assertEqual(names(), set(many))
+        self.job.ok("rmi", *many)
+
     def test_from_job_to_job(self):
         identity = self.built(self.job, "app:1", "saved")
         self.job.ok("tag", "app:1", "registry.example:5000/team/app:2")
