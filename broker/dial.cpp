@@ -40,8 +40,15 @@ std::vector<rules::Address> addresses_of_host()
 
 Resolver::Resolver(const std::filesystem::path& companion) : state_(std::make_shared<State>(State{.companion = Unix::endpoint(companion.string())})) {}
 
-Task<> Resolver::run(std::shared_ptr<State> state, std::string name, std::string job)
+const Resolver::Known* Resolver::State::find(const std::string& name) const
 {
+    const auto found = known.find(name);
+    return found != known.end() && found->second.until >= Clock::now() ? &found->second : nullptr;
+}
+
+Task<> Resolver::run(std::shared_ptr<State> state, std::string name, std::shared_ptr<Lock>, Lock::Held, std::shared_ptr<Lookup> lookup)
+{
+    const auto begun = Clock::now();
     std::optional<std::vector<rules::Address>> addresses;
     std::error_code ignored;
     if (std::filesystem::exists(state->companion.path(), ignored))
@@ -49,26 +56,32 @@ Task<> Resolver::run(std::shared_ptr<State> state, std::string name, std::string
     else
         co_await aside([&] { addresses = addresses_of(name); }, Aside::name);
     const auto now = Clock::now();
+    if (addresses && addresses->empty() && now - begun >= lookup_limit) addresses.reset();  // name servers were waited for in vain
     std::erase_if(state->known, [now](const auto& each) { return each.second.until < now; });
     if (addresses) {
-        if (state->known.size() >= known_max) state->known.erase(state->known.begin());  // whoever waits for that one asks again
+        if (state->known.size() >= known_max) state->known.erase(state->known.begin());  // whoever waited for that one is told to try again
         state->known.insert_or_assign(name, Known{*std::move(addresses), now + known_for});
     }
-    state->busy.erase(job);
+    std::erase_if(state->turns, [](const auto& each) { return each.second.use_count() == 1; });
+    lookup->is_over = true;
+    lookup->over.cancel();
 }
 
 Task<std::optional<std::vector<rules::Address>>> Resolver::look_up(std::string name, std::string job)
 {
     const Executor executor = co_await asio::this_coro::executor;
-    const auto deadline = Clock::now() + lookup_limit;
-    for (bool begun = false; Clock::now() < deadline; co_await pause(5ms)) {
-        if (const auto found = state_->known.find(name); found != state_->known.end() && found->second.until >= Clock::now()) co_return found->second.addresses;
-        if (begun && !state_->busy.contains(job)) break;  // it came to nothing
-        if (begun || !state_->busy.insert(job).second) continue;
-        begun = true;
-        asio::co_spawn(executor, run(state_, name, job), asio::detached);
-    }
-    co_return std::nullopt;
+    std::shared_ptr<Lock> lock = state_->turns[job];
+    if (!lock) lock = state_->turns[job] = std::make_shared<Lock>();
+    const auto ask = [&]() -> Task<> {
+        Lock::Held turn = co_await lock->hold();
+        if (state_->find(name)) co_return;  // another one has asked meanwhile
+        const auto lookup = std::make_shared<Lookup>(executor);
+        asio::co_spawn(executor, run(state_, name, lock, std::move(turn), lookup), asio::detached);
+        if (!lookup->is_over) co_await lookup->over.async_wait(use_task_tuple);
+    };
+    if (!state_->find(name)) co_await within(lookup_limit, ask());
+    const Known* found = state_->find(name);
+    co_return found ? std::optional(found->addresses) : std::nullopt;
 }
 
 Task<> want_dial(Call& call, rules::DialTarget target, std::string field)
@@ -76,7 +89,7 @@ Task<> want_dial(Call& call, rules::DialTarget target, std::string field)
     rules::DialFacts facts;
     if (rules::needs_facts(target, call.job.profile)) {
         if (!target.is_address()) {
-            const auto addresses = co_await call.services.resolver.look_up(target.host, call.job.facts.key);
+            const auto addresses = co_await call.services.resolver.look_up(target.name, call.job.facts.key);
             if (!addresses) throw Refused{{503, "berth: what " + target.text + " stands for cannot be learnt now: try again, or ask the operator to look at the host's name servers, and at berth-names.socket where berth runs as a service", {}, {}, {}}};
             facts.addresses = *addresses;
         }

@@ -4,11 +4,11 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "broker/call.h"
+#include "broker/lock.h"
 #include "rules/dial.h"
 
 namespace broker {
@@ -34,9 +34,16 @@ private:
     struct State {
         Unix::endpoint companion;
         std::map<std::string, Known> known = {};
-        std::set<std::string> busy = {};  ///< jobs whose lookup is under way, awaited or not
+        std::map<std::string, std::shared_ptr<Lock>> turns = {};  ///< of jobs: held while a lookup is under way, awaited or not
+
+        const Known* find(const std::string& name) const;
     };
-    static Task<> run(std::shared_ptr<State> state, std::string name, std::string job);
+    struct Lookup {
+        explicit Lookup(Executor executor) : over(executor, Clock::time_point::max()) {}
+        Timer over;  ///< cancelled at its end
+        bool is_over = false;
+    };
+    static Task<> run(std::shared_ptr<State> state, std::string name, std::shared_ptr<Lock> lock, Lock::Held turn, std::shared_ptr<Lookup> lookup);
 
     std::shared_ptr<State> state_;
 };

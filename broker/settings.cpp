@@ -23,7 +23,7 @@ constexpr Setting table[] = {
     {"engine", [](C& c) -> std::string& { return c.engine; }, all_users, "The engine, as unix:///path"},
     {"state_dir", [](C& c) -> fs::path& { return c.state_dir; }, all_users, "Where the ledger is"},
     {"runtime_dir", [](C& c) -> fs::path& { return c.runtime_dir; }, all_users, "Where the sockets are. Without systemd, or where it is not /run/berth, other commands need --admin"},
-    {"names_socket", [](C& c) -> fs::path& { return c.names_socket; }, daemon, "Where names of registries are looked up for berth (berth-names.socket), since as a service it has no IP sockets. Where there is no such socket, berth looks them up itself, by what it may ask"},
+    {"names_socket", [](C& c) -> fs::path& { return c.names_socket; }, daemon, "Where names of registries are looked up for berth (berth-names.socket), since as a service it has no IP sockets. Where there is no such socket, berth looks them up itself, if it may have such sockets"},
     {"group", [](C& c) -> std::string& { return c.group; }, daemon, "A group of the host whose members may open jobs and use their doors, as `berth`; empty: root alone. As with Docker's own group, its members are root on the host in effect: they may give a job any directory as its workspace"},
     {"rules", [](C& c) -> fs::path& { return c.rules; }, daemon | cleanup, "What jobs may do: a rules file, or a directory of *.toml; without it, berth's own profiles. SIGHUP reads it again"},
     {"network_pool", [](C& c) -> std::string& { return c.network_pool; }, all_users, "Private IPv4 range from which every network of a job gets its subnet; subnets that the host routes or the engine uses are left out. The default is one that Docker, Kubernetes and most sites do not use"},

@@ -97,6 +97,7 @@ Result<DialTarget> dial_target(std::string_view text)
         target.port = text.substr(1);
         if (target.port.empty() || target.port.size() > 5 || target.port.find_first_not_of("0123456789") != target.port.npos) return no_host(text);
     }
+    target.name = lower(host);
     if (host.size() > 1 && host.ends_with('.')) host.remove_suffix(1);
     target.host = lower(host);
     if (const auto address = read_address(host)) target.host = to_string(*address);

@@ -15,6 +15,7 @@ namespace rules {
 /// A host that the engine is to connect to.
 struct DialTarget {
     std::string host;  ///< lower case; an address in general spelling, without brackets; a name without its last dot
+    std::string name;  ///< the same as it is looked up: with a last dot no search domain is tried
     std::string port;  ///< empty: that of the protocol
     std::string text;  ///< as a profile lists it: `registry:5000`, `[::1]:5000`
 

@@ -19,6 +19,14 @@ DialFacts resolved(const std::vector<std::string>& addresses)
     return facts;
 }
 
+TEST(Names, AreLookedUpWithTheirLastDotAndListedWithoutIt)
+{
+    const DialTarget target = login_target("https://Registry.test.:5000/v2").value();
+    EXPECT_EQ(target.name, "registry.test.");
+    EXPECT_EQ(target.text, "registry.test:5000");
+    EXPECT_EQ(dial_target("registry.test").value().name, "registry.test");
+}
+
 TEST(Addresses, AreReadInEverySpelling)
 {
     for (const std::string text : {"127.0.0.1", "127.1", "2130706433", "0x7f000001", "0X7F.1", "017700000001", "0177.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1%lo"})
