@@ -84,29 +84,31 @@ rules::Result<rules::Json> Images::kept(const std::string& id, rules::Result<rul
     return config;
 }
 
-Task<Images::Use> Images::alone_under(const std::string& name)
+Task<Images::Use> Images::alone_under(std::string name)
 {
-    while (users_[name] != 0) co_await pause(20ms);
-    co_return Use(users_[name], -1);
+    while (is_in_use(name)) co_await pause(20ms);
+    co_return Use(names_[name].users, -1);
 }
 
 std::optional<Images::Use> Images::try_alone_under(const std::string& name)
 {
     if (is_in_use(name)) return std::nullopt;
-    return Use(users_[name], -1);
+    return Use(names_[name].users, -1);
 }
 
 bool Images::is_in_use(const std::string& name) const
 {
-    const auto found = users_.find(name);
-    return found != users_.end() && found->second != 0;
+    const auto found = names_.find(name);
+    return found != names_.end() && (found->second.users != 0 || found->second.waiting != 0);
 }
 
-Task<Images::Use> Images::among_others_under(const std::string& name)
+Task<Images::Use> Images::among_others_under(std::string name)
 {
-    std::erase_if(users_, [](const auto& each) { return each.second == 0; });
-    while (users_[name] < 0) co_await pause(20ms);
-    co_return Use(users_[name], 1);
+    std::erase_if(names_, [](const auto& each) { return each.second.users == 0 && each.second.waiting == 0; });
+    Name& found = names_[name];
+    const Use waits(found.waiting, 1);
+    while (found.users < 0) co_await pause(20ms);
+    co_return Use(found.users, 1);
 }
 
 Task<Answer> Images::tag(const std::string& id, const std::string& real)

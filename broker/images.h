@@ -57,13 +57,13 @@ public:
         int* users_;
         int change_;
     };
-    /// Waits until nobody uses `name`, which then is the caller's alone: it may stand for what is not public.
-    Task<Use> alone_under(const std::string& name);
+    /// Waits until nobody uses `name` or waits to pull it; then it is the caller's alone: it may stand for what is not public.
+    Task<Use> alone_under(std::string name);
     /// The same at once, or nullopt: nobody waits.
     std::optional<Use> try_alone_under(const std::string& name);
     bool is_in_use(const std::string& name) const;
     /// Waits until `name` is nobody's alone.
-    Task<Use> among_others_under(const std::string& name);
+    Task<Use> among_others_under(std::string name);
 
     /// The image `id` (or what `id` refers to) under `real` as well, which has a tag.
     Task<Answer> tag(const std::string& id, const std::string& real);
@@ -78,7 +78,11 @@ private:
 
     Engine& engine_;
     std::map<std::string, rules::Result<rules::Json>> configs_;
-    std::map<std::string, int> users_;  ///< of public names: how many pull, or -1 while one pushes
+    struct Name {
+        int users = 0;    ///< how many pull, or -1 while one pushes
+        int waiting = 0;  ///< to pull
+    };
+    std::map<std::string, Name> names_;  ///< public ones that are in use
 };
 
 /// Takes the reference `real` of an image away. A stopped container on it is no obstacle to losing a name.

@@ -253,9 +253,13 @@ Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
 {
     const rules::Reference name = want(rules::parse_reference(image.name));
     const rules::DialTarget registry = want(rules::dial_target(name.domain));
-    const auto alone = co_await call.services.images.alone_under(name.familiar_tagged());
+    const std::vector<std::string> names = call.job.objects.references_of(image.id);
+    const bool has_digest = std::ranges::any_of(names, [&](const std::string& each) { return each.starts_with(name.repository() + "@"); });
+    if (!has_digest) want(check_names(call.job.objects, image.id));
+    std::optional<Images::Use> alone;
+    const auto wait = [&]() -> Task<> { alone.emplace(co_await call.services.images.alone_under(name.familiar_tagged())); };
+    co_await while_client_stays(call, wait());
     co_await want_dial(call, registry, "name");
-    want(check_names(call.job.objects, image.id));  // its digest will be one
     Lent lent(call, name.familiar_tagged());
     {
         const Making making(call);
