@@ -20,15 +20,19 @@ import engines
 import harness
 
 
-# On which engines a file's tests run, where it is not all three. What engines decide differently (networks, builds, bodies that they read
-# otherwise) is shown on all; what only the oldest and the newest could do differently, on these; what berth does by itself, or in the same
-# way before each engine, on one: such files are dealt out so that the three end at about the same time.
+# On which engines a file's tests run, where it is not all three: what only the oldest could do differently, there and on a newer one; what berth
+# does by itself, or in the same way before each engine, on one. They are dealt out so that the three end at about the same time: each test
+# costs processor time for the others as well.
 RUNS_ON = {
-    "newest distribution": ("attacks_containers", "attacks_host", "binds", "budget", "cli_containers", "cli_run", "clients", "compose", "crash_table", "image_cache",
-                            "image_transfers", "isolation", "job_limits", "leak_grep", "reap_crashes", "reap_host", "reap_storms", "reap_streams"),
-    "newest": ("cli_images", "cli_lists", "cli_networks", "cli_volumes", "engine_faults", "refusals", "save_load", "service", "skopeo"),
-    "distribution": ("cleanup", "in_the_anchor", "job_ends", "ten_jobs", "testcontainers"),
-    "trixie": ("bench", "cache_pressure", "ci_docs", "doctor", "hardening", "hostile_jobs", "jobs", "resources", "rules", "rules_tools", "spool", "supervised"),
+    "newest distribution": ("attacks_containers", "attacks_objects", "budget", "clients", "endings", "image_transfers", "isolation", "job_limits", "options", "reap_crashes",
+                            "reap_streams"),
+    "distribution trixie": ("attacks_host", "binds", "build_isolation", "differential", "networks_by_profile"),
+    "newest trixie": ("egress", "networks_alone", "reap"),
+    "newest": ("cli_containers", "cli_images", "cli_lists", "cli_networks", "cli_run", "cli_volumes", "compose", "job_ends", "leak_grep", "reap_host", "refusals", "save_load",
+               "service", "skopeo", "ten_jobs"),
+    "distribution": ("cleanup", "crash_table", "in_the_anchor", "testcontainers"),
+    "trixie": ("bench", "cache_pressure", "ci_docs", "doctor", "engine_faults", "hardening", "hostile_jobs", "image_cache", "jobs", "reap_storms", "resources", "rules",
+               "rules_tools", "spool", "supervised"),
 }
 
 
