@@ -62,7 +62,7 @@ Json json_of_report(const cleanup::Report& report)
     for (const auto& [kind, count] : report.removed) removed[std::string(rules::kind_name(kind))] = count;
     Json left = Json::array();
     for (const cleanup::Left& each : report.left)
-        left.push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"id", each.object.id}, {"error", each.error}});
+        left.push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"id", each.object.id}, {"error", each.error}});
     return {{"removed", std::move(removed)}, {"kept", report.kept}, {"left", std::move(left)}, {"clean", report.clean()}};
 }
 

@@ -28,6 +28,7 @@ struct Services {
     Firewall& firewall;
     Resolver& resolver;
     Supervisor& supervisor;
+    std::set<std::string>& steps;  ///< full ids of containers that builds have noted as theirs
 };
 
 /// A request that goes no further; caught once, in the exchange, and answered in Docker's form.

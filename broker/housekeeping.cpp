@@ -27,7 +27,7 @@ struct Over {
 
 Json line(const std::string& job, const db::Object& object, std::string_view why, std::string_view outcome, std::string error = {})
 {
-    return {{"job", job},   {"key", object.job}, {"kind", rules::kind_name(object.kind)}, {"name", object.name.empty() ? object.real : object.name},
+    return {{"job", job},   {"key", object.job}, {"kind", rules::kind_name(object.kind)}, {"name", object.shown_name()},
             {"id", object.id}, {"why", why},        {"outcome", outcome},                   {"error", std::move(error)}};
 }
 

@@ -113,13 +113,19 @@ Task<cleanup::Report> Jobs::reap(Job& job, Clock::duration limit)
     const std::vector<db::Object> images = job.objects.all(Kind::image);
     if (job.profile.image_cache == "built") co_await within(step_limit, keep_built(job));
     std::vector<db::Object> objects = job.objects.all();
+    // A build that is still under way keeps its steps: only of one that is over is known what is the job's of all that grew from its bases.
+    std::erase_if(objects, [&job](const db::Object& each) { return each.kind == Kind::image && each.id.empty() && job.pending.contains(each.row); });
     std::set<std::string> containers;
+    std::set<std::int64_t> taken;
+    for (const db::Object& each : objects) taken.insert(each.row);
     for (const db::Object& each : objects)
         if (each.kind == Kind::container && !each.id.empty()) containers.insert(each.id);
     cleanup::Report report = co_await cleanup::reap(key, std::move(objects), remover, services_.store);
     const auto leave = [&]() -> Task<> { report.kept -= co_await leave_cache(images, job.profile.image_cache); };
     co_await within(step_limit, leave());
 
+    for (const db::Object& each : job.objects.all(Kind::image))
+        if (!taken.contains(each.row)) report.left.push_back({each, "a request of the job was at it while the job ended"});
     // What the engine is still making will be removed by whoever asked for it, once the engine has answered.
     for (const Connection& each : job.connections)
         if (each.making) report.left.push_back({db::Object{}, "a request of the job is still under way at the engine"});
@@ -134,8 +140,8 @@ Task<cleanup::Report> Jobs::reap(Job& job, Clock::duration limit)
     Json detail = Json::object();
     for (const auto& [kind, count] : report.removed) detail["removed"][std::string(rules::kind_name(kind))] = count;
     for (const cleanup::Left& each : report.left) {
-        detail["left"].push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"id", each.object.id}, {"error", each.error}});
-        log::warn("not removed", {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.name}, {"error", each.error}});
+        detail["left"].push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"id", each.object.id}, {"error", each.error}});
+        log::warn("not removed", {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"error", each.error}});
     }
     const db::Reap told{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
     bool clean = report.clean();

@@ -79,7 +79,7 @@ void Objects::erase(std::int64_t row)
 
 Task<std::int64_t> Objects::intend(db::Object object)
 {
-    object.row = ++next_row_;
+    if (object.row == 0) object.row = new_row();
     object.job = key_;
     object.state = ObjectState::intended;
     if (object.created == 0) object.created = std::time(nullptr);

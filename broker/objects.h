@@ -27,7 +27,8 @@ public:
     /// Takes over what the ledger has, at the start of the program.
     void restore(std::vector<db::Object> rows);
 
-    /// Records that `object` is about to be made; returns its row.
+    std::int64_t new_row() { return ++next_row_; }
+    /// Records that `object` is about to be made; returns its row, a new one where it has none.
     Task<std::int64_t> intend(db::Object object);
     /// The engine made it under `id`.
     Task<> live(std::int64_t row, std::string id);

@@ -190,7 +190,7 @@ private:
         fs::permissions(admin_path(), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::group_write);
     }
 
-    Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, resolver_, supervisor_}; }
+    Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, resolver_, supervisor_, steps_}; }
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
@@ -203,6 +203,7 @@ private:
     Leases leases_;
     Firewall firewall_;
     Resolver resolver_{config_.names_socket};
+    std::set<std::string> steps_;
     Supervisor supervisor_;
     Acceptor admin_;
     bool admin_passed_ = false;

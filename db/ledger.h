@@ -52,6 +52,9 @@ struct Object {
     std::string real;
     std::string parent;  ///< full id of the container of an exec or of an anonymous volume; of a name lent to a push, the way back; else empty
     Seconds created = 0;
+
+    /// What it is called where people read it.
+    const std::string& shown_name() const { return name.empty() ? real : name; }
 };
 
 /// A public name under which jobs pulled an image: of these the host's cache consists.

@@ -30,7 +30,9 @@ void BuildOutput::read(const Json& message)
     constexpr std::string_view running = "Running in ";
     if (line.starts_with(running)) {
         line.remove_prefix(running.size());
-        if (is_short_id(line)) running_ = line;
+        if (!is_short_id(line)) return;
+        running_ = line;
+        if (started_.empty() || started_.back() != line) started_.emplace_back(line);
         return;
     }
     running_.clear();

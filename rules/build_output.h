@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rules/json.h"
@@ -35,12 +36,15 @@ public:
     const std::vector<std::string>& made() const { return made_; }
     /// The short id of the container that runs the present step; empty when none does.
     const std::string& running() const { return running_; }
+    /// Short ids of containers that were told to run since this was last asked: hints as well.
+    std::vector<std::string> take_started() { return std::exchange(started_, {}); }
     bool failed() const { return failed_; }
 
 private:
     std::string result_;
     std::vector<std::string> made_;
     std::string running_;
+    std::vector<std::string> started_;
     std::deque<ShownStep> steps_;
     bool failed_ = false;
 };

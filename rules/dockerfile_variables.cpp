@@ -11,7 +11,7 @@ namespace rules {
 namespace {
 
 /// What Linux gives a program as one argument or variable at most (MAX_ARG_STRLEN): no step can use a longer one.
-constexpr std::size_t expanded_max = std::size_t{128} << 10;
+constexpr std::size_t instruction_max = std::size_t{128} << 10;
 /// Of all instructions of a build. The longest Dockerfile is a quarter of it, and every step keeps what came before it.
 constexpr std::size_t all_expanded_max = std::size_t{4} << 20;
 
@@ -76,7 +76,7 @@ tl::unexpected<Error> too_long(std::string_view verb, std::string_view text, std
 {
     std::string shown(verb);
     std::ranges::transform(shown, shown.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-    return odd(shown, text, "its variables make more than " + std::to_string(most >> 10) + " KiB of it; give long texts as files of the context");
+    return odd(shown, text, "with its variables it comes to more than " + std::to_string(most >> 10) + " KiB; give long texts as files of the context");
 }
 
 }  // namespace
@@ -110,11 +110,11 @@ Result<std::size_t> Variables::length_of_expanded(std::string_view text) const
 Result<void> Variables::spend(std::string_view verb, std::string_view text, char escape)
 {
     Result<std::size_t> length = text.size();
+    if (text.size() > instruction_max) return too_long(verb, text, instruction_max);
     if (is_expanded(verb)) {
         length = length_of_expanded(text);
         if (!length) return tl::unexpected(length.error());
-        // As they are written they can only be as long as the Dockerfile.
-        if (*length > text.size() && *length > expanded_max) return too_long(verb, text, expanded_max);
+        if (*length > instruction_max) return too_long(verb, text, instruction_max);
         assign(verb, text, escape, *length);
     }
     spent_ += *length;

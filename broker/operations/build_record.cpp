@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "broker/images.h"
+#include "broker/log.h"
 #include "rules/image_names.h"
 #include "rules/reference.h"
 #include "rules/until.h"
@@ -60,6 +61,8 @@ Task<> BuildRecord::note_steps()
 {
     while (steps_.size() < output_.made().size()) {
         db::Object step;
+        step.row = call_.job.objects.new_row();
+        pending_.emplace_back(call_.job, step.row);
         step.kind = Kind::image;
         step.real = output_.made()[steps_.size()];
         step.created = began_;
@@ -67,18 +70,22 @@ Task<> BuildRecord::note_steps()
     }
 }
 
-Task<> BuildRecord::note_container(std::string id)
+BuildRecord::~BuildRecord()
 {
-    co_await end_container();
-    call_.job.objects.remember(id);
-    db::Object step;
-    step.kind = Kind::container;
-    step.real = std::move(id);
-    step.row = co_await call_.job.objects.intend(step);
-    container_ = std::move(step);
+    if (container_) call_.services.steps.erase(container_->real);
 }
 
-/// The builder has removed it, or comes to no such thing any more.
+Task<> BuildRecord::note_container(std::string id)
+{
+    co_await try_to_end_container();
+    if (container_ || !call_.services.steps.insert(id).second) co_return;
+    call_.job.objects.remember(id);
+    container_.emplace();
+    container_->kind = Kind::container;
+    container_->real = std::move(id);
+    container_->row = co_await call_.job.objects.intend(*container_);
+}
+
 Task<> BuildRecord::end_container()
 {
     if (!container_) co_return;
@@ -86,12 +93,24 @@ Task<> BuildRecord::end_container()
     removal.query.set("force", "1");
     const Answer answer = co_await exchange(call_, removal);
     if (answer.ok() || answer.status == 404) co_await call_.job.objects.gone(container_->row);
+    call_.services.steps.erase(container_->real);
     container_.reset();
+}
+
+/// Where it cannot be, the job's end does it.
+Task<> BuildRecord::try_to_end_container()
+{
+    constexpr auto limit = 30s;
+    try {
+        co_await within(limit, end_container());
+    } catch (const std::exception& failure) {
+        log::warn("the container of a build's step is left to the job's end", {{"job", call_.job.facts.id}, {"error", failure.what()}});
+    }
 }
 
 Task<rules::Result<void>> BuildRecord::end(bool settled)
 {
-    co_await end_container();
+    co_await try_to_end_container();
     const auto turn = co_await call_.job.naming.hold();
     Steps steps = co_await read_steps();
     rules::Result<void> result = steps.bounded;

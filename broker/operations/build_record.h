@@ -16,6 +16,9 @@ class BuildRecord {
 public:
     /// `output`: what the builder has told so far; outlives this.
     BuildRecord(Call& call, const rules::BuildOutput& output);
+    BuildRecord(const BuildRecord&) = delete;
+    BuildRecord& operator=(const BuildRecord&) = delete;
+    ~BuildRecord();
 
     /// `names`: what the job asks the result to be called, familiar; may be none.
     void claim(std::vector<std::string> names);
@@ -29,8 +32,11 @@ public:
 
     /// Records the ids of the steps as they are told: after a crash the reap finds them by these.
     Task<> note_steps();
-    /// Records the container of a step, by its full id, that is on no network of the job: nothing else tells after a crash whose it was.
+    /// Records the container of a step, by its full id, that is on no network of the job: nothing else tells after a crash whose it was. Not
+    /// if it is another build's, which was told of it first.
     Task<> note_container(std::string id);
+    /// The one that was noted last is removed, if it is there still. Throws EngineFailure.
+    Task<> end_container();
     /// However it ended, what is on the engine now is the job's, but for an image that no job may have: that is taken away again, and why is
     /// answered. `settled`: the engine is not at it any more.
     Task<rules::Result<void>> end(bool settled);
@@ -52,7 +58,7 @@ private:
     /// `bounded`: why the result cannot stay, if it cannot.
     Task<rules::Result<void>> record_result(const Tag& tag, bool settled, rules::Result<void> bounded);
     Task<> record_steps(Steps steps);
-    Task<> end_container();
+    Task<> try_to_end_container();
     const db::Object* find_row(const Tag& tag) const;
     Task<std::map<std::string, std::string>> parents();
     Task<> hold_orphans();
@@ -61,7 +67,7 @@ private:
     Images& images_;
     const rules::BuildOutput& output_;
     std::vector<Tag> tags_;
-    std::list<Pending> pending_;
+    std::list<Pending> pending_;  ///< of the result and of steps
     std::vector<std::int64_t> steps_;       ///< rows of output_.made()
     std::optional<db::Object> container_;   ///< that was noted last
     std::set<std::string> parents_before_;  ///< of the job's images, when the build began

@@ -2,6 +2,7 @@
 
 #include "broker/context.h"
 #include "broker/dial.h"
+#include "broker/log.h"
 #include "broker/image_cache.h"
 #include "broker/operations.h"
 #include "broker/operations/build_bases.h"
@@ -138,10 +139,13 @@ private:
         request.query.set("dockerfile", dockerfile_.path);
         request.registry_config = std::string(call_.head.header("x-registry-config"));
         network_ = std::string(request.query.get("networkmode"));
+        cached_ = std::string(request.query.get("cachefrom"));
         co_await record_.begin();
 
         const auto exchange = [&]() -> Task<> {
+            std::optional<Making> making(std::in_place, call_);
             Upstream upstream = co_await call_.services.engine.send_head(request, std::nullopt, "application/x-tar");
+            making.reset();
             const auto send_all = [&]() -> Task<> {
                 {
                     const auto turn = co_await call_.job.unpacking.hold();
@@ -173,54 +177,91 @@ private:
 
     /// Once nobody waits for the build any more (the client has gone, or the job has ended): the engine would stop if
     /// we left it, but what it was about to keep then would have no name. So the container of each RUN step is removed,
-    /// started or not, until the builder gives up.
+    /// started or not, until the builder gives up, however long a large COPY takes it.
     Task<> stop_when_abandoned()
     {
-        constexpr auto limit = 60s;  // for what cannot be removed: a large COPY
+        constexpr auto limit = 60s;  // of a step of which is not known that it is ours: the engine ends it when we leave
         co_await call_.client.wire().closed_by_peer();
         if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
         abandoned_ = true;
         const Recording recording(call_.connection);
-        for (const auto deadline = Clock::now() + limit; Clock::now() < deadline; co_await pause(50ms))
-            if (!output_.running().empty()) co_await stop_step(output_.running());
+        std::string running;
+        for (auto since = Clock::now(); running.empty() || Clock::now() - since < limit; co_await pause(50ms)) {
+            if (output_.running() != running) since = Clock::now();
+            running = output_.running();
+            try {
+                co_await stop_step();
+            } catch (const EngineFailure&) {
+                continue;  // it is asked again
+            }
+        }
     }
 
-    /// The full id of the container `id` if it is one of this build's: the id was printed, and steps print what they like, but cannot know
-    /// that of a container of somebody else's. What it runs and when it was made tell the rest; its labels come from the Dockerfile and tell
-    /// nothing.
+    /// A network of the job's own tells that what is on it is the job's; else only what was noted is known to be.
+    bool is_on_own_network() const { return rules::key_of(network_).has_value(); }
+
+    /// The full id of the container `id` if it can be one of this build's: the id was printed, and steps print what they like. What it runs
+    /// and when it was made tell the rest; its labels come from the Dockerfile and tell nothing.
     Task<std::optional<std::string>> container_of_step(std::string id)
     {
+        const auto step = co_await maybe_step(std::move(id));
+        if (!step) co_return std::nullopt;
+        const bool known = call_.job.objects.by_id(Kind::image, step->image) || bases_.has(step->image) || cached_.find(step->image) != cached_.npos;
+        if (known || co_await is_step_image(step->image)) co_return step->id;
+        co_return std::nullopt;
+    }
+
+    struct Step {
+        std::string id, image;  ///< full
+    };
+
+    Task<std::optional<Step>> maybe_step(std::string id)
+    {
         const EngineRequest request{.op = Op::container_inspect, .id = std::move(id)};
-        const Answer answer = co_await exchange(call_, request);
+        const Answer answer = co_await exchange(call_, request);  // a large one keeps others waiting for as long as it is held
         if (!answer.ok()) co_return std::nullopt;
         const Json container = co_await json_of(answer);
         const Json host = container.value("HostConfig", Json::object());
         const std::string image = container.value("Image", "");
-        const auto is_step = [&](const std::string& made) { return image.starts_with("sha256:" + made); };
         const bool is_object = rules::key_of(container.value("Name", "")) || call_.job.objects.with_id(Kind::container, container.value("Id", ""));
         const bool ours = !is_object && host.value("NetworkMode", "") == network_ &&
-                          (std::ranges::any_of(output_.made(), is_step) || call_.job.objects.by_id(Kind::image, image) || bases_.has(image)) &&
+                          container.value(Json::json_pointer("/Config/Image"), "").starts_with("sha256:") &&
                           rules::parse_date(container.value("Created", "")).value_or(0) >= record_.began();
-        if (!ours) co_return std::nullopt;
-        co_return container.value("Id", "");
+        co_return ours ? std::optional(Step{container.value("Id", ""), image}) : std::nullopt;
     }
 
-    Task<> stop_step(std::string id)
+    Task<bool> is_step_image(std::string id)
     {
-        auto step = co_await container_of_step(std::move(id));
+        const auto image = co_await call_.services.images.inspect(id);
+        co_return image && is_nameless(*image);
+    }
+
+    Task<> stop_step()
+    {
+        if (!is_on_own_network()) {
+            co_await record_.end_container();
+            co_return;
+        }
+        if (output_.running().empty()) co_return;
+        auto step = co_await container_of_step(output_.running());
         if (!step) co_return;
         EngineRequest removal{.op = Op::container_remove, .id = *std::move(step)};
         removal.query.set("force", "1");
         co_await exchange(call_, removal);
     }
 
-    /// What is on a network of the job's own is found by that.
-    Task<> note_container()
+    /// Before the client is told of them: what others know of is noted by then.
+    Task<> note_containers()
     {
-        if (output_.running() == noted_ || rules::key_of(network_)) co_return;
-        noted_ = output_.running();
-        if (noted_.empty()) co_return;
-        if (auto step = co_await container_of_step(noted_)) co_await record_.note_container(*std::move(step));
+        for (std::string& started : output_.take_started()) {
+            if (is_on_own_network() || started == noted_) continue;
+            noted_ = started;
+            try {
+                if (auto step = co_await container_of_step(std::move(started))) co_await record_.note_container(*std::move(step));
+            } catch (const EngineFailure& failure) {
+                log::warn("the container of a build's step is not known", {{"job", call_.job.facts.id}, {"error", failure.what()}});
+            }
+        }
     }
 
     Task<> answer(Upstream& upstream)
@@ -232,19 +273,23 @@ private:
             throw Refused{error_of(call_, {head.status, std::string(head.header("content-type")), std::move(body)})};
         }
         co_await begin();
+        // Whatever fails here, the engine goes on with the build: what it makes is read to the end.
+        std::exception_ptr failed;
         const auto pass = [&](std::string_view lines) -> Task<> {
             const std::string seen = view(lines);
-            co_await record_.note_steps();
-            co_await note_container();
-            if (abandoned_) co_return;
             try {
-                co_await call_.client.piece(seen);
+                if (!failed) co_await record_.note_steps();
+                co_await note_containers();
+                if (!abandoned_ && !failed) co_await call_.client.piece(seen);
             } catch (const Gone&) {
                 abandoned_ = true;
+            } catch (const std::exception&) {
+                if (!failed) failed = std::current_exception();
             }
         };
         co_await pass_lines(upstream, head, pass);
         settled_ = true;
+        if (failed) std::rethrow_exception(failed);
     }
 
     /// The lines as the job may read them; what they tell is kept.
@@ -280,6 +325,7 @@ private:
     BuildBases bases_;
     BuildRecord record_;
     std::string network_;  ///< of the RUN steps, as sent
+    std::string cached_;   ///< ids of images from which the builder may go on, as sent
     std::string noted_;    ///< the last container that was looked at for the record
     bool quiet_ = false;
     bool abandoned_ = false;  ///< nobody reads the answer any more

@@ -190,20 +190,31 @@ Task<> list_images(Call& call)
 
 Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& sink)
 {
-    constexpr std::size_t line_max = 256 * 1024;
+    constexpr std::size_t line_max = std::size_t{2} << 20;  // the longest instruction, each byte written as six, twice
     BodyReader body(upstream.wire(), head);
     std::string pending;
+    bool too_long = false, skipping = false;
     for (;;) {
         const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
         pending.append(piece);
+        if (skipping) {
+            const std::size_t end = pending.find('\n');
+            skipping = end == pending.npos;
+            pending.erase(0, skipping ? pending.npos : end + 1);
+        }
         const std::size_t lines = pending.rfind('\n') + 1;
         if (lines > 0) co_await sink(std::string_view(pending).substr(0, lines));
         pending.erase(0, lines);
-        if (pending.size() > line_max) throw EngineFailure("a line of the engine's answer is too long");
+        if (pending.size() > line_max) {
+            too_long = skipping = true;
+            pending.clear();
+        }
     }
     upstream.finished(head);
     if (!pending.empty()) co_await sink(pending);
+    // Said at the end only: what the engine does goes on, and its other lines tell of it.
+    if (too_long) throw Refused{{502, "berth: a line of the engine's answer was too long to be shown", {}, {}, {}}};
 }
 
 Task<> inspect_image(Call& call)

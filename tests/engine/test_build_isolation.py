@@ -406,13 +406,13 @@ class Bounds(Builds):
         self.job.ok("rm", "source")
         self.job.ok("rmi", "short:1")
 
-    @attacks.shows("V-09", "refused by rule \"images.registries_local\"")
+    @attacks.shows("V-09", "refused by rule \"build.remote_files\", which no job that only observes has open")
     def test_what_the_engine_would_dial(self):
         trusted = self.open_job("--profile", "trusted")
-        for url in ("http://127.0.0.1:1/x", "http://localhost:1/x", "http://169.254.169.254/x", "http://[::1]:1/x", "http://2130706433:1/x"):
+        for url in ("http://127.0.0.1:1/x", "http://localhost:1/x", "http://169.254.169.254/x", "http://[::1]:1/x", "http://2130706433:1/x", "http://mine.example/which-answers-elsewhere"):
             with self.subTest(url):
                 status, text = self.send(self.dockerfile(f"FROM {trusted.image}", f"ADD {url} /x"), job=trusted)
-                self.assertEqual((status, "images.registries_local" in text), (403, True), text)
+                self.assertEqual((status, "build.remote_files" in text), (403, True), text)
         status, text = self.send(self.dockerfile(f"FROM {trusted.image}", "ARG U=http://127.0.0.1:1/x", "ADD $U /x"), job=trusted)
         self.assertIn('"error"', text, status)
         self.assertNotIn("refused", text, "nobody was dialled")

@@ -185,7 +185,7 @@ class ClientVanishes(FakeCase):
 
         def inspect(reference, network):
             return lambda channel, _: channel.reply(200, {
-                "Id": reference, "Image": f"sha256:{image}", "Created": "2100-01-01T00:00:00Z", "Config": {"Labels": {}}, "HostConfig": {"NetworkMode": network}})
+                "Id": reference, "Image": f"sha256:{image}", "Created": "2100-01-01T00:00:00Z", "Config": {"Image": f"sha256:{image}"}, "HostConfig": {"NetworkMode": network}})
 
         def build(channel, _):
             channel.begin()
@@ -203,6 +203,7 @@ class ClientVanishes(FakeCase):
             removed.set()
 
         self.engine.on("POST", "build", build)
+        self.engine.on("GET", f"images/sha256:{image}", lambda channel, _: channel.reply(200, {"Id": f"sha256:{image}", "RepoTags": [], "RepoDigests": []}), times=1000)
         self.engine.on("GET", "containers/ba9876543210/json", inspect(foreign, "other"), times=1000)
         self.engine.on("GET", "containers/0123456789cd/json", inspect(step, "none"), times=1000)
         self.engine.on("DELETE", f"containers/{step}", remove, times=1000)

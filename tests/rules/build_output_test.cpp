@@ -46,6 +46,13 @@ TEST(BuildOutput, AStepRunsUntilTheNextImageIsTold)
     EXPECT_EQ(after(over).running(), "");
 }
 
+TEST(BuildOutput, EachContainerIsToldOnceThoughAStepPrintsWhatHidesIt)
+{
+    BuildOutput output = after({{{"stream", " ---> Running in 0123456789cd\n"}}, {{"stream", " ---> Running in 0123456789cd\n"}}, {{"stream", " ---> 0123456789ab\n"}}, {{"stream", " ---> Running in 0123456789ef\n"}}});
+    EXPECT_EQ(output.take_started(), (Names{"0123456789cd", "0123456789ef"}));
+    EXPECT_EQ(output.take_started(), Names{});
+}
+
 TEST(BuildOutput, InstructionsAreShownAsTheyWereWritten)
 {
     BuildOutput output;

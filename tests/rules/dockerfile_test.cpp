@@ -292,6 +292,16 @@ TEST(Dockerfile, WhatVariablesCanBecomeIsBounded)
     EXPECT_TRUE(read) << read.error().message;
 }
 
+// attack V-19: the builder prints each in one line before it runs it
+TEST(Dockerfile, AnInstructionIsSoLong)
+{
+    const std::string words(64 << 10, ' ');
+    for (const std::string verb : {"RUN", "COPY", "LABEL", "CMD"}) {
+        EXPECT_TRUE(bases_of("FROM a\n" + verb + " a=1" + words + "b=1\n", {})) << verb;
+        EXPECT_FALSE(bases_of("FROM a\n" + verb + " a=1" + words + "\\\n" + words + "b=1\n", {})) << verb;
+    }
+}
+
 TEST(Dockerfile, HasSoManyInstructionsAndBases)
 {
     const auto run = [](int) { return std::string("RUN x"); };
