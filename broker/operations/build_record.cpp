@@ -80,21 +80,24 @@ Task<> BuildRecord::note_container(std::string id)
     co_await try_to_end_container();
     if (container_ || !call_.services.steps.insert(id).second) co_return;
     call_.job.objects.remember(id);
-    container_.emplace();
-    container_->kind = Kind::container;
-    container_->real = std::move(id);
-    container_->row = co_await call_.job.objects.intend(*container_);
+    db::Object step;
+    step.row = call_.job.objects.new_row();
+    step.kind = Kind::container;
+    step.real = std::move(id);
+    container_ = step;
+    co_await call_.job.objects.intend(std::move(step));
 }
 
 Task<> BuildRecord::end_container()
 {
     if (!container_) co_return;
-    EngineRequest removal{.op = Op::container_remove, .id = container_->real};
+    const db::Object step = *container_;  // the build and who stops it may be at it at once
+    EngineRequest removal{.op = Op::container_remove, .id = step.real};
     removal.query.set("force", "1");
     const Answer answer = co_await exchange(call_, removal);
-    if (answer.ok() || answer.status == 404) co_await call_.job.objects.gone(container_->row);
-    call_.services.steps.erase(container_->real);
-    container_.reset();
+    if (answer.ok() || answer.status == 404) co_await call_.job.objects.gone(step.row);
+    call_.services.steps.erase(step.real);
+    if (container_ && container_->row == step.row) container_.reset();
 }
 
 /// Where it cannot be, the job's end does it.
