@@ -182,7 +182,7 @@ constexpr Knob table[] = {
     {"build.allowed", &P::build_allowed, refuse, "Jobs may build images", {}, 0, 0, {}, "true"},
     {"build.cache", &P::build_cache, force, "Builds take over steps of earlier builds of the same job; false: each step runs anew"},
     {"build.networks", &P::build_networks, refuse, "Networks of a build's steps: none, the job's default one, one that the job made, another container's", {}, 0, 0, build_networks, "none default own container"},
-    {"build.remote_files", &P::build_remote_files, refuse, "The engine fetches what `ADD` names by a URL. It does so from the host's own network and goes where the answer sends it: with this a job reads whatever the host reaches", {}, 0, 0, {}},
+    {"build.remote_files", &P::build_remote_files, refuse, "The engine fetches what `ADD` names by a URL. It does so from the host's own network and goes where the answer sends it: with this a job reads whatever the host reaches"},
     {"exec.allowed", &P::exec_allowed, refuse, "Jobs may run commands in their running containers", {}, 0, 0, {}, "true"},
     {"exec.users", &P::exec_users, refuse, "Users that an exec may name (`docker exec -u`), by pattern; the container's own is always one", {}, 0, 0, {}, "*"},
 

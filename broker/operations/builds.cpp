@@ -143,9 +143,8 @@ private:
         co_await record_.begin();
 
         const auto exchange = [&]() -> Task<> {
-            std::optional<Making> making(std::in_place, call_);
+            { const Making making(call_); }  // the job may have ended since the intent; what is pending now is known to its end
             Upstream upstream = co_await call_.services.engine.send_head(request, std::nullopt, "application/x-tar");
-            making.reset();
             const auto send_all = [&]() -> Task<> {
                 {
                     const auto turn = co_await call_.job.unpacking.hold();
@@ -224,7 +223,7 @@ private:
         const Json host = container.value("HostConfig", Json::object());
         const std::string image = container.value("Image", "");
         const bool is_object = rules::key_of(container.value("Name", "")) || call_.job.objects.with_id(Kind::container, container.value("Id", ""));
-        const bool ours = !is_object && host.value("NetworkMode", "") == network_ &&
+        const bool ours = !is_object && !image.empty() && host.value("NetworkMode", "") == network_ &&
                           container.value(Json::json_pointer("/Config/Image"), "").starts_with("sha256:") &&
                           rules::parse_date(container.value("Created", "")).value_or(0) >= record_.began();
         co_return ours ? std::optional(Step{container.value("Id", ""), image}) : std::nullopt;

@@ -1,5 +1,7 @@
 """berth or the engine dies while a job is open: after `berth job close` the engine is as it was before the job."""
 
+import contextlib
+import sqlite3
 import threading
 import time
 
@@ -93,6 +95,10 @@ class Crashes(ReapCase):
         wait_for(lambda: self.job.docker("ps", "-a").code == 0, 30, "an answer after the engine's start")
         self.assert_reaped()
 
+    def noted_steps(self):
+        with contextlib.closing(sqlite3.connect(f"file:{self.berth.folder}/state/berth.db?mode=ro", uri=True)) as ledger:
+            return ledger.execute("SELECT count(*) FROM objects WHERE job = ? AND kind = 'container' AND state = 'intended' AND name = ''", (self.job.key,)).fetchone()[0]
+
     @attacks.shows("V-18", "known by what was recorded as it began")
     def test_the_engine_killed_amid_steps_on_no_network_of_the_job(self):
         self.run_box("--name", "box")
@@ -102,10 +108,11 @@ class Crashes(ReapCase):
                     self.job.api.call("POST", f"/build?networkmode={network}", tar_of({"Dockerfile": f"FROM {self.job.image}\nRUN sleep 61 # {network}\n"}), raw=True)
                 except Exception:
                     pass  # cut with the engine
+            before = self.noted_steps()
             thread = threading.Thread(target=build)
             thread.start()
             wait_for(lambda: f"# {network}" in self.engine.docker.ok("ps", "--no-trunc", "--format", "{{.Command}}"), 20, "the step")
-            time.sleep(0.5)  # until it is recorded
+            wait_for(lambda: self.noted_steps() > before, 20, "the record of the step")
             self.engine.crash()
             thread.join(30)
             self.engine.start()

@@ -507,9 +507,13 @@ class FakeEngine:
                             "Config": self.configs.get(image, {}), "Size": 1, "Created": "2024-01-01T00:00:00Z", "Os": "linux", "Architecture": "amd64",
                             "RootFS": {"Type": "layers", "Layers": []}})
 
+    def image_lines(self):
+        """The list of images."""
+        return [{"Id": image, "RepoTags": [key for key, value in self.images.items() if value == image], "RepoDigests": [], "ParentId": "",
+                 "Created": 1704067200, "Size": 1, "SharedSize": -1, "Labels": None, "Containers": -1} for image in set(self.images.values())]
+
     def _image_list(self, channel, request):
-        channel.reply(200, [{"Id": image, "RepoTags": [key for key, value in self.images.items() if value == image], "RepoDigests": [], "ParentId": "",
-                             "Created": 1704067200, "Size": 1, "SharedSize": -1, "Labels": None, "Containers": -1} for image in set(self.images.values())])
+        channel.reply(200, self.image_lines())
 
     def _image_tag(self, channel, request, reference):
         image = self.images.get(reference.removeprefix("docker.io/library/"), reference)

@@ -123,10 +123,8 @@ class Builds(FakeCase):
 
         def listed(channel, _):
             there.append(theirs)
-            names = {each: [name for name, image in self.engine.images.items() if image == each] for each in self.engine.images.values()}
-            blank = {"RepoDigests": [], "Size": 1, "Labels": None}
-            channel.reply(200, [{**blank, "Id": each, "RepoTags": tags, "ParentId": "", "Created": 1704067200} for each, tags in names.items()]
-                          + [{**blank, "Id": theirs, "RepoTags": [], "ParentId": base, "Created": int(time.time())}])
+            lines = self.engine.image_lines()
+            channel.reply(200, [*lines, {**lines[0], "Id": theirs, "RepoTags": [], "ParentId": base, "Created": int(time.time())}])
 
         build = Held(line(stream=f" ---> {base[7:19]}\n"))
         self.engine.on("GET", f"images/{theirs}/json", lambda channel, _: channel.reply(200, {**NAMELESS, "Id": theirs, "Parent": base}), times=1000)

@@ -23,10 +23,8 @@ class Grown(FakeCase):
 
         def listed(channel, _):
             there.append(time.time())
-            names = {each: [name for name, image in self.engine.images.items() if image == each] for each in self.engine.images.values()}
-            line = {"RepoDigests": [], "Size": 1, "Labels": None}
-            channel.reply(200, [{**line, "Id": each, "RepoTags": tags, "ParentId": "", "Created": 1704067200} for each, tags in names.items()]
-                          + [{**line, "Id": theirs, "RepoTags": [], "ParentId": base, "Created": int(time.time())}])
+            lines = self.engine.image_lines()
+            channel.reply(200, [*lines, {**lines[0], "Id": theirs, "RepoTags": [], "ParentId": base, "Created": int(time.time())}])
 
         self.engine.on("GET", "^images/json$", listed, times=100)
         mark = self.engine.mark()
