@@ -10,6 +10,7 @@
 
 namespace broker {
 
+class EngineEvents;
 class Firewall;
 class ImageCache;
 class Images;
@@ -21,6 +22,7 @@ class Supervisor;
 struct Services {
     asio::io_context& io;
     Engine& engine;
+    EngineEvents& events;
     db::Store& store;
     Images& images;
     ImageCache& cache;

@@ -52,8 +52,8 @@ private:
 /// The engine's event that a job saw last: its streams all see the same.
 struct SeenEvent {
     std::string line;
-    std::optional<rules::Json> event;  ///< as the job sees it; none: it is not the job's
-    std::string text;                  ///< the same as a line
+    std::optional<rules::Json> event;         ///< as the job sees it; none: it is not the job's
+    std::shared_ptr<const std::string> text;  ///< the same as a line
 };
 
 /// One open job: its facts, its objects, its door and who is at it.

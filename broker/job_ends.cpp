@@ -1,8 +1,10 @@
+#include <algorithm>
+#include <array>
 #include <ctime>
 
+#include "broker/engine_events.h"
 #include "broker/image_cache.h"
 #include "broker/jobs.h"
-#include "broker/lines.h"
 #include "broker/log.h"
 #include "rules/names.h"
 
@@ -40,6 +42,16 @@ Task<std::optional<AnchorSeen>> look_at_anchor(Engine& engine, std::string ancho
     } catch (const std::exception&) {
         co_return std::nullopt;  // an engine that cannot be asked says nothing
     }
+}
+
+/// Of an event as the engine writes it: attributes, which others choose, stand behind.
+std::string_view action_of(std::string_view line)
+{
+    constexpr std::string_view member = R"("Action":")";
+    const std::size_t at = line.find(member);
+    if (at == line.npos) return {};
+    line.remove_prefix(at + member.size());
+    return line.substr(0, line.find('"'));
 }
 
 }  // namespace
@@ -149,8 +161,11 @@ Task<> Jobs::watch()
 
 void Jobs::heed(std::string_view line)
 {
-    // Most of what comes: what a job makes, of whose image its create has told. Not worth being parsed.
-    if (line.find(R"("Action":"create")") != line.npos && line.find(R"("name":"berth.)") != line.npos) return;
+    const std::string_view told = action_of(line);
+    constexpr std::array<std::string_view, 5> heeded = {"connect", "create", "destroy", "die", "pull"};
+    if (std::ranges::find(heeded, told) == heeded.end()) return;
+    // What a job makes, of whose image its create has told: not worth being parsed.
+    if (told == "create" && line.find(R"("name":"berth.)") != line.npos) return;
     const Json event = rules::read_json(line).value_or(nullptr);
     if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
     const std::string action = event.value("Action", ""), id = event["Actor"].value("ID", "");
@@ -186,30 +201,9 @@ Task<> Jobs::look_again()
 
 Task<> Jobs::follow_engine()
 {
-    EngineRequest request{.op = Op::system_events};
-    request.query.set("filters", R"({"event":["connect","create","destroy","die","pull"],"type":["container","image","network","volume"]})");
-    for (bool broke_off = false;; broke_off = true) {
-        try {
-            if (broke_off) co_await services_.engine.learn();  // it may be another version now
-            Upstream upstream = co_await services_.engine.send(request);
-            const ResponseHead head = co_await upstream.read_head();
-            if (head.status != 200) throw EngineFailure("it answers " + std::to_string(head.status));
-            asio::co_spawn(services_.io, look_again(), asio::detached);
-            BodyReader body(upstream.wire(), head);
-            Lines lines;
-            for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
-                lines.feed(piece);
-                Slices slices;
-                while (const auto line = lines.next()) {
-                    heed(*line);
-                    if (slices.over()) co_await slices.next();
-                }
-            }
-        } catch (const std::exception& failure) {
-            log::warn("the engine's events broke off", {{"error", failure.what()}});
-        }
-        co_await pause(1s);
-    }
+    const auto began = [this] { asio::co_spawn(services_.io, look_again(), asio::detached); };
+    const auto heed_line = [this](std::string_view line) { heed(line); };
+    co_await services_.events.follow(began, heed_line);
 }
 
 }  // namespace broker

@@ -9,8 +9,9 @@
 #include <csignal>
 
 #include "broker/admin.h"
-#include "broker/door.h"
 #include "broker/dial.h"
+#include "broker/door.h"
+#include "broker/engine_events.h"
 #include "broker/firewall.h"
 #include "broker/image_cache.h"
 #include "broker/images.h"
@@ -190,13 +191,14 @@ private:
         fs::permissions(admin_path(), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read | fs::perms::group_write);
     }
 
-    Services services() { return {io_, engine_, *store_, images_, cache_, leases_, firewall_, resolver_, supervisor_, steps_}; }
+    Services services() { return {io_, engine_, events_, *store_, images_, cache_, leases_, firewall_, resolver_, supervisor_, steps_}; }
     fs::path admin_path() const { return config_.runtime_dir / "admin.sock"; }
 
     const Config& config_;
     rules::Rulebook rulebook_;  ///< until there are jobs, which keep it
     asio::io_context io_{1};
     Engine engine_;
+    EngineEvents events_{engine_};
     Images images_;
     std::optional<db::Store> store_;
     ImageCache cache_;

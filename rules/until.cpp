@@ -112,6 +112,25 @@ std::optional<std::int64_t> parse_moment(std::string_view text, std::int64_t now
     return std::nullopt;
 }
 
+Result<std::optional<std::chrono::nanoseconds>> timestamp_of(std::string_view text)
+{
+    using std::chrono::nanoseconds;
+    if (text.empty()) return std::optional<nanoseconds>();
+    const std::size_t point = std::min(text.find('.'), text.size());
+    const std::string_view whole = text.substr(0, point);
+    std::string fraction(text.substr(std::min(point + 1, text.size())));
+    fraction.resize(9, '0');
+    std::int64_t seconds = 0, parts = 0;
+    const auto reads = [](std::string_view digits, std::int64_t& value) {
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        return error == std::errc{} && end == digits.data() + digits.size();
+    };
+    constexpr std::int64_t farthest = 9'000'000'000;  // in nanoseconds it fits
+    if (!reads(whole, seconds) || !reads(fraction, parts) || parts < 0 || std::abs(seconds) > farthest)
+        return bad_request("strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
+    return std::optional(std::chrono::seconds(seconds) + nanoseconds(parts));
+}
+
 Result<std::optional<std::int64_t>> until_of(const Filters& filters, std::int64_t now)
 {
     if (!filters.has("until")) return std::optional<std::int64_t>();

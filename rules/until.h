@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -15,6 +16,9 @@ Result<std::optional<std::int64_t>> until_of(const Filters& filters, std::int64_
 
 /// A moment as `since` and `until` parameters write it.
 std::optional<std::int64_t> parse_moment(std::string_view text, std::int64_t now);
+
+/// `SECONDS[.FRACTION]` since 1970, as the events' `since` and `until` are written. nullopt when it is empty; 400 when it is malformed.
+Result<std::optional<std::chrono::nanoseconds>> timestamp_of(std::string_view text);
 
 /// RFC 3339 (`2026-01-02T03:04:05.6Z`, `2026-01-02T03:04:05+01:00`, `2026-01-02`) as Unix seconds; UTC when it has no zone.
 std::optional<std::int64_t> parse_date(std::string_view text);

@@ -1,6 +1,10 @@
+#include <fmt/format.h>
+
 #include <map>
+#include <set>
 
 #include "broker/dial.h"
+#include "broker/engine_events.h"
 #include "broker/images.h"
 #include "broker/operations.h"
 #include "broker/relay.h"
@@ -8,6 +12,7 @@
 #include "rules/endpoint_policy.h"
 #include "rules/image_policy.h"
 #include "rules/names.h"
+#include "rules/until.h"
 
 namespace broker {
 
@@ -106,31 +111,61 @@ static const SeenEvent& seen_event(Job& job, std::string_view line)
 {
     SeenEvent& seen = job.last_event;
     if (seen.line == line) return seen;
-    seen = {std::string(line), std::nullopt, {}};
+    seen = {std::string(line), std::nullopt, nullptr};
     if (is_of_another_job(line, job.facts.key)) return seen;
     Json event = rules::read_json(line).value_or(nullptr);
     if (event.is_object()) seen.event = rules::view_event(std::move(event), job.objects);
-    if (seen.event) seen.text = seen.event->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (seen.event) seen.text = std::make_shared<const std::string>(seen.event->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     return seen;
 }
 
 Task<> events(Call& call)
 {
+    const rules::Query& query = call.route.query;
     const rules::Filters filters = want(rules::Filters::parse(
-        call.route.query.get("filters"), {"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"}));
-    EngineRequest request = call.request();
-    request.query.erase("filters");
-    const auto view = [&](std::string_view line) -> std::string {
+        query.get("filters"), {"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"}));
+    const auto since = want(rules::timestamp_of(query.get("since"))), until = want(rules::timestamp_of(query.get("until")));
+    const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
+    const bool only_past = until && (*until <= now || since > until);
+    const bool has_past = only_past || until || (since && *since <= now);
+
+    // What happens while the past is asked for is told of once, whether it is heard first or stands there.
+    std::set<std::size_t> told;
+    const auto view = [&](std::string_view line) -> EngineEvents::Text {
         const SeenEvent& seen = seen_event(call.job, line);
-        return seen.event && rules::event_passes(*seen.event, filters) ? seen.text : std::string();
+        if (!seen.event || !rules::event_passes(*seen.event, filters)) return nullptr;
+        if (has_past && seen.event->value("timeNano", std::int64_t{0}) <= now.count() && !told.insert(std::hash<std::string>{}(*seen.text)).second) return nullptr;
+        return seen.text;
     };
-    const auto relay = [&]() -> Task<> {
-        Upstream upstream = co_await call.services.engine.send(request);
+    std::optional<EngineEvents::Listener> listener;
+    if (!only_past) {
+        co_await call.services.events.heard();
+        listener.emplace(call.services.events, co_await asio::this_coro::executor, view, until ? Clock::now() + (*until - now) : Clock::time_point::max());
+    }
+    const auto follow = [&]() -> Task<> {
+        if (!listener) co_return;
+        for (std::string text = co_await listener->next(); !text.empty(); text = co_await listener->next()) co_await call.client.piece(text);
+    };
+    const auto tell = [&]() -> Task<> {
+        if (!has_past) {
+            co_await call.client.begin(200, "application/json");
+            co_await follow();
+            co_await call.client.end();
+            co_return;
+        }
+        EngineRequest past = call.request();
+        past.query.erase("filters");
+        if (!only_past) past.query.set("until", fmt::format("{}.{:09}", now.count() / 1'000'000'000, now.count() % 1'000'000'000));
+        Upstream upstream = co_await call.services.engine.send(past);
         const UpstreamShown while_relayed(call.connection, upstream);
         const ResponseHead head = co_await upstream.read_head();
-        co_await relay_lines(call, upstream, head, view, {});
+        const auto line_view = [&](std::string_view line) {
+            const EngineEvents::Text text = view(line);
+            return text ? *text : std::string();
+        };
+        co_await relay_lines(call, upstream, head, line_view, follow);
     };
-    co_await while_client_stays(call, relay());
+    co_await while_client_stays(call, tell());
 }
 
 Task<> list_plugins(Call& call)

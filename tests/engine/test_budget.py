@@ -71,6 +71,21 @@ class Budget(RuledCase):
         for each in began:
             each.close()
 
+    @attacks.shows("V-32", "the engine has one listener, which reads: berth")
+    def test_streams_of_events_that_nobody_reads(self):
+        job, other = self.open(), self.open()
+        before = self.engine.api.get("/info")["NEventsListener"]
+        streams, _ = follow_events(job, 250)
+        self.assertEqual(len(streams), 250)
+        status_of(job, *wide(job.image))
+        self.assertEqual(self.engine.api.get("/info")["NEventsListener"], before)
+        with self.watched("250 streams of events that nobody reads", other):
+            for _ in range(20):
+                status_of(job, *wide(job.image))
+        for each in streams:
+            each.close()
+        self.assert_alive()
+
     @attacks.shows("V-29", "shown as it comes: no kill in 256 MiB, the others are answered")
     def test_disk_usage(self):
         job, other = self.open(), self.open()

@@ -97,6 +97,16 @@ class Events(EngineCase):
         self.assert_private(everything)
         self.assertNotIn("berth.key", everything)
 
+    def test_events_of_the_past_and_as_they_happen(self):
+        since = str(int(time.time()))
+        self.job.ok("create", "--name", "before", self.job.image)
+        client = self.job.docker.start("events", "--since", since, "--until", str(int(time.time()) + 4), "--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
+        time.sleep(1)
+        self.job.ok("create", "--name", "after", self.job.image)
+        self.job.ok("rm", "before", "after")
+        told = client.communicate(timeout=20)[0].decode().splitlines()
+        self.assertEqual(told, ["create before", "create after", "destroy before", "destroy after"])
+
     def test_events_as_they_happen(self):
         client = self.job.docker.start("events", "--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
         time.sleep(0.5)

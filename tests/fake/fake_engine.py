@@ -236,6 +236,7 @@ class FakeEngine:
         self.violations = []
         self.scripts = []
         self.faults = []
+        self.told = []  # who follows the events
         self.stopping = False
         self.containers, self.networks, self.volumes, self.execs = {}, {}, {}, {}
         self.images = {}
@@ -545,8 +546,16 @@ class FakeEngine:
 
     def _events(self, channel, request):
         channel.begin()
-        channel.until_peer_closes()
+        self.told.append(channel)
+        while not channel.until_peer_closes() and not self.stopping:
+            pass
+        self.told.remove(channel)
         raise Cut
+
+    def tell(self, events):
+        """Lines of events, for everybody who follows them."""
+        for channel in list(self.told):
+            channel.chunk(events)
 
     def _df(self, channel, request):
         channel.reply(200, {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []})

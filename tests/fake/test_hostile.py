@@ -242,25 +242,24 @@ class Hostile(FakeCase):
         self.addCleanup(ended.set)
         event = json.dumps({"Type": "container", "Action": "exec_create", "Actor": {"ID": self.container, "Attributes": {"name": f"berth.{self.key}.base", "image": "busybox"}}, "time": 1, "timeNano": 1}).encode() + b"\n"
 
-        def flood(channel, _):
-            channel.begin()
+        def flood():
             while not ended.is_set():
-                channel.chunk(event * 50)
+                self.engine.tell(event * 50)
 
         def pour(channel, _):
             channel.begin(content_type=RAW_STREAM)
             while not ended.is_set():
                 channel.chunk(b"\1\0\0\0\0\0\x40\0" + b"x" * 16384)
 
-        self.engine.on("GET", "events", flood, 8)
         self.engine.on("GET", "logs", pour, 8)
         with self.watch("8 streams of events and 8 of logs as fast as they come, half of them unread"), self.clients(16) as clients:
             for number, client in enumerate(clients):
                 client.send(request("GET", "/events" if number % 2 else "/containers/base/logs?stdout=1&follow=1"))
+            flooded = in_background(flood)
             read = [in_background(self.drain, client, ended) for client in clients[:8]]
             time.sleep(LASTS)
             ended.set()
-            for wait in read:
+            for wait in (flooded, *read):
                 wait(60)
 
     def drain(self, client, ended):

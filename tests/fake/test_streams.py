@@ -435,9 +435,7 @@ class SilentStreams(FakeCase):
                 if begin is switch:
                     channel.send(b"late")
                     raise Cut
-                channel.chunk(b'{"StatusCode":0}\n' if "wait" in request.path else b"late\n" if "logs" in request.path else
-                              b'{"Type":"container","Action":"die","id":"%b","Actor":{"ID":"%b","Attributes":{}},"time":1,"timeNano":1}\n' %
-                              ((self.container.encode(),) * 2))
+                channel.chunk(b'{"StatusCode":0}\n' if "wait" in request.path else b"late\n")
                 channel.end()
             return handler
 
@@ -449,7 +447,7 @@ class SilentStreams(FakeCase):
 
         streams = []
         for method, path, first, how in (("GET", "/containers/base/logs?follow=1", True, begin), ("GET", "/containers/base/logs?follow=1", False, begin),
-                                         ("GET", "/events", True, begin), ("POST", "/containers/base/wait", True, begin),
+                                         ("POST", "/containers/base/wait", True, begin),
                                          ("POST", "/containers/base/wait", False, begin), ("POST", "/containers/base/attach", True, switch)):
             name = path.split("?")[0].rsplit("/", 1)[1]
             before = len(self.sent(method, name))
@@ -457,6 +455,7 @@ class SilentStreams(FakeCase):
             client = self.client(30).send(request(method, path, None, *(UPGRADE if how is switch else ())))
             streams.append((path, client))
             wait_for(lambda: len(self.sent(method, name)) > before, 5, path)
+        events = self.client(30).send(request("GET", "/events"))
         idle = self.client(30)
         before = self.berth.cpu()
         time.sleep(15)
@@ -469,7 +468,11 @@ class SilentStreams(FakeCase):
                 else:
                     reply = client.reply()
                     self.assertEqual(reply.status, 200)
-                    self.assertIn(b"StatusCode" if "wait" in path else b"late" if "logs" in path else b'"die"', reply.body)
+                    self.assertIn(b"StatusCode" if "wait" in path else b"late", reply.body)
+        self.engine.tell(b'{"Type":"container","Action":"die","id":"%b","Actor":{"ID":"%b","Attributes":{}},"time":1,"timeNano":1}\n' % ((self.container.encode(),) * 2))
+        with events:
+            self.assertEqual(events.head().status, 200)
+            self.assertIn(b'"die"', events.chunk())
         with idle:
             self.assertEqual(idle.call("GET", "/_ping").status, 200, "a connection that was idle as long")
 

@@ -147,7 +147,7 @@ class ClientVanishes(FakeCase):
 
     LONG = [
         ("logs", "GET", "/containers/base/logs?follow=1&stdout=1", None, (), raw_chunks),
-        ("events", "GET", "/events", None, (), lines),
+        ("events of the past", "GET", "/events?since=1", None, (), lines),
         ("stats", "GET", "/containers/base/stats", None, (), lines),
         ("wait", "POST", "/containers/base/wait", None, (), lambda channel: channel.begin()),
         ("export", "GET", "/containers/base/export", None, (), raw_chunks),

@@ -1,0 +1,87 @@
+#include "broker/engine_events.h"
+
+#include "broker/lines.h"
+#include "broker/log.h"
+
+namespace broker {
+
+EngineEvents::Listener::Listener(EngineEvents& events, Executor executor, View view, Clock::time_point until)
+    : events_(events), place_(events.listeners_.insert(events.listeners_.end(), this)), view_(std::move(view)), told_(executor, until)
+{
+}
+
+EngineEvents::Listener::~Listener()
+{
+    events_.listeners_.erase(place_);
+}
+
+void EngineEvents::Listener::hear(std::string_view line)
+{
+    constexpr std::size_t waiting_max = std::size_t{64} << 10;
+    Text text = view_(line);
+    // Who does not read misses events, as with dockerd.
+    if (!text || text->empty() || (bytes_ > 0 && bytes_ + text->size() > waiting_max)) return;
+    bytes_ += text->size();
+    waiting_.push_back(std::move(text));
+    told_.cancel();
+}
+
+void EngineEvents::Listener::break_off()
+{
+    broke_off_ = true;
+    told_.cancel();
+}
+
+Task<std::string> EngineEvents::Listener::next()
+{
+    while (waiting_.empty() && told_.expiry() > Clock::now()) {
+        if (broke_off_) throw Gone("the engine's events broke off");
+        co_await told_.async_wait(use_task_tuple);
+    }
+    std::string text;
+    text.reserve(std::exchange(bytes_, 0));
+    for (const Text& each : std::exchange(waiting_, {})) text += *each;
+    co_return text;
+}
+
+Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std::string_view line)> heed)
+{
+    const EngineRequest request{.op = rules::Op::system_events};
+    for (bool broke_off = false;; broke_off = true) {
+        try {
+            if (broke_off) co_await engine_.learn();  // it may be another version now
+            Upstream upstream = co_await engine_.send(request);
+            const ResponseHead head = co_await upstream.read_head();
+            if (head.status != 200) throw EngineFailure("it answers " + std::to_string(head.status));
+            following_ = true;
+            began();
+            BodyReader body(upstream.wire(), head);
+            Lines lines;
+            for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
+                lines.feed(piece);
+                Slices slices;
+                while (const auto line = lines.next()) {
+                    heed(*line);
+                    for (Listener* each : listeners_) each->hear(*line);
+                    if (slices.over()) co_await slices.next();
+                }
+            }
+        } catch (const std::exception& failure) {
+            log::warn("the engine's events broke off", {{"error", failure.what()}});
+        }
+        following_ = false;
+        for (Listener* each : listeners_) each->break_off();
+        co_await pause(1s);
+    }
+}
+
+Task<> EngineEvents::heard()
+{
+    constexpr auto step = 20ms, soon = 3000ms;
+    for (auto waited = 0ms; !following_; waited += step) {
+        if (waited >= soon) throw EngineFailure("its events are not heard");
+        co_await pause(step);
+    }
+}
+
+}  // namespace broker

@@ -1,0 +1,94 @@
+"""Events: heard once from the engine, told to each stream that asks for them."""
+
+import json
+import time
+
+from door import FakeCase, request, wait_for
+
+
+class Events(FakeCase):
+    def event(self, action, nanoseconds=None):
+        nanoseconds = nanoseconds or time.time_ns()
+        actor = {"ID": self.container, "Attributes": {"name": f"berth.{self.key}.base", "image": "busybox"}}
+        return json.dumps({"Type": "container", "Action": action, "Actor": actor, "time": nanoseconds // 10**9, "timeNano": nanoseconds}).encode() + b"\n"
+
+    def follow(self, query=""):
+        client = self.client()
+        self.addCleanup(client.close)
+        self.assertEqual(client.send(request("GET", f"/events{query}")).head().status, 200)
+        return client
+
+    def actions(self, client, count):
+        told = b""
+        while told.count(b"\n") < count:
+            piece = client.chunk()
+            self.assertTrue(piece, f"the stream ended behind {told!r}")
+            told += piece
+        return [json.loads(line)["Action"] for line in told.splitlines()]
+
+    def test_all_streams_are_told_of_what_the_engine_tells_once(self):
+        mark = self.engine.mark()
+        streams = [self.follow() for _ in range(20)]
+        self.engine.tell(self.event("pause") + self.event("unpause"))
+        for each in streams:
+            self.assertEqual(self.actions(each, 2), ["pause", "unpause"])
+        self.assertEqual([each for each in self.engine.since(mark) if "/events" in each.path], [])
+
+    def test_the_past_and_what_follows_are_told_once(self):
+        both = self.event("pause")
+
+        def past(channel, _):
+            self.engine.tell(both)  # heard before the past has come
+            time.sleep(0.2)
+            channel.begin()
+            channel.chunk(self.event("start", 1) + both)
+            channel.end()
+            time.sleep(0.2)
+            self.engine.tell(self.event("unpause"))
+
+        self.engine.on("GET", "events", past)
+        self.assertEqual(self.actions(self.follow("?since=1"), 3), ["start", "pause", "unpause"])
+
+    def test_it_ends_at_its_time(self):
+        def past(channel, _):
+            channel.begin()
+            channel.chunk(self.event("start", 1))
+            channel.end()
+
+        self.engine.on("GET", "events", past)
+        stream = self.follow(f"?until={time.time() + 1:.3f}")
+        self.engine.tell(self.event("pause"))
+        self.assertEqual(self.actions(stream, 2), ["start", "pause"])
+        self.assertEqual(stream.chunk(), b"", "the end")
+
+    def test_who_does_not_read_is_told_less_and_keeps_nobody_waiting(self):
+        idle, busy = self.follow(), self.follow()
+        events = self.event("pause") * 50
+        for _ in range(100):
+            self.engine.tell(events)
+            self.actions(busy, 50)
+        idle.sock.settimeout(1)
+        told = b""
+        try:
+            while True:
+                told += idle.chunk()
+        except TimeoutError:
+            pass
+        self.assertIn(b'"pause"', told)
+        self.assertLess(told.count(b"\n"), 5000, "what nobody read was kept all the same")
+
+    def test_it_is_cut_when_the_engine_s_stream_breaks_off_and_the_next_is_heard(self):
+        stream = self.follow()
+        for each in list(self.engine.told):
+            each.sock.shutdown(2)
+        with self.assertRaises(Exception):
+            stream.chunk()
+        wait_for(lambda: self.engine.told, 10, "berth's next look at the events")
+        stream = self.follow()
+        self.engine.tell(self.event("pause"))
+        self.assertEqual(self.actions(stream, 1), ["pause"])
+
+    def test_moments_that_are_none(self):
+        for query in ("since=yesterday", "until=1.x", "since=99999999999999999999"):
+            reply = self.call("GET", f"/events?{query}")
+            self.assertEqual((reply.status, "invalid syntax" in reply.message()), (400, True), query)
