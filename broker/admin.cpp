@@ -190,10 +190,10 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
 Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Services services, const Daemon& daemon)
 {
     std::optional<rules::Error> refusal;
-    Lock large;
+    LongTexts texts;
     std::optional<Lock::Held> turn;
     try {
-        const Json body = want(co_await client.read_json(head, body_max, large, turn));
+        const Json body = want(co_await client.read_json(head, body_max, texts, turn));
         if (const auto id = job_of(head.target, "/hold"); id && head.method == "POST") {
             want(co_await jobs.hold(*id, client));
             throw Gone("the holder has gone");

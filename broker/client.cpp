@@ -79,7 +79,7 @@ Task<> Client::refuse_head(rules::Error error)
     co_await refuse(answered);
 }
 
-Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std::size_t limit, Lock& large, std::optional<Lock::Held>& turn)
+Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std::size_t limit, LongTexts& texts, std::optional<Lock::Held>& turn)
 {
     if (head.framing == Framing::none) co_return rules::Json::object();
     if (!is_json_type(head.header("content-type"))) co_return rules::bad_request("Content-Type must be application/json");
@@ -93,7 +93,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
             if (piece.empty()) break;
             if (text.size() + piece.size() > small_body && !turn) {
                 deadline = Clock::time_point::max();  // it is not the peer who keeps us waiting
-                Lock::Held held = co_await large.hold();
+                Lock::Held held = co_await texts.body.hold();
                 turn.emplace(std::move(held));
             }
             if (text.size() + piece.size() > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large", {}, {}, {}});
@@ -106,6 +106,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
     body_unread_ = false;
     wire_.wipe();  // a login, the environment of a container
     if (text.empty()) co_return rules::Json::object();
+    if (text.size() > LongTexts::is_short) co_await texts.take(text.size());
     if (!turn) co_return rules::parse_json(text);
     rules::Result<rules::Json> body = rules::Json();
     const auto parse = [&] { body = rules::parse_json(text); };

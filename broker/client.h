@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "broker/lock.h"
+#include "broker/long_texts.h"
 #include "broker/wire.h"
 #include "rules/json.h"
 #include "rules/result.h"
@@ -28,9 +28,9 @@ public:
     const std::optional<rules::Error>& refused_head() const { return refused_head_; }
 
     /// The JSON body behind the head: `{}` when there is none. Answers `Expect: 100-continue`.
-    /// A large one is read when it is its turn among those that wait for `large`, which stays held in `turn`: what the bodies of one job
+    /// A large one is read when it is its turn among those that wait for `texts.body`, which stays held in `turn`: what the bodies of one job
     /// take is bounded, however many connections it has.
-    Task<rules::Result<rules::Json>> read_json(const RequestHead& head, std::size_t limit, Lock& large, std::optional<Lock::Held>& turn);
+    Task<rules::Result<rules::Json>> read_json(const RequestHead& head, std::size_t limit, LongTexts& texts, std::optional<Lock::Held>& turn);
     /// The body as a stream. Answers `Expect: 100-continue`.
     Task<BodyReader> open_body(const RequestHead& head);
 

@@ -208,20 +208,21 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     co_return upstream;
 }
 
-Task<Answer> Engine::call(const EngineRequest& request, Lock* job)
+Task<Answer> Engine::call(const EngineRequest& request, LongTexts* job)
 {
     const rules::Endpoint& row = rules::endpoint(request.op);
     Upstream upstream = co_await send(request);
     ResponseHead head = co_await upstream.read_head(row.method == rules::Method::head);
     std::vector<Lock::Held> turns;
     const auto large = [&]() -> Task<> {
-        for (Lock* each : {job, &large_}) {
+        for (Lock* each : {job ? &job->answer : nullptr, &large_}) {
             if (!each) continue;
             Lock::Held turn = co_await each->hold();
             turns.push_back(std::move(turn));
         }
     };
     std::string body = co_await upstream.read_body(head, answer_max, large);
+    if (job && body.size() > LongTexts::is_short) co_await job->take(body.size());
     if (row.method != rules::Method::get) db::fault_point("after", row.name);
     co_return Answer{head.status, std::string(head.header("content-type")), std::move(body), std::move(turns)};
 }
@@ -260,7 +261,7 @@ void give_whole(const std::string& text, Elements& elements, bool learning)
 
 }  // namespace
 
-Task<Answer> Engine::list(const EngineRequest& request, Elements& elements)
+Task<Answer> Engine::list(const EngineRequest& request, Elements& elements, LongTexts* job)
 {
     for (bool learning = elements.learns();; learning = false) {
         Upstream upstream = co_await send(request);
@@ -278,16 +279,17 @@ Task<Answer> Engine::list(const EngineRequest& request, Elements& elements)
             text.append(piece);
         } while (!piece.empty() && text.size() <= answer_short);
         const bool is_short = piece.empty();
+        if (job && text.size() > LongTexts::is_short) co_await job->take(text.size());
         if (is_short)
             give_whole(text, elements, learning);
         else
-            co_await read_long_list(upstream, body, std::move(text), elements, learning);
+            co_await read_long_list(upstream, body, std::move(text), elements, learning, job);
         upstream.finished(head);
         if (is_short || !learning) co_return Answer{head.status, {}, {}};
     }
 }
 
-Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning)
+Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* job)
 {
     ElementCutter cutter(answer_max);
     cutter.feed(std::exchange(text, {}));
@@ -320,6 +322,7 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
         }
         const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
+        if (job) co_await job->take(piece.size());
         cutter.feed(piece);
     }
     if (!cutter.ended()) throw EngineFailure("the engine's list broke off");

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/lock.h"
+#include "broker/long_texts.h"
 #include "broker/wire.h"
 #include "rules/endpoints.h"
 #include "rules/json.h"
@@ -134,11 +134,11 @@ public:
     /// Sends the head of a request whose body the caller writes: `length`, or chunked when absent.
     Task<Upstream> send_head(const EngineRequest& request, std::optional<std::uint64_t> length, std::string_view content_type);
     /// A whole exchange with an answer that fits into memory. Throws EngineFailure when the engine is away or breaks off.
-    /// Of large answers a few are held at a time; of one job's, one after the other, when it is given as `job`.
-    Task<Answer> call(const EngineRequest& request, Lock* job = nullptr);
+    /// Of large answers a few are held at a time; of one job's, one after the other at its pace, when `job` are its texts.
+    Task<Answer> call(const EngineRequest& request, LongTexts* job = nullptr);
     /// An exchange whose answer is a list, or an object of lists, of any length: one element of it is held at a time. The answer, without
     /// its body unless it is an error. Of an element, texts and objects that are very long are left out (ElementCutter).
-    Task<Answer> list(const EngineRequest& request, Elements& elements);
+    Task<Answer> list(const EngineRequest& request, Elements& elements, LongTexts* job = nullptr);
 
     /// Reads version, API range and where its data is, once. Throws EngineFailure.
     Task<> learn();
@@ -153,7 +153,7 @@ private:
     /// The connection that was used last of those that nobody uses, if it is as it was left.
     std::optional<Upstream> pooled();
     Task<Upstream> connect();
-    Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning);
+    Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* job);
     std::string head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const;
 
     asio::io_context& io_;

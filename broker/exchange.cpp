@@ -18,11 +18,11 @@ constexpr int refusals_logged_max = 20;
 
 /// Some clients (docker-modem) repeat a request's options as a body where dockerd reads none: it is read and goes no further.
 /// A body of start held a HostConfig once, and is refused as dockerd does.
-Task<> drop_body(Client& client, const RequestHead& head, rules::Op op, Lock& large)
+Task<> drop_body(Client& client, const RequestHead& head, rules::Op op, LongTexts& texts)
 {
     constexpr std::size_t ignored_max = 64 * 1024;
     std::optional<Lock::Held> turn;
-    const rules::Json body = want(co_await client.read_json(head, ignored_max, large, turn));
+    const rules::Json body = want(co_await client.read_json(head, ignored_max, texts, turn));
     if (op == rules::Op::container_start && !rules::is_zero(body))
         throw Refused{{400, "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24", {}, {}, {}}};
 }
@@ -37,7 +37,8 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
     try {
         ++job.requests;
         if (const auto rate = job.profile.job_requests_per_second; rate > 0)
-            if (const auto wait = job.pace.turn(Clock::now(), rate); wait > Clock::duration::zero()) co_await pause(wait);
+            if (const auto wait = job.pace.turn(Clock::now(), Clock::duration(1s) / rate); wait > Clock::duration::zero()) co_await pause(wait);
+        if (head.target.size() > LongTexts::is_short) co_await job.texts.take(head.target.size());
         if (!job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
         if (!services.engine.known()) co_await services.engine.learn();
 
@@ -50,7 +51,7 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
 
         rules::Json body;
         if (endpoint->body == rules::Body::json) {
-            rules::Json given = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max), job.large_body, large));
+            rules::Json given = want(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max), job.texts, large));
             if (given.is_null()) given = rules::Json::object();  // Go clients write so what they leave out
             record.whole = !large;
             if (record.whole) record.body = given;
@@ -64,7 +65,7 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
             }
             want(rules::check_since(body, *endpoint->schema, versions.newest));
         } else if (endpoint->body == rules::Body::none && head.framing != Framing::none)
-            co_await drop_body(client, head, endpoint->op, job.large_body);
+            co_await drop_body(client, head, endpoint->op, job.texts);
 
         Call call{services, job, connection, client, head, record, std::move(route), std::move(target), std::move(body)};
         co_await operate(call);

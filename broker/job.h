@@ -10,7 +10,7 @@
 #include <string>
 
 #include "broker/client.h"
-#include "broker/lock.h"
+#include "broker/long_texts.h"
 #include "broker/objects.h"
 #include "rules/bodies.h"
 #include "rules/firewall.h"
@@ -31,22 +31,6 @@ struct Connection {
         if (upstream) upstream->close();
         client->wire().close();
     }
-};
-
-/// Requests of a job, at most so many a second, with a second's worth at once.
-class Pace {
-public:
-    /// How long the request that comes now waits for its turn.
-    Clock::duration turn(Clock::time_point now, std::int64_t per_second)
-    {
-        constexpr Clock::duration longest = 5s;
-        next_ = std::max(next_, now - 1s) + Clock::duration(1s) / per_second;
-        next_ = std::min(next_, now + longest);
-        return std::max(next_ - now, Clock::duration::zero());
-    }
-
-private:
-    Clock::time_point next_{};
 };
 
 /// The engine's event that a job saw last: its streams all see the same.
@@ -96,10 +80,8 @@ struct Job {
     Lock making;          ///< held while the default network is made, and while a volume is made or removed: the engine knows one by its name
     Lock networks;        ///< held while a network is made or removed: what one has of the host is known by its name
     Lock naming;          ///< held while an image gets or loses a name
-    Lock large_body;      ///< held by the request whose JSON body is a large one, to its end
-    Lock heavy_line;      ///< held while one of its streams reads a long line
+    LongTexts texts;
     SeenEvent last_event;
-    Lock large_answer;    ///< held by the request to which a large answer of the engine is being shown
     std::size_t streams = 0;  ///< requests whose answer takes as long as somebody likes
     Lock unpacking;       ///< held while an archive is read: to unpack takes memory, and that of one job is bounded
     int closers = 0;      ///< who hold on to this job in order to close it
@@ -113,7 +95,7 @@ struct Job {
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
     std::bitset<static_cast<std::size_t>(rules::Op::count)> used;  ///< operations of which the ledger has a request
-    Pace pace;
+    Pace pace;  ///< of requests, where the profile has one
     std::uint64_t requests = 0;
     std::uint64_t refusals = 0;
     int refusals_logged = 0;           ///< in this second

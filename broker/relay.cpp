@@ -14,7 +14,6 @@ using namespace asio::experimental::awaitable_operators;
 
 constexpr auto body_idle_limit = 60s;
 constexpr auto last_bytes_limit = 1s;
-constexpr std::size_t line_heavy = 8 * 1024;  ///< to read a longer one takes so long that others come between
 constexpr std::size_t error_max = 256 * 1024;
 
 /// Set once; whoever waits goes on.
@@ -266,13 +265,14 @@ Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, con
     for (;;) {
         const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
+        if (piece.size() > LongTexts::is_short) co_await call.job.texts.take(piece.size());
         lines.feed(piece);
         Slices slices;
         while (const auto line = lines.next()) {
-            // Of the many streams that a job may have only one at a time reads a heavy line.
+            // Of the many streams that a job may have only one at a time reads a long line.
             std::optional<Lock::Held> turn;
-            if (line->size() > line_heavy) {
-                Lock::Held held = co_await call.job.heavy_line.hold();
+            if (line->size() > LongTexts::is_short) {
+                Lock::Held held = co_await call.job.texts.line.hold();
                 turn.emplace(std::move(held));
             }
             out += view(*line);
@@ -325,7 +325,7 @@ rules::Error error_of(const Call& call, const Answer& answer)
 
 Task<Answer> exchange(Call& call, const EngineRequest& request)
 {
-    return call.services.engine.call(request, &call.job.large_answer);
+    return call.services.engine.call(request, &call.job.texts);
 }
 
 Task<Answer> ask(Call& call, const EngineRequest& request)
@@ -337,7 +337,7 @@ Task<Answer> ask(Call& call, const EngineRequest& request)
 
 Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements)
 {
-    const Answer answer = co_await call.services.engine.list(request, elements);
+    const Answer answer = co_await call.services.engine.list(request, elements, &call.job.texts);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
 }
 

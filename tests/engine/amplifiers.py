@@ -82,14 +82,13 @@ def follow_events(job, count):
 class Load:
     """Everything at once from `job`, from the beginning of the `with` to its end. `statuses`: name: what was answered."""
 
-    lists_at_once = 6
-
-    def __init__(self, job, streams=1000):
+    def __init__(self, job, streams=1000, lists_at_once=6):
         self.job = job
         self.statuses = {}
         self.over = threading.Event()
         self.counting = threading.Lock()
         self.streams = streams
+        self.lists_at_once = lists_at_once
         self.began, self.turned_away = [], []
         self.wide = []
         self.threads = []

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import attacks
@@ -86,6 +87,27 @@ class Budget(RuledCase):
             each.close()
         self.assert_alive()
 
+    @attacks.shows("V-33", "each job has a pace of 4 MiB in a second, with a second's worth at once")
+    def test_long_answers_have_a_pace(self):
+        job = self.open()
+        at_once, in_a_second, clients = 4 << 20, 4 << 20, 8
+        self.assertEqual(status_of(job, *wide(job.image)), 201)
+        one = len(job.api.call("GET", "/containers/json?all=1", raw=True)[1])
+        self.assertGreater(one, 400 << 10)
+        begun = time.monotonic()
+
+        def ask(_):
+            taken = 0
+            while time.monotonic() < begun + 4:
+                taken += len(job.api.call("GET", "/containers/json?all=1", raw=True)[1])
+            return taken
+
+        with ThreadPoolExecutor(clients) as asked:
+            taken = sum(asked.map(ask, range(clients)))
+        took = time.monotonic() - begun
+        print(f"       {taken / (1 << 20):.1f} MiB of lists in {took:.1f} s", flush=True)
+        self.assertLess(taken, at_once + in_a_second * took + clients * one)
+
     @attacks.shows("V-29", "shown as it comes: no kill in 256 MiB, the others are answered")
     def test_disk_usage(self):
         job, other = self.open(), self.open()
@@ -121,7 +143,7 @@ class Budget(RuledCase):
     def test_all_at_once(self):
         job, other = self.open(), self.open()
         with self.watched("all amplifiers at once", other):
-            load = Load(job, streams=400)
+            load = Load(job, streams=400, lists_at_once=2)
             with load:
                 load.over.wait(8)
         self.assert_alive()
