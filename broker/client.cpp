@@ -106,7 +106,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
     body_unread_ = false;
     wire_.wipe();  // a login, the environment of a container
     if (text.empty()) co_return rules::Json::object();
-    if (text.size() > LongTexts::is_short) co_await texts.take(text.size());
+    if (text.size() > LongTexts::short_max) co_await texts.take(text.size());
     if (!turn) co_return rules::parse_json(text);
     rules::Result<rules::Json> body = rules::Json();
     const auto parse = [&] { body = rules::parse_json(text); };

@@ -208,21 +208,30 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     co_return upstream;
 }
 
-Task<Answer> Engine::call(const EngineRequest& request, LongTexts* job)
+Task<Answer> Engine::call(const EngineRequest& request, LongTexts* texts)
 {
     const rules::Endpoint& row = rules::endpoint(request.op);
     Upstream upstream = co_await send(request);
     ResponseHead head = co_await upstream.read_head(row.method == rules::Method::head);
     std::vector<Lock::Held> turns;
+    const auto hold = [&turns](Lock& lock) -> Task<> {
+        Lock::Held turn = co_await lock.hold();
+        turns.push_back(std::move(turn));
+    };
+    // What has been made is told at once, and who holds a turn of all jobs' does not wait for a pace.
+    const bool waits = texts && row.method == rules::Method::get;
     const auto large = [&]() -> Task<> {
-        for (Lock* each : {job ? &job->answer : nullptr, &large_}) {
-            if (!each) continue;
-            Lock::Held turn = co_await each->hold();
-            turns.push_back(std::move(turn));
-        }
+        if (texts) co_await hold(texts->answer);
+        if (waits) co_await texts->take(0);
+        co_await hold(large_);
     };
     std::string body = co_await upstream.read_body(head, answer_max, large);
-    if (job && body.size() > LongTexts::is_short) co_await job->take(body.size());
+    if (texts && body.size() > LongTexts::short_max) {
+        if (waits && turns.empty())
+            co_await texts->take(body.size());
+        else
+            texts->spend(body.size());
+    }
     if (row.method != rules::Method::get) db::fault_point("after", row.name);
     co_return Answer{head.status, std::string(head.header("content-type")), std::move(body), std::move(turns)};
 }
@@ -261,7 +270,7 @@ void give_whole(const std::string& text, Elements& elements, bool learning)
 
 }  // namespace
 
-Task<Answer> Engine::list(const EngineRequest& request, Elements& elements, LongTexts* job)
+Task<Answer> Engine::list(const EngineRequest& request, Elements& elements, LongTexts* texts)
 {
     for (bool learning = elements.learns();; learning = false) {
         Upstream upstream = co_await send(request);
@@ -279,22 +288,23 @@ Task<Answer> Engine::list(const EngineRequest& request, Elements& elements, Long
             text.append(piece);
         } while (!piece.empty() && text.size() <= answer_short);
         const bool is_short = piece.empty();
-        if (job && text.size() > LongTexts::is_short) co_await job->take(text.size());
+        if (texts && is_short && text.size() > LongTexts::short_max) co_await texts->take(text.size());
         if (is_short)
             give_whole(text, elements, learning);
         else
-            co_await read_long_list(upstream, body, std::move(text), elements, learning, job);
+            co_await read_long_list(upstream, body, std::move(text), elements, learning, texts);
         upstream.finished(head);
         if (is_short || !learning) co_return Answer{head.status, {}, {}};
     }
 }
 
-Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* job)
+Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* texts)
 {
     ElementCutter cutter(answer_max);
     cutter.feed(std::exchange(text, {}));
     Slices slices;
     std::optional<Lock::Held> turn;
+    std::size_t due = 0, others_left = others_max;
     for (;;) {
         while (const auto element = cutter.next()) {
             std::optional<rules::Json> value;
@@ -305,6 +315,10 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
                 co_await aside(read, Aside::json);
             else
                 read();
+            const bool is_own = value && elements.is_own(*value);
+            const std::size_t cost = is_own ? element->text.size() : std::min(element->text.size(), others_left);
+            if (!is_own) others_left -= cost;
+            due += cost;
             if (value)
                 learn_or_take(elements, learning, element->list, *std::move(value));
             else
@@ -315,16 +329,19 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
             co_await slices.next();
         }
         if (cutter.broken()) throw EngineFailure("the engine's list is none");
-        if (!turn) co_await elements.between();  // which may wait for a peer
+        if (!turn) {  // which other jobs wait for
+            co_await elements.between();  // which may wait for a peer
+            if (texts && due > 0) co_await texts->take(std::exchange(due, 0));
+        }
         if (cutter.pending() > answer_short && !turn) {
             Lock::Held held = co_await elements_.hold();
             turn.emplace(std::move(held));
         }
         const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
-        if (job) co_await job->take(piece.size());
         cutter.feed(piece);
     }
+    if (texts) texts->spend(due);
     if (!cutter.ended()) throw EngineFailure("the engine's list broke off");
 }
 

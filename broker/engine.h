@@ -17,6 +17,7 @@ namespace broker {
 inline constexpr std::size_t answer_max = std::size_t{4} << 20;   ///< bytes of one object as the engine tells it: what a job has it keep is less
 inline constexpr std::size_t answer_short = std::size_t{32} << 10;  ///< that many bytes need nobody's turn
 inline constexpr int answers_large = 6;                             ///< of longer ones as many are held at a time, and as many elements read
+inline constexpr std::size_t others_max = std::size_t{1} << 20;  ///< bytes of what others have that a job pays for in a list
 
 /// An answer of the engine cannot be read: it is too long, has too many values, or is none.
 struct UnreadableAnswer : EngineFailure {
@@ -100,6 +101,8 @@ public:
     /// `list`: the member of the answer that the element is of; empty: the answer is the list. Plain members are told as well, and null at
     /// the beginning of a list that is a member.
     virtual void take(std::string_view list, rules::Json element) = 0;
+    /// It is of the job that asks, which pays for all of it as for its long texts; for what others have in a list it pays a little.
+    virtual bool is_own(const rules::Json&) const { return true; }
     /// There is an element that cannot be read: what was taken is not all.
     virtual void missed() {}
     /// Between slices of a long list: what has been taken may go on.
@@ -134,11 +137,11 @@ public:
     /// Sends the head of a request whose body the caller writes: `length`, or chunked when absent.
     Task<Upstream> send_head(const EngineRequest& request, std::optional<std::uint64_t> length, std::string_view content_type);
     /// A whole exchange with an answer that fits into memory. Throws EngineFailure when the engine is away or breaks off.
-    /// Of large answers a few are held at a time; of one job's, one after the other at its pace, when `job` are its texts.
-    Task<Answer> call(const EngineRequest& request, LongTexts* job = nullptr);
+    /// Of large answers a few are held at a time; of one job's, one after the other at its pace, when `texts` are its own.
+    Task<Answer> call(const EngineRequest& request, LongTexts* texts = nullptr);
     /// An exchange whose answer is a list, or an object of lists, of any length: one element of it is held at a time. The answer, without
     /// its body unless it is an error. Of an element, texts and objects that are very long are left out (ElementCutter).
-    Task<Answer> list(const EngineRequest& request, Elements& elements, LongTexts* job = nullptr);
+    Task<Answer> list(const EngineRequest& request, Elements& elements, LongTexts* texts = nullptr);
 
     /// Reads version, API range and where its data is, once. Throws EngineFailure.
     Task<> learn();
@@ -153,7 +156,7 @@ private:
     /// The connection that was used last of those that nobody uses, if it is as it was left.
     std::optional<Upstream> pooled();
     Task<Upstream> connect();
-    Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* job);
+    Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* texts);
     std::string head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const;
 
     asio::io_context& io_;

@@ -6,23 +6,28 @@
 namespace broker {
 
 EngineEvents::Listener::Listener(EngineEvents& events, Executor executor, View view, Clock::time_point until)
-    : events_(events), place_(events.listeners_.insert(events.listeners_.end(), this)), view_(std::move(view)), told_(executor, until)
+    : events_(events), view_(std::move(view)), told_(executor, until), place_(events.listeners_.insert(events.listeners_.end(), this))
 {
 }
 
 EngineEvents::Listener::~Listener()
 {
+    if (events_.next_ == place_) ++events_.next_;
     events_.listeners_.erase(place_);
 }
 
 void EngineEvents::Listener::hear(std::string_view line)
 {
-    constexpr std::size_t waiting_max = std::size_t{64} << 10;
-    Text text = view_(line);
-    // Who does not read misses events, as with dockerd.
-    if (!text || text->empty() || (bytes_ > 0 && bytes_ + text->size() > waiting_max)) return;
-    bytes_ += text->size();
-    waiting_.push_back(std::move(text));
+    constexpr std::size_t waiting_max = 1024;  // as dockerd: who does not read misses events
+    if (waiting_.size() >= waiting_max || is_over()) return;
+    try {
+        Seen seen = view_(line);
+        if (!seen) return;
+        waiting_.push_back(std::move(seen));
+    } catch (const std::exception& failure) {
+        log::error("an event cannot be shown", {{"error", failure.what()}});
+        broke_off_ = true;
+    }
     told_.cancel();
 }
 
@@ -32,16 +37,13 @@ void EngineEvents::Listener::break_off()
     told_.cancel();
 }
 
-Task<std::string> EngineEvents::Listener::next()
+Task<std::vector<EngineEvents::Seen>> EngineEvents::Listener::next()
 {
-    while (waiting_.empty() && told_.expiry() > Clock::now()) {
+    while (waiting_.empty() && !is_over()) {
         if (broke_off_) throw Gone("the engine's events broke off");
         co_await told_.async_wait(use_task_tuple);
     }
-    std::string text;
-    text.reserve(std::exchange(bytes_, 0));
-    for (const Text& each : std::exchange(waiting_, {})) text += *each;
-    co_return text;
+    co_return std::exchange(waiting_, {});
 }
 
 Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std::string_view line)> heed)
@@ -57,12 +59,15 @@ Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std:
             began();
             BodyReader body(upstream.wire(), head);
             Lines lines;
+            Slices slices;
             for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
                 lines.feed(piece);
-                Slices slices;
                 while (const auto line = lines.next()) {
-                    heed(*line);
-                    for (Listener* each : listeners_) each->hear(*line);
+                    for (next_ = listeners_.begin(); next_ != listeners_.end();) {
+                        (*next_++)->hear(*line);
+                        if (slices.over()) co_await slices.next();
+                    }
+                    heed(*line);  // what it forgets has been shown
                     if (slices.over()) co_await slices.next();
                 }
             }

@@ -4,18 +4,31 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/engine.h"
 
 namespace broker {
 
+/// An event as a job sees it. What of them waits for a job's streams is counted for as long as it is there.
+struct Event {
+    Event(rules::Json json_, std::string text_, std::size_t& waiting_) : json(std::move(json_)), text(std::move(text_)), waiting(waiting_) { waiting += text.size(); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    ~Event() { waiting -= text.size(); }
+
+    const rules::Json json;
+    const std::string text;  ///< the same as a line
+    std::size_t& waiting;
+};
+
 /// The engine's events, heard once for everybody: the streams of them that jobs ask for cost the engine nothing, and one that nobody reads
 /// keeps nobody waiting (dockerd waits 100 ms at each event for each stream of its own that is full).
 class EngineEvents {
 public:
-    using Text = std::shared_ptr<const std::string>;
-    /// What a listener is told of a line; null: nothing.
-    using View = std::function<Text(std::string_view line)>;
+    using Seen = std::shared_ptr<const Event>;
+    /// What a listener sees of a line; null: nothing.
+    using View = std::function<Seen(std::string_view line)>;
 
     explicit EngineEvents(Engine& engine) : engine_(engine) {}
 
@@ -29,20 +42,20 @@ public:
         ~Listener();
 
         /// What was told since it last asked; waits for it. Empty: the time is over. Throws Gone when the engine's stream broke off.
-        Task<std::string> next();
+        Task<std::vector<Seen>> next();
 
     private:
         friend class EngineEvents;
+        bool is_over() const { return told_.expiry() <= Clock::now(); }
         void hear(std::string_view line);
         void break_off();
 
         EngineEvents& events_;
-        std::list<Listener*>::iterator place_;
         View view_;
         Timer told_;  ///< cancelled when there is something
-        std::vector<Text> waiting_;
-        std::size_t bytes_ = 0;  ///< of what waits
+        std::vector<Seen> waiting_;
         bool broke_off_ = false;
+        std::list<Listener*>::iterator place_;
     };
 
     /// Goes on for ever. `began` is called each time that the engine's stream begins, `heed` with each line.
@@ -53,6 +66,7 @@ public:
 private:
     Engine& engine_;
     std::list<Listener*> listeners_;
+    std::list<Listener*>::iterator next_ = listeners_.end();  ///< to be told of a line; others have their turn between two
     bool following_ = false;
 };
 

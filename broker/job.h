@@ -10,6 +10,7 @@
 #include <string>
 
 #include "broker/client.h"
+#include "broker/engine_events.h"
 #include "broker/long_texts.h"
 #include "broker/objects.h"
 #include "rules/bodies.h"
@@ -36,8 +37,7 @@ struct Connection {
 /// The engine's event that a job saw last: its streams all see the same.
 struct SeenEvent {
     std::string line;
-    std::optional<rules::Json> event;         ///< as the job sees it; none: it is not the job's
-    std::shared_ptr<const std::string> text;  ///< the same as a line
+    std::shared_ptr<const Event> event;  ///< none: it is not the job's
 };
 
 /// One open job: its facts, its objects, its door and who is at it.
@@ -81,6 +81,7 @@ struct Job {
     Lock networks;        ///< held while a network is made or removed: what one has of the host is known by its name
     Lock naming;          ///< held while an image gets or loses a name
     LongTexts texts;
+    std::size_t events_waiting = 0;  ///< bytes of them that wait for its streams
     SeenEvent last_event;
     std::size_t streams = 0;  ///< requests whose answer takes as long as somebody likes
     Lock unpacking;       ///< held while an archive is read: to unpack takes memory, and that of one job is bounded

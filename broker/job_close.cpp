@@ -40,6 +40,7 @@ Task<> Jobs::drain(Job& job, Clock::duration limit)
 {
     error_code ignored;
     if (job.acceptor) job.acceptor->close(ignored);
+    job.texts.end();
     const auto deadline = Clock::now() + limit;
     for (;;) {
         bool making = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <list>
 
 #include "broker/lock.h"
 
@@ -23,11 +24,11 @@ private:
 };
 
 /// The long texts of one job: heads, JSON bodies, the engine's answers, lines of streams. Each byte of them costs the thread on which all
-/// jobs wait, and often the engine. So of each kind one is read at a time, and all together have a pace: who asks for more than that waits
-/// behind himself, and not the others behind him.
+/// jobs wait, and often the engine. So all together have a pace, and the longest come one after the other, a line for each kind: who asks
+/// for more waits for himself.
 class LongTexts {
 public:
-    static constexpr std::size_t is_short = std::size_t{8} << 10;     ///< so many bytes are free
+    static constexpr std::size_t short_max = std::size_t{4} << 10;  ///< a text of so many bytes is free
     static constexpr std::size_t in_a_second = std::size_t{4} << 20;
 
     Lock body;    ///< held by the request whose JSON body is a large one, to its end
@@ -37,12 +38,42 @@ public:
     /// Waits until `bytes` more may be read.
     Task<> take(std::size_t bytes)
     {
-        const auto wait = pace_.turn(Clock::now(), std::chrono::nanoseconds(bytes * (1'000'000'000 / in_a_second)));
-        if (wait > Clock::duration::zero()) co_await pause(wait);
+        const auto wait = spend(bytes);
+        if (over_ || wait == Clock::duration::zero()) co_return;
+        Timer timer(co_await asio::this_coro::executor, wait);
+        const Waiting waiting(waiting_, timer);
+        co_await timer.async_wait(use_task_tuple);
+    }
+
+    /// The same for who holds what other jobs wait for: not he waits, but what the job asks next. How long.
+    Clock::duration spend(std::size_t bytes)
+    {
+        return pace_.turn(Clock::now(), std::chrono::nanoseconds(bytes * (1'000'000'000 / in_a_second)));
+    }
+
+    /// The job ends: nobody waits any more.
+    void end()
+    {
+        over_ = true;
+        for (Timer* each : waiting_) each->cancel();
     }
 
 private:
+    class Waiting {
+    public:
+        Waiting(std::list<Timer*>& all, Timer& timer) : all_(all), place_(all.insert(all.end(), &timer)) {}
+        Waiting(const Waiting&) = delete;
+        Waiting& operator=(const Waiting&) = delete;
+        ~Waiting() { all_.erase(place_); }
+
+    private:
+        std::list<Timer*>& all_;
+        std::list<Timer*>::iterator place_;
+    };
+
     Pace pace_;
+    std::list<Timer*> waiting_;
+    bool over_ = false;
 };
 
 }  // namespace broker

@@ -254,7 +254,7 @@ Task<> forward_upgrade(Call& call, const EngineRequest& request)
     co_await relay_raw(client.wire(), upstream.wire());
 }
 
-Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view, const std::function<Task<>()>& before_end)
+Task<std::string> begin_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view)
 {
     if (is_error(head)) co_await refuse_error(call, upstream, head);
     Client& client = call.client;
@@ -262,16 +262,18 @@ Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, con
     BodyReader body(upstream.wire(), head);
     Lines lines;
     std::string out;
+    std::size_t due = 0;
     for (;;) {
         const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
-        if (piece.size() > LongTexts::is_short) co_await call.job.texts.take(piece.size());
+        due += piece.size();
+        if (due > LongTexts::short_max) co_await call.job.texts.take(std::exchange(due, 0));
         lines.feed(piece);
         Slices slices;
         while (const auto line = lines.next()) {
             // Of the many streams that a job may have only one at a time reads a long line.
             std::optional<Lock::Held> turn;
-            if (line->size() > LongTexts::is_short) {
+            if (line->size() > LongTexts::short_max) {
                 Lock::Held held = co_await call.job.texts.line.hold();
                 turn.emplace(std::move(held));
             }
@@ -281,11 +283,16 @@ Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, con
         co_await client.piece(out);
         out.clear();
     }
-    if (!lines.rest().empty()) out = view(lines.rest());
     upstream.finished(head);
+    co_return lines.rest().empty() ? std::string() : view(lines.rest());
+}
+
+Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view, const std::function<Task<>()>& before_end)
+{
+    const std::string last = co_await begin_lines(call, upstream, head, view);
     if (before_end) co_await before_end();
-    co_await client.piece(out);
-    co_await client.end();
+    co_await call.client.piece(last);
+    co_await call.client.end();
 }
 
 /// The engine's errors name the host's paths: the job reads its own.

@@ -30,7 +30,10 @@ Task<> forward_upgrade(Call& call, const EngineRequest& request);
 /// Rewrites an answer that streams lines of JSON; empty drops the line.
 using LineView = std::function<std::string(std::string_view line)>;
 
-/// Passes the answer behind `head` on line by line. `before_end` runs after the engine's last byte and before the client learns
+/// Passes the answer behind `head` on line by line, but for its end; what stands behind the last end of a line is returned.
+Task<std::string> begin_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view);
+
+/// The same to the end. `before_end` runs after the engine's last byte and before the client learns
 /// that it was the last.
 Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view, const std::function<Task<>()>& before_end);
 

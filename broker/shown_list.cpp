@@ -1,16 +1,27 @@
 #include "broker/shown_list.h"
 
+#include <algorithm>
+
 #include "broker/relay.h"
 
 namespace broker {
 namespace {
 
 using rules::Json;
+using rules::Kind;
 
 /// An answer that is written as its elements come: whole when it is short.
 class Shown : public Elements {
 public:
     explicit Shown(Call& call, std::string begin) : call_(call), out_(std::move(begin)) {}
+
+    bool is_own(const Json& element) const override
+    {
+        if (!element.is_object()) return false;
+        const std::string id = element.value("Id", element.value("Name", ""));  // a volume's is its name
+        constexpr Kind kinds[] = {Kind::container, Kind::image, Kind::network, Kind::volume};
+        return std::ranges::any_of(kinds, [&](Kind kind) { return call_.job.objects.with_id(kind, id) != nullptr; });
+    }
 
     Task<> between() override
     {

@@ -126,9 +126,10 @@ Result<std::optional<std::chrono::nanoseconds>> timestamp_of(std::string_view te
         return error == std::errc{} && end == digits.data() + digits.size();
     };
     constexpr std::int64_t farthest = 9'000'000'000;  // in nanoseconds it fits
-    if (!reads(whole, seconds) || !reads(fraction, parts) || parts < 0 || std::abs(seconds) > farthest)
+    if (!reads(whole, seconds) || !reads(fraction, parts) || parts < 0)
         return bad_request("strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
-    return std::optional(std::chrono::seconds(seconds) + nanoseconds(parts));
+    if (seconds == -1) return std::optional<nanoseconds>();
+    return std::optional(std::chrono::seconds(std::clamp(seconds, -farthest, farthest)) + nanoseconds(parts));
 }
 
 Result<std::optional<std::int64_t>> until_of(const Filters& filters, std::int64_t now)

@@ -17,7 +17,8 @@ Result<std::optional<std::int64_t>> until_of(const Filters& filters, std::int64_
 /// A moment as `since` and `until` parameters write it.
 std::optional<std::int64_t> parse_moment(std::string_view text, std::int64_t now);
 
-/// `SECONDS[.FRACTION]` since 1970, as the events' `since` and `until` are written. nullopt when it is empty; 400 when it is malformed.
+/// `SECONDS[.FRACTION]` since 1970, as the events' `since` and `until` are written. nullopt when it is empty or
+/// -1, as for dockerd; 400 when it is malformed. What is farther than 285 years is that far.
 Result<std::optional<std::chrono::nanoseconds>> timestamp_of(std::string_view text);
 
 /// RFC 3339 (`2026-01-02T03:04:05.6Z`, `2026-01-02T03:04:05+01:00`, `2026-01-02`) as Unix seconds; UTC when it has no zone.

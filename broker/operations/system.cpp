@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <set>
+#include <unordered_set>
 
 #include "broker/dial.h"
 #include "broker/engine_events.h"
@@ -106,66 +106,108 @@ static bool is_of_another_job(std::string_view line, std::string_view key)
     return at != line.npos && !line.substr(at + label.size()).starts_with(key);
 }
 
-/// `line` as the job sees it, read once for all streams of the job.
-static const SeenEvent& seen_event(Job& job, std::string_view line)
+/// `line` as the job sees it, read once for all streams of the job; null: it is not the job's, or too much waits for its streams already.
+static EngineEvents::Seen seen_event(Job& job, std::string_view line)
 {
+    constexpr std::size_t waiting_max = std::size_t{1} << 20;
     SeenEvent& seen = job.last_event;
-    if (seen.line == line) return seen;
-    seen = {std::string(line), std::nullopt, nullptr};
-    if (is_of_another_job(line, job.facts.key)) return seen;
+    if (seen.line == line) return seen.event;
+    seen = {std::string(line), nullptr};
+    if (is_of_another_job(line, job.facts.key) || job.events_waiting > waiting_max) return nullptr;
     Json event = rules::read_json(line).value_or(nullptr);
-    if (event.is_object()) seen.event = rules::view_event(std::move(event), job.objects);
-    if (seen.event) seen.text = std::make_shared<const std::string>(seen.event->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
-    return seen;
+    if (!event.is_object()) return nullptr;
+    auto view = rules::view_event(std::move(event), job.objects);
+    if (!view) return nullptr;
+    std::string text = view->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    seen.event = std::make_shared<const Event>(*std::move(view), std::move(text), job.events_waiting);
+    return seen.event;
 }
+
+/// A stream of events: what the engine keeps of the past, when it is asked for, and what is heard from then on.
+class EventStream {
+public:
+    explicit EventStream(Call& call)
+        : call_(call),
+          filters_(want(rules::Filters::parse(
+              call.route.query.get("filters"), {"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"}))),
+          since_(want(rules::timestamp_of(call.route.query.get("since")))), until_(want(rules::timestamp_of(call.route.query.get("until"))))
+    {
+    }
+
+    Task<> run()
+    {
+        const bool is_followed = !until_ || (*until_ > now() && !(since_ > until_));
+        if (is_followed) co_await call_.services.events.heard();
+        begun_ = now();
+        std::optional<EngineEvents::Listener> listener;
+        const auto view = [this](std::string_view line) { return once(line); };
+        const auto end = until_ ? Clock::now() + (*until_ - begun_) : Clock::time_point::max();
+        if (is_followed) listener.emplace(call_.services.events, co_await asio::this_coro::executor, view, end);
+        if (!is_followed || (since_ ? *since_ <= begun_ : until_.has_value()))
+            co_await tell_past(!is_followed);
+        else
+            co_await call_.client.begin(200, "application/json");
+        while (listener) {
+            const auto seen = co_await listener->next();
+            if (seen.empty()) break;
+            std::string text;
+            Slices slices;
+            for (const EngineEvents::Seen& each : seen) {
+                if (passes(*each)) text += each->text;
+                if (slices.over()) co_await slices.next();
+            }
+            co_await call_.client.piece(text);
+        }
+        co_await call_.client.end();
+    }
+
+private:
+    static std::chrono::nanoseconds now() { return std::chrono::system_clock::now().time_since_epoch(); }
+
+    /// What happens while the past is asked for is told of once, whether it is heard first or stands there.
+    EngineEvents::Seen once(std::string_view line)
+    {
+        const EngineEvents::Seen seen = seen_event(call_.job, line);
+        if (!seen || seen->json.value("timeNano", std::int64_t{0}) > begun_.count()) return seen;
+        return told_.insert(std::hash<std::string_view>{}(line)).second ? seen : nullptr;
+    }
+
+    bool passes(const Event& event) const
+    {
+        // Engines tell of these to clients that know them.
+        const bool is_new = call_.route.version < rules::Version{1, 46} && event.json.value("Type", "") == "image" && event.json.value("Action", "") == "create";
+        return !is_new && rules::event_passes(event.json, filters_);
+    }
+
+    Task<> tell_past(bool is_all)
+    {
+        const auto text_of = [](std::chrono::nanoseconds moment) { return fmt::format("{}.{:09}", moment.count() / 1'000'000'000, std::abs(moment.count() % 1'000'000'000)); };
+        EngineRequest request = call_.request();
+        request.query.erase("filters");
+        if (since_) request.query.set("since", text_of(*since_));
+        request.query.set("until", text_of(is_all ? *until_ : begun_));
+        const auto view = [this](std::string_view line) {
+            const EngineEvents::Seen seen = once(line);
+            return seen && passes(*seen) ? seen->text : std::string();
+        };
+        Upstream upstream = co_await call_.services.engine.send(request);
+        const UpstreamShown while_relayed(call_.connection, upstream);
+        const ResponseHead head = co_await upstream.read_head();
+        const std::string last = co_await begin_lines(call_, upstream, head, view);
+        co_await call_.client.piece(last);
+    }
+
+    Call& call_;
+    rules::Filters filters_;
+    std::optional<std::chrono::nanoseconds> since_, until_;
+    std::chrono::nanoseconds begun_{};   ///< when it began to listen
+    std::unordered_set<std::size_t> told_;  ///< hashes of lines up to then
+};
 
 Task<> events(Call& call)
 {
-    const rules::Query& query = call.route.query;
-    const rules::Filters filters = want(rules::Filters::parse(
-        query.get("filters"), {"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"}));
-    const auto since = want(rules::timestamp_of(query.get("since"))), until = want(rules::timestamp_of(query.get("until")));
-    const std::chrono::nanoseconds now = std::chrono::system_clock::now().time_since_epoch();
-    const bool only_past = until && (*until <= now || since > until);
-    const bool has_past = only_past || until || (since && *since <= now);
-
-    // What happens while the past is asked for is told of once, whether it is heard first or stands there.
-    std::set<std::size_t> told;
-    const auto view = [&](std::string_view line) -> EngineEvents::Text {
-        const SeenEvent& seen = seen_event(call.job, line);
-        if (!seen.event || !rules::event_passes(*seen.event, filters)) return nullptr;
-        if (has_past && seen.event->value("timeNano", std::int64_t{0}) <= now.count() && !told.insert(std::hash<std::string>{}(*seen.text)).second) return nullptr;
-        return seen.text;
-    };
-    std::optional<EngineEvents::Listener> listener;
-    if (!only_past) {
-        co_await call.services.events.heard();
-        listener.emplace(call.services.events, co_await asio::this_coro::executor, view, until ? Clock::now() + (*until - now) : Clock::time_point::max());
-    }
-    const auto follow = [&]() -> Task<> {
-        if (!listener) co_return;
-        for (std::string text = co_await listener->next(); !text.empty(); text = co_await listener->next()) co_await call.client.piece(text);
-    };
-    const auto tell = [&]() -> Task<> {
-        if (!has_past) {
-            co_await call.client.begin(200, "application/json");
-            co_await follow();
-            co_await call.client.end();
-            co_return;
-        }
-        EngineRequest past = call.request();
-        past.query.erase("filters");
-        if (!only_past) past.query.set("until", fmt::format("{}.{:09}", now.count() / 1'000'000'000, now.count() % 1'000'000'000));
-        Upstream upstream = co_await call.services.engine.send(past);
-        const UpstreamShown while_relayed(call.connection, upstream);
-        const ResponseHead head = co_await upstream.read_head();
-        const auto line_view = [&](std::string_view line) {
-            const EngineEvents::Text text = view(line);
-            return text ? *text : std::string();
-        };
-        co_await relay_lines(call, upstream, head, line_view, follow);
-    };
-    co_await while_client_stays(call, tell());
+    EventStream stream(call);
+    co_await while_client_stays(call, stream.run());
 }
 
 Task<> list_plugins(Call& call)

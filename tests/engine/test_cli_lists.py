@@ -107,6 +107,15 @@ class Events(EngineCase):
         told = client.communicate(timeout=20)[0].decode().splitlines()
         self.assertEqual(told, ["create before", "create after", "destroy before", "destroy after"])
 
+    def test_the_end_of_an_anonymous_volume_is_told(self):
+        client = self.job.docker.start("events", "--filter", "type=volume", "--format", "{{.Action}}")
+        time.sleep(0.5)
+        self.job.ok("run", "--rm", "-v", "/data", self.job.image, "true")
+        time.sleep(0.5)
+        client.terminate()
+        told = client.communicate(timeout=10)[0].decode().split()
+        self.assertEqual(told[-3:], ["mount", "unmount", "destroy"])
+
     def test_events_as_they_happen(self):
         client = self.job.docker.start("events", "--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
         time.sleep(0.5)

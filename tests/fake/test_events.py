@@ -88,6 +88,36 @@ class Events(FakeCase):
         self.engine.tell(self.event("pause"))
         self.assertEqual(self.actions(stream, 1), ["pause"])
 
+    def test_moments_to_come(self):
+        """Nothing of the past is asked for; a time that is over ends it, however much waits."""
+        mark = self.engine.mark()
+        stream = self.follow(f"?since={time.time() + 1:.3f}&until={time.time() + 2:.3f}")
+        self.assertEqual([each for each in self.engine.since(mark) if "/events" in each.path], [])
+        self.engine.tell(self.event("pause"))
+        time.sleep(2.1)
+        self.engine.tell(self.event("unpause"))
+        self.assertEqual(self.actions(stream, 1), ["pause"])
+        self.assertEqual(stream.chunk(), b"", "the end")
+
+    def test_minus_one_is_no_moment(self):
+        mark = self.engine.mark()
+        stream = self.follow("?until=-1")
+        self.assertEqual([each for each in self.engine.since(mark) if "/events" in each.path], [])
+        self.engine.tell(self.event("pause"))
+        self.assertEqual(self.actions(stream, 1), ["pause"])
+
+    def test_images_that_are_made_are_told_of_from_1_46_on(self):
+        image = next(iter(self.engine.images.values()))
+        made = json.dumps({"Type": "image", "Action": "create", "Actor": {"ID": image, "Attributes": {"name": image}}, "time": 1, "timeNano": 1}).encode() + b"\n"
+        streams = {}
+        for version in ("1.45", "1.46"):
+            streams[version] = self.client()
+            self.addCleanup(streams[version].close)
+            self.assertEqual(streams[version].send(f"GET /v{version}/events HTTP/1.1\r\nHost: d\r\n\r\n".encode()).head().status, 200)
+        self.engine.tell(made + self.event("pause"))
+        self.assertEqual(self.actions(streams["1.45"], 1), ["pause"])
+        self.assertEqual(self.actions(streams["1.46"], 2), ["create", "pause"])
+
     def test_moments_that_are_none(self):
         for query in ("since=yesterday", "until=1.x", "since=99999999999999999999"):
             reply = self.call("GET", f"/events?{query}")
