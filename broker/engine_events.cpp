@@ -16,13 +16,14 @@ EngineEvents::Listener::~Listener()
     events_.listeners_.erase(place_);
 }
 
-void EngineEvents::Listener::hear(std::string_view line)
+void EngineEvents::Listener::hear(std::string_view line, std::uint64_t number)
 {
-    constexpr std::size_t waiting_max = 1024;  // as dockerd: who does not read misses events
-    if (waiting_.size() >= waiting_max || is_over()) return;
+    // Who does not read misses events, as with dockerd. Of a job with many such streams only those that read are told more.
+    constexpr std::size_t events_max = 1024, memory_max = std::size_t{8} << 20;
+    if (waiting_.size() >= events_max || is_over()) return;
     try {
-        Seen seen = view_(line);
-        if (!seen) return;
+        Seen seen = view_(line, number);
+        if (!seen || seen->waiting > (waiting_.empty() ? 2 * memory_max : memory_max)) return;
         waiting_.push_back(std::move(seen));
     } catch (const std::exception& failure) {
         log::error("an event cannot be shown", {{"error", failure.what()}});
@@ -55,7 +56,7 @@ Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std:
             Upstream upstream = co_await engine_.send(request);
             const ResponseHead head = co_await upstream.read_head();
             if (head.status != 200) throw EngineFailure("it answers " + std::to_string(head.status));
-            following_ = true;
+            following_ = has_followed_ = true;
             began();
             BodyReader body(upstream.wire(), head);
             Lines lines;
@@ -63,8 +64,9 @@ Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std:
             for (std::string_view piece = co_await body.next(); !piece.empty(); piece = co_await body.next()) {
                 lines.feed(piece);
                 while (const auto line = lines.next()) {
+                    ++heard_;
                     for (next_ = listeners_.begin(); next_ != listeners_.end();) {
-                        (*next_++)->hear(*line);
+                        (*next_++)->hear(*line, heard_);
                         if (slices.over()) co_await slices.next();
                     }
                     heed(*line);  // what it forgets has been shown
@@ -84,7 +86,7 @@ Task<> EngineEvents::heard()
 {
     constexpr auto step = 20ms, soon = 3000ms;
     for (auto waited = 0ms; !following_; waited += step) {
-        if (waited >= soon) throw EngineFailure("its events are not heard");
+        if (waited >= soon && has_followed_) throw EngineFailure("its events are not heard");
         co_await pause(step);
     }
 }

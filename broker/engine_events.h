@@ -10,16 +10,18 @@
 
 namespace broker {
 
-/// An event as a job sees it. What of them waits for a job's streams is counted for as long as it is there.
+/// An event as a job sees it. The memory of those that wait for a job's streams is counted for as long as they are there.
 struct Event {
-    Event(rules::Json json_, std::string text_, std::size_t& waiting_) : json(std::move(json_)), text(std::move(text_)), waiting(waiting_) { waiting += text.size(); }
+    Event(rules::Json json_, std::string text_, std::size_t& waiting_) : json(std::move(json_)), text(std::move(text_)), waiting(waiting_) { waiting += memory(); }
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
-    ~Event() { waiting -= text.size(); }
+    ~Event() { waiting -= memory(); }
+
+    std::size_t memory() const { return 8 * text.size(); }  ///< about, of both
 
     const rules::Json json;
     const std::string text;  ///< the same as a line
-    std::size_t& waiting;
+    std::size_t& waiting;    ///< bytes of all of the job's
 };
 
 /// The engine's events, heard once for everybody: the streams of them that jobs ask for cost the engine nothing, and one that nobody reads
@@ -27,8 +29,8 @@ struct Event {
 class EngineEvents {
 public:
     using Seen = std::shared_ptr<const Event>;
-    /// What a listener sees of a line; null: nothing.
-    using View = std::function<Seen(std::string_view line)>;
+    /// What a listener sees of a line; null: nothing. `number`: of the line among those that were heard.
+    using View = std::function<Seen(std::string_view line, std::uint64_t number)>;
 
     explicit EngineEvents(Engine& engine) : engine_(engine) {}
 
@@ -47,7 +49,7 @@ public:
     private:
         friend class EngineEvents;
         bool is_over() const { return told_.expiry() <= Clock::now(); }
-        void hear(std::string_view line);
+        void hear(std::string_view line, std::uint64_t number);
         void break_off();
 
         EngineEvents& events_;
@@ -60,14 +62,15 @@ public:
 
     /// Goes on for ever. `began` is called each time that the engine's stream begins, `heed` with each line.
     Task<> follow(std::function<void()> began, std::function<void(std::string_view line)> heed);
-    /// Waits until the engine is heard; EngineFailure when it is not soon.
+    /// Waits until the engine is heard; EngineFailure when it is not soon heard again.
     Task<> heard();
 
 private:
     Engine& engine_;
     std::list<Listener*> listeners_;
     std::list<Listener*>::iterator next_ = listeners_.end();  ///< to be told of a line; others have their turn between two
-    bool following_ = false;
+    std::uint64_t heard_ = 0;  ///< lines
+    bool following_ = false, has_followed_ = false;
 };
 
 }  // namespace broker

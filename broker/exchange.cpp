@@ -37,7 +37,7 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
     try {
         ++job.requests;
         if (const auto rate = job.profile.job_requests_per_second; rate > 0)
-            if (const auto wait = job.pace.turn(Clock::now(), Clock::duration(1s) / rate); wait > Clock::duration::zero()) co_await pause(wait);
+            if (const auto wait = job.pace.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero()) co_await pause(wait);
         if (head.target.size() > LongTexts::short_max) co_await job.texts.take(head.target.size());
         if (!job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
         if (!services.engine.known()) co_await services.engine.learn();

@@ -36,7 +36,7 @@ struct Connection {
 
 /// The engine's event that a job saw last: its streams all see the same.
 struct SeenEvent {
-    std::string line;
+    std::uint64_t number = 0;  ///< EngineEvents::View
     std::shared_ptr<const Event> event;  ///< none: it is not the job's
 };
 
@@ -81,7 +81,7 @@ struct Job {
     Lock networks;        ///< held while a network is made or removed: what one has of the host is known by its name
     Lock naming;          ///< held while an image gets or loses a name
     LongTexts texts;
-    std::size_t events_waiting = 0;  ///< bytes of them that wait for its streams
+    std::size_t events_waiting = 0;  ///< bytes of events that wait for its streams
     SeenEvent last_event;
     std::size_t streams = 0;  ///< requests whose answer takes as long as somebody likes
     Lock unpacking;       ///< held while an archive is read: to unpack takes memory, and that of one job is bounded

@@ -10,10 +10,9 @@ namespace broker {
 /// What a job may have of something in a second, with a second's worth at once.
 class Pace {
 public:
-    /// How long what comes now waits for its turn. `cost`: of the second.
-    Clock::duration turn(Clock::time_point now, Clock::duration cost)
+    /// How long what comes now waits for its turn, at most `longest`. `cost`: of the second.
+    Clock::duration turn(Clock::time_point now, Clock::duration cost, Clock::duration longest = std::chrono::hours(1))
     {
-        constexpr Clock::duration longest = 5s;
         next_ = std::max(next_, now - 1s) + cost;
         next_ = std::min(next_, now + longest);
         return std::max(next_ - now, Clock::duration::zero());

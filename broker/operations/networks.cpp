@@ -227,6 +227,18 @@ Task<> remove_network(Call& call)
     co_await call.client.reply_empty(204);
 }
 
+/// Nobody is on the network, and `filters` and `until` let it through. (Its answer, which may be the one whose turn it is, is not kept: a lock
+/// is waited for behind it.)
+static Task<bool> passes(Call& call, const db::Object& seen, const rules::Filters& filters, std::optional<std::int64_t> until)
+{
+    const Answer inspected = co_await inspect_by_id(call, seen.id);
+    if (!inspected.ok()) co_return false;
+    const Json network = co_await json_of(inspected);
+    if (network.contains("Containers") && network["Containers"].is_object() && !network["Containers"].empty()) co_return false;
+    if (until && rules::parse_date(network.value("Created", "")).value_or(0) >= *until) co_return false;
+    co_return filters.labels_match(network.value("Labels", Json::object()));
+}
+
 Task<> prune_networks(Call& call)
 {
     const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"label", "label!", "until"}));
@@ -235,12 +247,7 @@ Task<> prune_networks(Call& call)
     Json deleted = Json::array();
     for (const db::Object& each : call.job.objects.all(Kind::network)) {
         if (each.id.empty() || each.name == default_name) continue;
-        const Answer inspected = co_await inspect_by_id(call, each.id);
-        if (!inspected.ok()) continue;
-        const Json network = co_await json_of(inspected);
-        if (network.contains("Containers") && network["Containers"].is_object() && !network["Containers"].empty()) continue;
-        if (!filters.labels_match(network.value("Labels", Json::object()))) continue;
-        if (until && rules::parse_date(network.value("Created", "")).value_or(0) >= *until) continue;
+        if (!co_await passes(call, each, filters, until)) continue;
         EngineRequest request{.op = Op::network_remove};
         request.id = each.id;
         const auto turn = co_await call.job.networks.hold();

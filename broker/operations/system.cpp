@@ -106,21 +106,16 @@ static bool is_of_another_job(std::string_view line, std::string_view key)
     return at != line.npos && !line.substr(at + label.size()).starts_with(key);
 }
 
-/// `line` as the job sees it, read once for all streams of the job; null: it is not the job's, or too much waits for its streams already.
+/// `line` as the job sees it; null: it is not the job's.
 static EngineEvents::Seen seen_event(Job& job, std::string_view line)
 {
-    constexpr std::size_t waiting_max = std::size_t{1} << 20;
-    SeenEvent& seen = job.last_event;
-    if (seen.line == line) return seen.event;
-    seen = {std::string(line), nullptr};
-    if (is_of_another_job(line, job.facts.key) || job.events_waiting > waiting_max) return nullptr;
+    if (is_of_another_job(line, job.facts.key)) return nullptr;
     Json event = rules::read_json(line).value_or(nullptr);
     if (!event.is_object()) return nullptr;
     auto view = rules::view_event(std::move(event), job.objects);
     if (!view) return nullptr;
     std::string text = view->dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    seen.event = std::make_shared<const Event>(*std::move(view), std::move(text), job.events_waiting);
-    return seen.event;
+    return std::make_shared<const Event>(*std::move(view), std::move(text), job.events_waiting);
 }
 
 /// A stream of events: what the engine keeps of the past, when it is asked for, and what is heard from then on.
@@ -140,23 +135,26 @@ public:
         if (is_followed) co_await call_.services.events.heard();
         begun_ = now();
         std::optional<EngineEvents::Listener> listener;
-        const auto view = [this](std::string_view line) { return once(line); };
+        const auto view = [this](std::string_view line, std::uint64_t number) { return heard(line, number); };
         const auto end = until_ ? Clock::now() + (*until_ - begun_) : Clock::time_point::max();
+        telling_past_ = !is_followed || (since_ ? *since_ <= begun_ : until_.has_value());
         if (is_followed) listener.emplace(call_.services.events, co_await asio::this_coro::executor, view, end);
-        if (!is_followed || (since_ ? *since_ <= begun_ : until_.has_value()))
+        if (telling_past_)
             co_await tell_past(!is_followed);
         else
             co_await call_.client.begin(200, "application/json");
+        telling_past_ = false;
         while (listener) {
-            const auto seen = co_await listener->next();
+            auto seen = co_await listener->next();
             if (seen.empty()) break;
-            std::string text;
             Slices slices;
-            for (const EngineEvents::Seen& each : seen) {
-                if (passes(*each)) text += each->text;
+            for (EngineEvents::Seen& each : seen) {
+                if (passes(*each)) text_ += each->text;
+                each.reset();
+                if (text_.size() > LongTexts::short_max) co_await tell();
                 if (slices.over()) co_await slices.next();
             }
-            co_await call_.client.piece(text);
+            co_await tell();
         }
         co_await call_.client.end();
     }
@@ -164,12 +162,28 @@ public:
 private:
     static std::chrono::nanoseconds now() { return std::chrono::system_clock::now().time_since_epoch(); }
 
-    /// What happens while the past is asked for is told of once, whether it is heard first or stands there.
-    EngineEvents::Seen once(std::string_view line)
+    Task<> tell()
     {
-        const EngineEvents::Seen seen = seen_event(call_.job, line);
-        if (!seen || seen->json.value("timeNano", std::int64_t{0}) > begun_.count()) return seen;
-        return told_.insert(std::hash<std::string_view>{}(line)).second ? seen : nullptr;
+        due_ += text_.size();
+        if (due_ > LongTexts::short_max) co_await call_.job.texts.take(std::exchange(due_, 0));
+        co_await call_.client.piece(text_);
+        text_.clear();
+    }
+
+    /// What is heard is read once for all streams of the job.
+    EngineEvents::Seen heard(std::string_view line, std::uint64_t number)
+    {
+        SeenEvent& last = call_.job.last_event;
+        if (last.number != number) last = {number, seen_event(call_.job, line)};
+        return last.event && is_first(*last.event, line) ? last.event : nullptr;
+    }
+
+    /// What happens while the past is asked for is told of once, whether it is heard first or stands there.
+    bool is_first(const Event& event, std::string_view line)
+    {
+        if (event.json.value("timeNano", std::int64_t{0}) > begun_.count()) return true;
+        const std::size_t hash = std::hash<std::string_view>{}(line);
+        return telling_past_ ? told_.insert(hash).second : !told_.contains(hash);
     }
 
     bool passes(const Event& event) const
@@ -187,8 +201,8 @@ private:
         if (since_) request.query.set("since", text_of(*since_));
         request.query.set("until", text_of(is_all ? *until_ : begun_));
         const auto view = [this](std::string_view line) {
-            const EngineEvents::Seen seen = once(line);
-            return seen && passes(*seen) ? seen->text : std::string();
+            const EngineEvents::Seen seen = seen_event(call_.job, line);
+            return seen && is_first(*seen, line) && passes(*seen) ? seen->text : std::string();
         };
         Upstream upstream = co_await call_.services.engine.send(request);
         const UpstreamShown while_relayed(call_.connection, upstream);
@@ -201,7 +215,10 @@ private:
     rules::Filters filters_;
     std::optional<std::chrono::nanoseconds> since_, until_;
     std::chrono::nanoseconds begun_{};   ///< when it began to listen
-    std::unordered_set<std::size_t> told_;  ///< hashes of lines up to then
+    bool telling_past_ = false;
+    std::unordered_set<std::size_t> told_;  ///< hashes of lines up to then, told while it told of the past
+    std::string text_;                      ///< to be told
+    std::size_t due_ = 0;                   ///< bytes that were told and not paid for
 };
 
 Task<> events(Call& call)

@@ -150,6 +150,20 @@ Task<> remove_volume(Call& call)
     co_await call.client.reply_empty(204);
 }
 
+/// The volume is there, and has labels that `filters` let through. (Its answer, which may be the one whose turn it is, is not kept: a lock is
+/// waited for behind it.)
+static Task<bool> passes(Call& call, const db::Object& volume, const rules::Filters& filters)
+{
+    EngineRequest inspect{.op = Op::volume_inspect};
+    inspect.id = volume.id;
+    const Answer inspected = co_await exchange(call, inspect);
+    if (!inspected.ok()) co_return false;
+    const auto view = rules::view_volume(co_await json_of(inspected), call.job.objects);
+    if (!view) co_return false;
+    const auto labels = view->find("Labels");
+    co_return filters.labels_match(labels != view->end() && labels->is_object() ? *labels : Json::object());
+}
+
 Task<> prune_volumes(Call& call)
 {
     const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"all", "label", "label!"}));
@@ -162,14 +176,7 @@ Task<> prune_volumes(Call& call)
     for (const db::Object& each : call.job.objects.all(Kind::volume)) {
         const bool anonymous = each.name.size() == 64 && rules::looks_like_id(each.name);
         if (each.id.empty() || rules::is_private_volume(each.name) || (!named_too && !anonymous) || used.contains(each.id)) continue;
-        EngineRequest inspect{.op = Op::volume_inspect};
-        inspect.id = each.id;
-        const Answer inspected = co_await exchange(call, inspect);
-        if (!inspected.ok()) continue;
-        const auto view = rules::view_volume(co_await json_of(inspected), call.job.objects);
-        if (!view) continue;
-        const auto labels = view->find("Labels");
-        if (!filters.labels_match(labels != view->end() && labels->is_object() ? *labels : Json::object())) continue;
+        if (!co_await passes(call, each, filters)) continue;
         EngineRequest request{.op = Op::volume_remove};
         request.id = each.id;
         const auto turn = co_await call.job.making.hold();

@@ -26,11 +26,11 @@ TEST(Pace, IsPaidByWaiting)
     EXPECT_EQ(pace.turn(start + 1h, 100ms), 100ms);
 }
 
-TEST(Pace, KeepsNobodyLongerThanFiveSeconds)
+TEST(Pace, ForgivesWhatIsLongerThanTheLongest)
 {
     Pace pace;
-    EXPECT_EQ(pace.turn(start, 1h), 5s);
-    EXPECT_EQ(pace.turn(start, 1s), 5s);
+    EXPECT_EQ(pace.turn(start, 1h, 5s), 5s);
+    EXPECT_EQ(pace.turn(start, 1s, 5s), 5s);
 }
 
 }  // namespace

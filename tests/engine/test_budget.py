@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import attacks
-from amplifiers import REFUSED, Load, Memory, bodies, create, follow_events, status_of, wide
+from amplifiers import JSON, REFUSED, Load, Memory, bodies, create, follow_events, status_of, wide
 from harness import EngineCase, RuledBerth, RuledCase
 from tools import tar_of
 from watch import ASAN, Watch
@@ -78,11 +78,17 @@ class Budget(RuledCase):
         before = self.engine.api.get("/info")["NEventsListener"]
         streams, _ = follow_events(job, 250)
         self.assertEqual(len(streams), 250)
-        status_of(job, *wide(job.image))
         self.assertEqual(self.engine.api.get("/info")["NEventsListener"], before)
+        labels = ",".join(f'"{number:04}":"{"x" * 110}"' for number in range(250))
+        status, made = job.api.call("POST", "/containers/create", f'{{"Image":"{job.image}","Labels":{{{labels}}}}}'.encode(), headers=JSON)
+        self.assertEqual(status, 201, made)
         with self.watched("250 streams of events that nobody reads", other):
-            for _ in range(20):
-                status_of(job, *wide(job.image))
+            for number in range(100):
+                self.assertEqual(status_of(job, "POST", f"/containers/{made['Id']}/rename?name=name{number}"), 204)
+            for each in streams:
+                each.recv(100000)
+            for number in range(100):
+                self.assertEqual(status_of(job, "POST", f"/containers/{made['Id']}/rename?name=again{number}"), 204)
         for each in streams:
             each.close()
         self.assert_alive()
@@ -106,6 +112,7 @@ class Budget(RuledCase):
             taken = sum(asked.map(ask, range(clients)))
         took = time.monotonic() - begun
         print(f"       {taken / (1 << 20):.1f} MiB of lists in {took:.1f} s", flush=True)
+        self.assertGreater(taken, at_once)
         self.assertLess(taken, at_once + in_a_second * took + clients * one)
 
     @attacks.shows("V-29", "shown as it comes: no kill in 256 MiB, the others are answered")

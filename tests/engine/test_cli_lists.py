@@ -100,20 +100,18 @@ class Events(EngineCase):
     def test_events_of_the_past_and_as_they_happen(self):
         since = str(int(time.time()))
         self.job.ok("create", "--name", "before", self.job.image)
-        client = self.job.docker.start("events", "--since", since, "--until", str(int(time.time()) + 4), "--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
-        time.sleep(1)
+        client = self.job.docker.start("events", "--since", since, "--until", str(int(time.time()) + 8), "--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}")
+        self.assertEqual(client.stdout.readline(), b"create before\n")
         self.job.ok("create", "--name", "after", self.job.image)
         self.job.ok("rm", "before", "after")
-        told = client.communicate(timeout=20)[0].decode().splitlines()
-        self.assertEqual(told, ["create before", "create after", "destroy before", "destroy after"])
+        told = client.communicate(timeout=30)[0].decode().splitlines()
+        self.assertEqual(told, ["create after", "destroy before", "destroy after"])
 
     def test_the_end_of_an_anonymous_volume_is_told(self):
-        client = self.job.docker.start("events", "--filter", "type=volume", "--format", "{{.Action}}")
+        client = self.job.docker.start("events", "--until", str(int(time.time()) + 8), "--filter", "type=volume", "--format", "{{.Action}}")
         time.sleep(0.5)
         self.job.ok("run", "--rm", "-v", "/data", self.job.image, "true")
-        time.sleep(0.5)
-        client.terminate()
-        told = client.communicate(timeout=10)[0].decode().split()
+        told = client.communicate(timeout=30)[0].decode().split()
         self.assertEqual(told[-3:], ["mount", "unmount", "destroy"])
 
     def test_events_as_they_happen(self):

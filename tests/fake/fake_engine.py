@@ -237,6 +237,7 @@ class FakeEngine:
         self.scripts = []
         self.faults = []
         self.told = []  # who follows the events
+        self.telling = threading.Lock()
         self.stopping = False
         self.containers, self.networks, self.volumes, self.execs = {}, {}, {}, {}
         self.images = {}
@@ -545,17 +546,20 @@ class FakeEngine:
         return text
 
     def _events(self, channel, request):
-        channel.begin()
-        self.told.append(channel)
+        with self.telling:
+            channel.begin()
+            self.told.append(channel)
         while not channel.until_peer_closes() and not self.stopping:
             pass
-        self.told.remove(channel)
+        with self.telling:
+            self.told.remove(channel)
         raise Cut
 
     def tell(self, events):
         """Lines of events, for everybody who follows them."""
-        for channel in list(self.told):
-            channel.chunk(events)
+        with self.telling:
+            for channel in self.told:
+                channel.chunk(events)
 
     def _df(self, channel, request):
         channel.reply(200, {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []})

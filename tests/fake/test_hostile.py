@@ -240,11 +240,12 @@ class Hostile(FakeCase):
     def test_event_floods_and_streams_that_nobody_reads(self):
         ended = threading.Event()
         self.addCleanup(ended.set)
-        event = json.dumps({"Type": "container", "Action": "exec_create", "Actor": {"ID": self.container, "Attributes": {"name": f"berth.{self.key}.base", "image": "busybox"}}, "time": 1, "timeNano": 1}).encode() + b"\n"
+        actor = {"ID": self.container, "Attributes": {"name": f"berth.{self.key}.base", "image": "busybox"}}
 
         def flood():
             while not ended.is_set():
-                self.engine.tell(event * 50)
+                moments = [time.time_ns() + number for number in range(50)]
+                self.engine.tell(b"".join(json.dumps({"Type": "container", "Action": "pause", "Actor": actor, "timeNano": each}).encode() + b"\n" for each in moments))
 
         def pour(channel, _):
             channel.begin(content_type=RAW_STREAM)
@@ -259,18 +260,22 @@ class Hostile(FakeCase):
             read = [in_background(self.drain, client, ended) for client in clients[:8]]
             time.sleep(LASTS)
             ended.set()
-            for wait in (flooded, *read):
-                wait(60)
+            flooded(60)
+            for wait in read:
+                self.assertGreater(wait(60), 100000, "bytes of a stream that was read")
 
     def drain(self, client, ended):
+        taken = 0
         client.sock.settimeout(1)
         while not ended.is_set():
             try:
                 if not client.fill():
-                    return
+                    break
             except TimeoutError:
                 pass
+            taken += len(client.buffer)
             client.buffer = b""
+        return taken
 
 
 class Bounded(FakeCase):
