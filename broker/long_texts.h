@@ -50,7 +50,7 @@ public:
         return pace_.turn(Clock::now(), std::chrono::nanoseconds(bytes * (1'000'000'000 / in_a_second)));
     }
 
-    /// The job ends: nobody waits any more.
+    /// The job ends, or the daemon: nobody waits any more.
     void end()
     {
         over_ = true;

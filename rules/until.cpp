@@ -1,8 +1,10 @@
 #include "rules/until.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 
 namespace rules {

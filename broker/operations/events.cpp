@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <unordered_set>
 
 #include "broker/engine_events.h"
