@@ -121,6 +121,7 @@ Result<std::optional<std::chrono::nanoseconds>> timestamp_of(std::string_view te
     const std::size_t point = std::min(text.find('.'), text.size());
     const std::string_view whole = text.substr(0, point);
     std::string fraction(text.substr(std::min(point + 1, text.size())));
+    const bool is_number = fraction.find_first_not_of("0123456789") == fraction.npos;
     fraction.resize(9, '0');
     std::int64_t seconds = 0, parts = 0;
     const auto reads = [](std::string_view digits, std::int64_t& value) {
@@ -128,7 +129,7 @@ Result<std::optional<std::chrono::nanoseconds>> timestamp_of(std::string_view te
         return error == std::errc{} && end == digits.data() + digits.size();
     };
     constexpr std::int64_t farthest = 9'000'000'000;  // in nanoseconds it fits
-    if (!reads(whole, seconds) || !reads(fraction, parts) || parts < 0)
+    if (!reads(whole, seconds) || !reads(fraction, parts) || !is_number)
         return bad_request("strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
     if (seconds == -1) return std::optional<nanoseconds>();
     return std::optional(std::chrono::seconds(std::clamp(seconds, -farthest, farthest)) + nanoseconds(parts));

@@ -113,7 +113,7 @@ private:
     {
         const auto text_of = [](std::chrono::nanoseconds moment) { return fmt::format("{}.{:09}", moment.count() / 1'000'000'000, std::abs(moment.count() % 1'000'000'000)); };
         EngineRequest request = call_.request();
-        request.query.erase("filters");
+        for (const char* each : {"filters", "since"}) request.query.erase(each);
         if (since_) request.query.set("since", text_of(*since_));
         request.query.set("until", text_of(is_all ? *until_ : begun_));
         const auto view = [this](std::string_view line) {
