@@ -5,11 +5,11 @@
 #include <ctime>
 #include <tuple>
 
-#include "rules/bodies_parts.h"
+#include "rules/bodies/parts.h"
 #include "rules/glob.h"
-#include "rules/knob_values.h"
-#include "rules/names.h"
-#include "rules/reference.h"
+#include "rules/profile/knob_values.h"
+#include "rules/names/names.h"
+#include "rules/names/reference.h"
 
 namespace cleanup {
 namespace {

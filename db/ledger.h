@@ -12,7 +12,7 @@
 
 #include "db/failure.h"
 #include "rules/model.h"
-#include "rules/verdict.h"
+#include "rules/judge/verdict.h"
 
 namespace db {
 
@@ -25,7 +25,7 @@ std::string_view state_name(ObjectState state);
 using Seconds = std::int64_t;  ///< Unix time
 
 struct Job {
-    std::string key;  ///< rules/names.h: the internal identity
+    std::string key;  ///< rules/names/names.h: the internal identity
     std::string id;   ///< the operator's text, unique among jobs that are not closed
     std::string profile;
     JobState state = JobState::open;

@@ -95,7 +95,7 @@ CREATE TABLE host_images (image TEXT NOT NULL PRIMARY KEY CHECK (length(CAST(ima
 ALTER TABLE program ADD COLUMN host_seen INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-// What jobs asked for, as it may be kept (rules/redact.h). `first`: the first of its endpoint in its job, which stays.
+// What jobs asked for, as it may be kept (rules/api/redact.h). `first`: the first of its endpoint in its job, which stays.
 constexpr const char* version_requests = R"sql(
 CREATE TABLE requests (
     row      INTEGER PRIMARY KEY,
@@ -117,7 +117,7 @@ CREATE TABLE requests (
 ) STRICT;
 )sql";
 
-// What was kept when secrets were what was known as one, and not all that is not listed (rules/kept.h). Overwritten, not only let go of.
+// What was kept when secrets were what was known as one, and not all that is not listed (rules/api/kept.h). Overwritten, not only let go of.
 constexpr const char* version_listed = R"sql(
 PRAGMA secure_delete = ON;
 UPDATE requests SET target = '', body = '', facts = '', whole = 0, value = '';

@@ -8,7 +8,7 @@
 namespace rules {
 
 /// One named set of rules: what a job may do. The defaults here are the built-in profile, which is safe with no rules
-/// file at all. What each member means is said once, in the table of knobs (rules/knobs.cpp); 0 stands for no limit.
+/// file at all. What each member means is said once, in the table of knobs (rules/profile/knobs.cpp); 0 stands for no limit.
 struct Profile {
     using Texts = std::vector<std::string>;
     using Number = std::int64_t;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "rules/spaces.h"
+#include "rules/text.h"
 
 namespace rules {
 namespace {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include "broker/archive.h"
-#include "broker/operations.h"
+#include "broker/archives/archive.h"
+#include "broker/operations/operations.h"
 
 namespace broker {
 

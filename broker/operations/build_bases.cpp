@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <set>
 
-#include "broker/image_cache.h"
-#include "broker/images.h"
+#include "broker/engine/image_cache.h"
+#include "broker/engine/images.h"
 #include "broker/operations/build_query.h"
-#include "rules/reference.h"
+#include "rules/names/reference.h"
 
 namespace broker {
 

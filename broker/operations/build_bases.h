@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "broker/operations.h"
-#include "rules/dockerfile.h"
+#include "broker/operations/operations.h"
+#include "rules/build/dockerfile.h"
 
 namespace broker {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <boost/beast/core/detail/base64.hpp>
 
-#include "broker/image_cache.h"
-#include "broker/operations.h"
-#include "rules/names.h"
-#include "rules/reference.h"
+#include "broker/engine/image_cache.h"
+#include "broker/operations/operations.h"
+#include "rules/names/names.h"
+#include "rules/names/reference.h"
 #include "rules/split.h"
 
 namespace broker {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "broker/call.h"
+#include "broker/exchange/call.h"
 
 // What a request to build is made of besides its context.
 namespace broker {

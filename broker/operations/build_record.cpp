@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <ctime>
 
-#include "broker/images.h"
-#include "broker/log.h"
-#include "rules/image_names.h"
-#include "rules/reference.h"
-#include "rules/until.h"
+#include "broker/engine/images.h"
+#include "broker/io/log.h"
+#include "rules/names/image_names.h"
+#include "rules/names/reference.h"
+#include "rules/api/until.h"
 
 namespace broker {
 

@@ -4,8 +4,8 @@
 #include <map>
 #include <set>
 
-#include "broker/operations.h"
-#include "rules/build_output.h"
+#include "broker/operations/operations.h"
+#include "rules/build/build_output.h"
 
 namespace broker {
 

@@ -1,19 +1,19 @@
 #include <algorithm>
 
-#include "broker/context.h"
-#include "broker/dial.h"
-#include "broker/log.h"
-#include "broker/image_cache.h"
-#include "broker/operations.h"
+#include "broker/archives/build_context.h"
+#include "broker/jobs/dial.h"
+#include "broker/io/log.h"
+#include "broker/engine/image_cache.h"
+#include "broker/operations/operations.h"
 #include "broker/operations/build_bases.h"
 #include "broker/operations/build_query.h"
 #include "broker/operations/build_record.h"
-#include "broker/relay.h"
-#include "rules/build_output.h"
-#include "rules/dockerfile.h"
-#include "rules/messages.h"
-#include "rules/names.h"
-#include "rules/until.h"
+#include "broker/exchange/relay.h"
+#include "rules/build/build_output.h"
+#include "rules/build/dockerfile.h"
+#include "rules/views/messages.h"
+#include "rules/names/names.h"
+#include "rules/api/until.h"
 
 namespace broker {
 namespace {

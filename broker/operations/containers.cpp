@@ -2,12 +2,12 @@
 #include <ctime>
 #include <random>
 
-#include "broker/image_cache.h"
-#include "broker/operations.h"
-#include "broker/relay.h"
-#include "broker/shown_list.h"
-#include "rules/names.h"
-#include "rules/until.h"
+#include "broker/engine/image_cache.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
+#include "broker/exchange/shown_list.h"
+#include "rules/names/names.h"
+#include "rules/api/until.h"
 
 namespace broker {
 namespace {

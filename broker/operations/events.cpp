@@ -3,11 +3,11 @@
 #include <cstdlib>
 #include <unordered_set>
 
-#include "broker/engine_events.h"
-#include "broker/operations.h"
-#include "broker/relay.h"
-#include "rules/names.h"
-#include "rules/until.h"
+#include "broker/engine/engine_events.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
+#include "rules/names/names.h"
+#include "rules/api/until.h"
 
 namespace broker {
 namespace {

@@ -1,5 +1,5 @@
-#include "broker/operations.h"
-#include "broker/relay.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
 
 namespace broker {
 

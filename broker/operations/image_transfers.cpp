@@ -1,16 +1,16 @@
 #include <algorithm>
 
-#include "broker/dial.h"
-#include "broker/image_archive.h"
-#include "broker/image_cache.h"
-#include "broker/images.h"
-#include "broker/operations.h"
-#include "broker/relay.h"
-#include "broker/tar_filter.h"
-#include "rules/dockerfile.h"
-#include "rules/image_policy.h"
-#include "rules/messages.h"
-#include "rules/reference.h"
+#include "broker/jobs/dial.h"
+#include "broker/archives/image_archive.h"
+#include "broker/engine/image_cache.h"
+#include "broker/engine/images.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
+#include "broker/archives/tar_filter.h"
+#include "rules/build/dockerfile.h"
+#include "rules/policy/image_policy.h"
+#include "rules/views/messages.h"
+#include "rules/names/reference.h"
 
 // Images that come from elsewhere than a build or a registry, and images that go to one.
 namespace broker {

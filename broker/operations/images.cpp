@@ -1,14 +1,14 @@
-#include "broker/image_cache.h"
+#include "broker/engine/image_cache.h"
 
 #include <algorithm>
 #include <ctime>
 #include <set>
 
-#include "broker/operations.h"
-#include "broker/relay.h"
-#include "broker/shown_list.h"
-#include "rules/reference.h"
-#include "rules/until.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
+#include "broker/exchange/shown_list.h"
+#include "rules/names/reference.h"
+#include "rules/api/until.h"
 
 namespace broker {
 namespace {

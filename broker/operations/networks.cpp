@@ -1,13 +1,13 @@
 #include <ctime>
 
-#include "broker/anchor.h"
-#include "broker/firewall.h"
-#include "broker/leases.h"
-#include "broker/log.h"
-#include "broker/operations.h"
-#include "broker/shown_list.h"
-#include "rules/names.h"
-#include "rules/until.h"
+#include "broker/engine/anchor.h"
+#include "broker/host/firewall.h"
+#include "broker/jobs/leases.h"
+#include "broker/io/log.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/shown_list.h"
+#include "rules/names/names.h"
+#include "rules/api/until.h"
 
 namespace broker {
 namespace {

@@ -1,10 +1,10 @@
 #include <array>
 #include <set>
 
-#include "broker/images.h"
-#include "broker/operations.h"
-#include "broker/relay.h"
-#include "rules/endpoint_policy.h"
+#include "broker/engine/images.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
+#include "rules/policy/endpoint_policy.h"
 
 // Which code serves a row. A row that is not named here is forwarded as it stands.
 namespace broker {

@@ -1,12 +1,12 @@
 #include <algorithm>
 
-#include "broker/dial.h"
-#include "broker/image_cache.h"
-#include "broker/operations.h"
-#include "broker/relay.h"
-#include "rules/image_policy.h"
-#include "rules/messages.h"
-#include "rules/reference.h"
+#include "broker/jobs/dial.h"
+#include "broker/engine/image_cache.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
+#include "rules/policy/image_policy.h"
+#include "rules/views/messages.h"
+#include "rules/names/reference.h"
 
 // Pulls: by a client, and of what a build rests on.
 namespace broker {

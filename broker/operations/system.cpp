@@ -1,12 +1,12 @@
 #include <map>
 
-#include "broker/dial.h"
-#include "broker/images.h"
-#include "broker/operations.h"
-#include "broker/relay.h"
-#include "broker/shown_list.h"
-#include "rules/endpoint_policy.h"
-#include "rules/image_policy.h"
+#include "broker/jobs/dial.h"
+#include "broker/engine/images.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/relay.h"
+#include "broker/exchange/shown_list.h"
+#include "rules/policy/endpoint_policy.h"
+#include "rules/policy/image_policy.h"
 
 namespace broker {
 

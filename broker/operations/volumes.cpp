@@ -1,9 +1,9 @@
 #include <random>
 #include <unordered_set>
 
-#include "broker/operations.h"
-#include "broker/shown_list.h"
-#include "rules/names.h"
+#include "broker/operations/operations.h"
+#include "broker/exchange/shown_list.h"
+#include "rules/names/names.h"
 
 namespace broker {
 namespace {

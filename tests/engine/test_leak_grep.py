@@ -30,7 +30,7 @@ class LimitedBerth(RuledBerth):
 
 def get_rows():
     """(name, method, path) of every GET and HEAD in the endpoint table, closed ones too."""
-    source = (ROOT / "rules/endpoints.cpp").read_text()
+    source = (ROOT / "rules/api/endpoints.cpp").read_text()
     return [(name, method.upper(), path) for name, method, path in re.findall(r'\w+, "([\w.]+)", (get|head), "([^"]+)"', source)]
 
 

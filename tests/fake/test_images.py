@@ -7,7 +7,7 @@ import attacks
 from door import Client, FakeCase, request
 from tools import tar_of
 
-NAMES = 100  # of one image in one job (rules/image_names.h)
+NAMES = 100  # of one image in one job (rules/names/image_names.h)
 
 
 class Grown(FakeCase):

@@ -1,12 +1,12 @@
-#include "rules/bodies.h"
+#include "rules/bodies/bodies.h"
 
 #include <array>
 #include <fstream>
 
-#include "rules/knobs.h"
-#include "rules/list_view.h"
-#include "rules/names.h"
-#include "rules/views.h"
+#include "rules/profile/knobs.h"
+#include "rules/views/list_view.h"
+#include "rules/names/names.h"
+#include "rules/views/views.h"
 #include "tests/fuzzing/target.h"
 #include "tests/rules/fake_lookup.h"
 

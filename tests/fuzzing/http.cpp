@@ -1,9 +1,9 @@
-#include "broker/http.h"
+#include "broker/http/http.h"
 
-#include "rules/filters.h"
-#include "rules/params.h"
+#include "rules/api/filters.h"
+#include "rules/api/params.h"
 #include "rules/query.h"
-#include "rules/route.h"
+#include "rules/api/route.h"
 #include "tests/fuzzing/target.h"
 
 namespace fuzz {

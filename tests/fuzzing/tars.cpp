@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "broker/context.h"
-#include "broker/image_archive.h"
-#include "broker/tar_filter.h"
+#include "broker/archives/build_context.h"
+#include "broker/archives/image_archive.h"
+#include "broker/archives/tar_filter.h"
 #include "tests/fuzzing/target.h"
 
 namespace fuzz {

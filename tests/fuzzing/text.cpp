@@ -1,10 +1,10 @@
-#include "rules/dockerfile.h"
-#include "rules/image_names.h"
+#include "rules/build/dockerfile.h"
+#include "rules/names/image_names.h"
 #include "rules/json.h"
-#include "rules/knobs.h"
-#include "rules/names.h"
-#include "rules/profile_file.h"
-#include "rules/reference.h"
+#include "rules/profile/knobs.h"
+#include "rules/names/names.h"
+#include "rules/profile/profile_file.h"
+#include "rules/names/reference.h"
 #include "tests/fuzzing/target.h"
 
 namespace fuzz {

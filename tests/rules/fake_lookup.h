@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "rules/lookup.h"
-#include "rules/names.h"
+#include "rules/names/lookup.h"
+#include "rules/names/names.h"
 
 namespace rules {
 

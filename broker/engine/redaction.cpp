@@ -1,0 +1,18 @@
+#include "broker/engine/redaction.h"
+
+#include "broker/io/random.h"
+
+namespace broker {
+
+const rules::Redactor& redactor()
+{
+    static const rules::Redactor one(rules::HashKey{random_number(), random_number()});
+    return one;
+}
+
+EngineFailure failure_of(const std::string& what, const Answer& answer)
+{
+    return EngineFailure(what + ": " + redactor().told(answer.message()));
+}
+
+}  // namespace broker

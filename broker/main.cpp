@@ -1,6 +1,0 @@
-#include "broker/cli.h"
-
-int main(int argc, char** argv)
-{
-    return broker::run_command_line(argc, argv);
-}

@@ -1,0 +1,60 @@
+#include "rules/bodies/parts.h"
+
+#include "rules/names/names.h"
+
+namespace rules {
+
+const Json& section(const Json& holder, const char* key)
+{
+    static const Json nothing = Json::object();
+    const auto found = holder.find(key);
+    return found == holder.end() ? nothing : *found;
+}
+
+std::string text(const Json& holder, const char* key)
+{
+    return holder.value(key, std::string());
+}
+
+std::int64_t integer(const Json& holder, const char* key)
+{
+    return holder.value(key, std::int64_t{0});
+}
+
+std::string joined(const std::vector<std::string>& words)
+{
+    std::string text;
+    for (const std::string& each : words) text += (text.empty() ? "" : ", ") + each;
+    return text;
+}
+
+Json own_labels(const Author& author)
+{
+    return {{label_job, author.job}, {label_key, author.key}, {label_profile, author.profile}};
+}
+
+void set_labels(Json& holder, const Author& author)
+{
+    Json labels = own_labels(author);
+    for (const auto& [key, value] : section(holder, "Labels").items())
+        if (!is_own_label(key)) labels[key] = value;
+    holder["Labels"] = std::move(labels);
+}
+
+namespace {
+
+constexpr Field auth_fields[] = {
+    pass("username", Type::text),
+    long_texts(pass("password", Type::text)),
+    pass("email", Type::text),
+    pass("serveraddress", Type::text),
+    long_texts(pass("auth", Type::text)),
+    long_texts(pass("identitytoken", Type::text)),
+    long_texts(pass("registrytoken", Type::text)),
+};
+
+}  // namespace
+
+constinit const Schema auth_schema{"AuthConfig", auth_fields};
+
+}  // namespace rules

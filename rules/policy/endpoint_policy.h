@@ -1,0 +1,22 @@
+#pragma once
+
+#include "rules/profile.h"
+#include "rules/api/route.h"
+
+namespace rules {
+
+/// Whether `profile` leaves the operation of `route` open: its switches, and `endpoints.closed`. 403 otherwise.
+Result<void> check_endpoint(const Route& route, const Profile& profile);
+
+/// The API versions that a job under `profile` speaks, of those that the engine does.
+Versions versions_under(Versions engine, const Profile& profile);
+
+/// Whether a job whose images have `bytes` may have a further one. 403 otherwise.
+Result<void> check_image_bytes(std::int64_t bytes, const Profile& profile);
+
+/// Whether a job that has `count` objects of `kind` may have one more. 403 otherwise.
+/// The job may have another stream (a request whose answer lasts), with `count` that it has; else 429.
+Result<void> check_streams(std::size_t count, const Profile& profile);
+Result<void> check_count(Kind kind, std::size_t count, const Profile& profile);
+
+}  // namespace rules

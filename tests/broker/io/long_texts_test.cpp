@@ -1,0 +1,37 @@
+#include "broker/io/long_texts.h"
+
+#include <gtest/gtest.h>
+
+namespace broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Clock::time_point start = Clock::time_point(1h);
+
+TEST(Pace, HasASecondsWorthAtOnce)
+{
+    Pace pace;
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(pace.turn(start, 100ms), 0s) << i;
+    EXPECT_EQ(pace.turn(start, 100ms), 100ms);
+}
+
+TEST(Pace, IsPaidByWaiting)
+{
+    Pace pace;
+    pace.turn(start, 1s);
+    EXPECT_EQ(pace.turn(start, 500ms), 500ms);
+    EXPECT_EQ(pace.turn(start + 500ms, 250ms), 250ms);
+    EXPECT_EQ(pace.turn(start + 1h, 1s), 0s) << "who paused has no more than a second's worth either";
+    EXPECT_EQ(pace.turn(start + 1h, 100ms), 100ms);
+}
+
+TEST(Pace, ForgivesWhatIsLongerThanTheLongest)
+{
+    Pace pace;
+    EXPECT_EQ(pace.turn(start, 1h, 5s), 5s);
+    EXPECT_EQ(pace.turn(start, 1s, 5s), 5s);
+}
+
+}  // namespace
+}  // namespace broker
