@@ -5,11 +5,10 @@
 #include <ctime>
 #include <tuple>
 
-#include "rules/bodies/parts.h"
 #include "rules/glob.h"
-#include "rules/profile/knob_values.h"
 #include "rules/names/names.h"
 #include "rules/names/reference.h"
+#include "rules/units.h"
 
 namespace cleanup {
 namespace {

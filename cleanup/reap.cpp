@@ -52,7 +52,7 @@ Task<rules::Result<T>> guarded(Task<rules::Result<T>> asked)
     try {
         co_return co_await std::move(asked);
     } catch (const std::exception& failure) {
-        co_return tl::unexpected(rules::Error{500, failure.what(), {}, {}, {}});
+        co_return tl::unexpected(rules::Error{500, failure.what()});
     }
 }
 

@@ -1,6 +1,6 @@
-#include "db/fault.h"
-
 #ifdef BERTH_FAULTS
+
+#include "db/fault.h"
 
 #include <chrono>
 #include <cstdio>

@@ -12,7 +12,6 @@
 
 #include "db/failure.h"
 #include "rules/model.h"
-#include "rules/judge/verdict.h"
 
 namespace db {
 

@@ -149,7 +149,7 @@ Result<Json> parse_json(std::string_view text, JsonBudget budget)
     Builder builder(budget);
     if (Json::sax_parse(text, &builder)) return std::move(builder.root);
     if (builder.spent)
-        return tl::unexpected(Error{413, "the JSON has more than " + std::to_string(budget.nodes) + " values and keys", {}, {}, {}});
+        return tl::unexpected(Error{413, "the JSON has more than " + std::to_string(budget.nodes) + " values and keys"});
     return bad_request("invalid JSON: " + builder.problem);
 }
 

@@ -29,6 +29,12 @@ Kind kind_of(std::string_view name)
     return found == kinds.end() ? Kind::none : found->first;
 }
 
+std::string_view outcome_name(Outcome outcome)
+{
+    constexpr std::string_view names[] = {"allowed", "observed", "refused", "failed"};
+    return names[static_cast<std::size_t>(outcome)];
+}
+
 std::string to_string(Version version)
 {
     return std::to_string(version.major) + "." + std::to_string(version.minor);

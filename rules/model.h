@@ -20,6 +20,14 @@ struct Named {
     std::string real;  ///< what the engine calls it; for an image its reference on the engine
 };
 
+enum class Outcome : std::uint8_t {
+    allowed,
+    observed,  ///< a rule says no, and the profile only observes
+    refused,   ///< a rule says no
+    failed,    ///< no rule was asked: the request is bad, or there is no such operation
+};
+std::string_view outcome_name(Outcome outcome);
+
 /// An API version, compared part by part as dockerd does.
 struct Version {
     int major = 1;

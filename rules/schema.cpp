@@ -200,7 +200,7 @@ Result<Json> admit(Json body, const Schema& schema)
     constexpr std::size_t longest_escape = 6;
     const std::size_t bytes = text_bytes(body);
     if (bytes > kept_max || (bytes > kept_max / longest_escape && body.dump().size() > kept_max))
-        return tl::unexpected(Error{413, "the texts of the body have more than " + std::to_string(kept_max) + " bytes together", {}, {}, {}});
+        return tl::unexpected(Error{413, "the texts of the body have more than " + std::to_string(kept_max) + " bytes together"});
     return body;
 }
 

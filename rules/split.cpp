@@ -71,27 +71,6 @@ std::vector<std::string> split(std::string_view text, char separator)
     }
 }
 
-std::optional<std::int64_t> parse_size(std::string_view text, std::int64_t kilo)
-{
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc() || !std::isfinite(number)) return std::nullopt;
-
-    std::string unit(end, text.data() + text.size());
-    if (unit.starts_with(' ')) unit.erase(0, 1);
-    for (char& c : unit)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    constexpr std::string_view prefixes = "kmgtp";
-    if (!unit.empty() && prefixes.find(unit[0]) != std::string_view::npos) {
-        number *= std::pow(static_cast<double>(kilo), static_cast<double>(prefixes.find(unit[0]) + 1));
-        unit.erase(0, 1);
-        if (unit == "ib") unit.clear();
-    }
-    if (unit != "" && unit != "b") return std::nullopt;
-    if (std::abs(number) >= 9e18) return std::nullopt;
-    return static_cast<std::int64_t>(number);
-}
-
 std::optional<std::pair<int, int>> parse_port_range(std::string_view text)
 {
     const Cut range = cut(text, '-');

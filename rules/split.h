@@ -31,10 +31,6 @@ inline auto pieces(std::string_view text, char separator)
     return std::views::split(text, separator) | std::views::transform([](auto piece) { return std::string_view(piece.begin(), piece.end()); });
 }
 
-/// Docker's and the kernel's way to write bytes: `64m`, `1.5GiB`, `1024`. `kilo`: what `k` stands for; 1000 in a log's max-size.
-/// nullopt: not a size.
-std::optional<std::int64_t> parse_size(std::string_view text, std::int64_t kilo = 1024);
-
 /// `80` or `8000-8010`, each from 0 to 65535.
 std::optional<std::pair<int, int>> parse_port_range(std::string_view text);
 

@@ -1,5 +1,6 @@
 #include "rules/text.h"
 
+#include <algorithm>
 #include <array>
 
 namespace rules {
@@ -33,6 +34,21 @@ std::size_t space_at_back(std::string_view text)
     for (const std::string_view each : wide)
         if (text.ends_with(each)) return each.size();
     return text.size() >= 3 && is_narrow(text.substr(text.size() - 3)) ? 3 : 0;
+}
+
+std::string lower(std::string_view text)
+{
+    std::string out(text);
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
+std::string joined(const std::vector<std::string>& words)
+{
+    std::string text;
+    for (const std::string& each : words) text += (text.empty() ? "" : ", ") + each;
+    return text;
 }
 
 }  // namespace rules

@@ -25,7 +25,7 @@ const std::string unloadable = "the archive cannot be loaded: ";
 
 rules::Error broken(const std::string& why)
 {
-    return {400, unloadable + why, {}, {}, {}};
+    return {400, unloadable + why};
 }
 
 /// SHA-256 as the engine writes digests.

@@ -5,6 +5,7 @@
 
 #include "broker/io/io.h"
 
+
 namespace broker {
 namespace {
 

@@ -10,15 +10,16 @@
 #include <filesystem>
 
 #include "broker/cli/admin_client.h"
-#include "broker/cli/rules_commands.h"
 #include "broker/cli/doctor.h"
-#include "broker/host/host_names.h"
-#include "broker/io/log.h"
 #include "broker/cli/manual.h"
+#include "broker/cli/rules_commands.h"
 #include "broker/cli/run.h"
-#include "broker/daemon/settings.h"
 #include "broker/cli/terminal.h"
+#include "broker/daemon/serve.h"
+#include "broker/daemon/settings.h"
+#include "broker/io/log.h"
 #include "broker/io/version.h"
+#include "broker/network/host_names.h"
 #include "rules/query.h"
 
 namespace broker {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "rules/api/route.h"
 #include "rules/model.h"
 #include "rules/names/names.h"
-#include "rules/api/route.h"
 
 // One function a check. Thresholds are for a host that runs CI: what fails is what makes the next jobs fail.
 namespace broker {

@@ -6,13 +6,13 @@
 #include <fstream>
 
 #include "broker/cli/admin_client.h"
-#include "broker/host/beneath.h"
-#include "broker/engine/engine.h"
-#include "broker/host/firewall.h"
-#include "broker/io/random.h"
-#include "broker/host/host_routes.h"
 #include "broker/daemon/serve.h"
+#include "broker/engine/engine.h"
+#include "broker/host/beneath.h"
+#include "broker/io/random.h"
 #include "broker/io/version.h"
+#include "broker/network/firewall.h"
+#include "broker/network/routes.h"
 
 namespace broker {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "broker/cli/diagnosis.h"
-#include "broker/daemon/serve.h"
+#include "broker/daemon/config.h"
 
 namespace broker {
 

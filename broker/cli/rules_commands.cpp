@@ -12,13 +12,14 @@
 #include <thread>
 
 #include "broker/cli/admin_client.h"
+#include "broker/cli/past_requests.h"
+#include "broker/cli/terminal.h"
 #include "broker/daemon/audit.h"
 #include "broker/jobs/rulebook.h"
-#include "broker/cli/terminal.h"
 #include "rules/api/kept.h"
-#include "rules/profile/knobs.h"
 #include "rules/judge/rule_cases.h"
 #include "rules/judge/suggest.h"
+#include "rules/profile/knobs.h"
 
 namespace broker {
 namespace {

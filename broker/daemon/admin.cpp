@@ -2,12 +2,13 @@
 
 #include <charconv>
 
-#include "broker/archives/archive.h"
-#include "broker/host/firewall.h"
-#include "broker/engine/image_cache.h"
-#include "broker/io/log.h"
 #include "broker/daemon/audit.h"
+#include "broker/engine/image_cache.h"
 #include "broker/host/disk_space.h"
+#include "broker/http/refused.h"
+#include "broker/io/aside.h"
+#include "broker/io/log.h"
+#include "broker/network/firewall.h"
 #include "cleanup/parallel.h"
 #include "rules/names/names.h"
 
@@ -24,14 +25,14 @@ std::chrono::seconds seconds_of(std::string_view text, std::chrono::seconds abse
     if (text.empty()) return absent;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value > 1'000'000'000) throw Refused{{400, "not a number of seconds: " + std::string(text), {}, {}, {}}};
+    if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value > 1'000'000'000) throw Refused{{400, "not a number of seconds: " + std::string(text)}};
     return std::chrono::seconds(value);
 }
 
 OpenRequest open_request(const Json& body)
 {
     OpenRequest request;
-    if (!body.is_object()) throw Refused{{400, "the body is a JSON object", {}, {}, {}}};
+    if (!body.is_object()) throw Refused{{400, "the body is a JSON object"}};
     for (const auto& [key, value] : body.items()) {
         const bool text = value.is_string();
         if (key == "id" && text)
@@ -51,7 +52,7 @@ OpenRequest open_request(const Json& body)
         else if (key == "labels" && value.is_object() && std::ranges::all_of(value, [](const Json& each) { return each.is_string(); }))
             request.labels = value.get<std::map<std::string, std::string>>();
         else
-            throw Refused{{400, "unknown or ill-typed field: " + key, {}, {}, {}}};
+            throw Refused{{400, "unknown or ill-typed field: " + key}};
     }
     return request;
 }
@@ -145,13 +146,13 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
 {
     const std::size_t mark = std::min(head.target.find('?'), head.target.size());
     const std::string_view path = head.target.substr(0, mark);
-    const rules::Query query = want(rules::Query::parse(head.target.substr(std::min(mark + 1, head.target.size()))));
+    const rules::Query query = or_refuse(rules::Query::parse(head.target.substr(std::min(mark + 1, head.target.size()))));
     const bool get = head.method == "GET", post = head.method == "POST";
 
     if (get && path == "/status") co_return co_await status(jobs, services, daemon);
     if (get && path == "/rules") co_return Json{{"path", jobs.rules_path().string()}, {"profiles", profile_names(jobs)}};
     if (post && path == "/rules/reload") {
-        want(co_await jobs.reload_rules());
+        or_refuse(co_await jobs.reload_rules());
         co_return Json{{"path", jobs.rules_path().string()}, {"profiles", profile_names(jobs)}};
     }
     if (get && path == "/jobs") {
@@ -161,7 +162,7 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
     }
     if (post && path == "/jobs") {
         OpenRequest request = open_request(body);
-        const Job* job = want(co_await jobs.open(std::move(request)));
+        const Job* job = or_refuse(co_await jobs.open(std::move(request)));
         co_return json_of(*job, services.firewall);
     }
     if (get && path == "/audit") {
@@ -174,17 +175,17 @@ Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Service
     if (post && path == "/jobs/close") co_return co_await close_all(jobs, seconds_of(query.get("timeout"), close_limit_default));
     if (post && path == "/cleanup") co_return co_await jobs.cleanup(query.flag("dry_run"), query.flag("orphans"));
     if (const auto id = job_of(path, "/close"); id && post)
-        co_return json_of_report(want(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));
+        co_return json_of_report(or_refuse(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));
     if (const auto id = job_of(path, "/renew"); id && post) {
-        want(jobs.renew(*id));
+        or_refuse(jobs.renew(*id));
         co_return Json::object();
     }
     if (const auto id = job_of(path, ""); id && get) {
         const Job* job = jobs.find(*id);
-        if (!job) throw Refused{{404, "there is no open job " + *id, {}, {}, {}}};
+        if (!job) throw Refused{{404, "there is no open job " + *id}};
         co_return json_of(*job, services.firewall);
     }
-    throw Refused{{404, "page not found", {}, {}, {}}};
+    throw Refused{{404, "page not found"}};
 }
 
 Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Services services, const Daemon& daemon)
@@ -193,9 +194,9 @@ Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Servic
     LongTexts texts;
     std::optional<Lock::Held> turn;
     try {
-        const Json body = want(co_await client.read_json(head, body_max, texts, turn));
+        const Json body = or_refuse(co_await client.read_json(head, body_max, texts, turn));
         if (const auto id = job_of(head.target, "/hold"); id && head.method == "POST") {
-            want(co_await jobs.hold(*id, client));
+            or_refuse(co_await jobs.hold(*id, client));
             throw Gone("the holder has gone");
         }
         const Json shown = co_await answer(head, body, jobs, services, daemon);
@@ -207,7 +208,7 @@ Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Servic
         throw;
     } catch (const std::exception& failure) {
         log::error("administration", {{"target", head.target}, {"error", failure.what()}});
-        refusal = rules::Error{500, failure.what(), {}, {}, {}};
+        refusal = rules::Error{500, failure.what()};
     }
     co_await client.refuse(*refusal);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "broker/daemon/config.h"
 #include "broker/jobs/jobs.h"
-#include "broker/daemon/serve.h"
 
 namespace broker {
 

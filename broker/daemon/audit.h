@@ -1,14 +1,12 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
-#include <vector>
 
 #include "db/ledger.h"
 #include "rules/json.h"
-#include "rules/judge/verdict.h"
+#include "rules/query.h"
 
-// The requests that the ledger has, for the administration socket and for the commands that read them.
+// The requests that the ledger has, as the administration socket tells them.
 namespace broker {
 
 rules::Json json_of(const db::Request& request);
@@ -16,12 +14,5 @@ rules::Json json_of(const db::Request& request);
 /// The filter as a target of the administration socket, and back.
 std::string target_of(const db::RequestFilter& filter);
 db::RequestFilter filter_of(const rules::Query& query);
-
-/// All requests that `filter` lets through, in portions of `filter.most`, from the daemon; where none runs, from the ledger
-/// in `state_dir`.
-std::vector<rules::Json> past_requests(const std::string& admin, const std::filesystem::path& state_dir, db::RequestFilter filter);
-
-/// A request of the past, to be judged again; nullopt when the ledger has not all of it.
-std::optional<rules::AskedRequest> asked_of(const rules::Json& request);
 
 }  // namespace broker

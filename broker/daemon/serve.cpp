@@ -9,18 +9,20 @@
 #include <csignal>
 
 #include "broker/daemon/admin.h"
-#include "broker/jobs/dial.h"
-#include "broker/host/door.h"
 #include "broker/engine/engine_events.h"
-#include "broker/host/firewall.h"
 #include "broker/engine/image_cache.h"
 #include "broker/engine/images.h"
-#include "broker/jobs/leases.h"
-#include "broker/io/log.h"
-#include "broker/host/systemd.h"
+#include "broker/exchange/exchange.h"
+#include "broker/host/door.h"
 #include "broker/host/own_files.h"
 #include "broker/host/privileges.h"
+#include "broker/host/systemd.h"
+#include "broker/io/log.h"
 #include "broker/io/version.h"
+#include "broker/jobs/leases.h"
+#include "broker/network/firewall.h"
+#include "broker/network/resolver.h"
+#include "broker/operations/operations.h"
 
 namespace broker {
 namespace {
@@ -143,7 +145,8 @@ private:
 
     void make_jobs()
     {
-        jobs_.emplace(services(), config_.runtime_dir, std::vector<std::string>{config_.state_dir}, config_.rules, std::move(rulebook_));
+        const auto serve = [services = services()](Socket socket, Job& job) { return serve_job(std::move(socket), job, services, operate); };
+        jobs_.emplace(services(), serve, config_.runtime_dir, std::vector<std::string>{config_.state_dir}, config_.rules, std::move(rulebook_));
     }
 
     Task<> reload_on(asio::signal_set& hangups)

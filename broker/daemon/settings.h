@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "broker/daemon/serve.h"
+#include "broker/daemon/config.h"
 #include "rules/profile/profile_file.h"
 
 namespace CLI {

@@ -1,7 +1,7 @@
 #include "broker/engine/anchor.h"
 
-#include "broker/io/log.h"
 #include "broker/engine/redaction.h"
+#include "broker/io/log.h"
 #include "rules/profile/ci_labels.h"
 
 namespace broker {

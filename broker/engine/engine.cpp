@@ -4,10 +4,11 @@
 
 #include <algorithm>
 
-#include "broker/archives/archive.h"
-#include "broker/http/elements.h"
 #include "broker/engine/redaction.h"
+#include "broker/http/elements.h"
+#include "broker/io/aside.h"
 #include "db/fault.h"
+#include "rules/units.h"
 
 namespace broker {
 namespace {
@@ -16,14 +17,6 @@ namespace {
 constexpr rules::JsonBudget element_json{2 * rules::engine_json.nodes, rules::engine_json.depth};
 
 constexpr std::size_t idle_max = 256;  ///< fewer than clients at once would mean to connect anew for the rest
-
-/// `1.47` as a version; nullopt for anything else.
-std::optional<rules::Version> parse_version(const std::string& text)
-{
-    int major = 0, minor = 0, end = 0;
-    if (std::sscanf(text.c_str(), "%d.%d%n", &major, &minor, &end) != 2 || static_cast<std::size_t>(end) != text.size()) return std::nullopt;
-    return rules::Version{major, minor};
-}
 
 }  // namespace
 
@@ -357,8 +350,8 @@ Task<> Engine::learn()
     }
     if (!answer.ok()) throw failure_of("the engine's version cannot be read", answer);
     const rules::Json version = answer.json();
-    const auto newest = parse_version(version.value("ApiVersion", ""));
-    const auto oldest = parse_version(version.value("MinAPIVersion", "1.24"));
+    const auto newest = rules::parse_version(version.value("ApiVersion", ""));
+    const auto oldest = rules::parse_version(version.value("MinAPIVersion", "1.24"));
     if (!newest || !oldest) throw EngineFailure("the engine's API version is unreadable");
     versions_.newest = std::min(*newest, rules::newest_version);
     versions_.oldest = std::max(*oldest, rules::oldest_version);

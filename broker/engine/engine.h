@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "broker/io/long_texts.h"
 #include "broker/http/wire.h"
+#include "broker/io/long_texts.h"
 #include "rules/api/endpoints.h"
+#include "rules/api/route.h"
 #include "rules/json.h"
 #include "rules/query.h"
-#include "rules/api/route.h"
 
 namespace broker {
 

@@ -5,10 +5,10 @@
 #include <ctime>
 #include <filesystem>
 
-#include "broker/io/log.h"
 #include "broker/engine/redaction.h"
-#include "rules/bodies/parts.h"
+#include "broker/io/log.h"
 #include "rules/api/until.h"
+#include "rules/units.h"
 
 namespace broker {
 namespace {
@@ -203,10 +203,10 @@ Task<Result<Json>> ImageCache::ask(EngineRequest request, Elements* elements)
     try {
         co_await within(call_limit, call());
     } catch (const EngineFailure& failure) {
-        co_return tl::unexpected(rules::Error{503, failure.what(), {}, {}, {}});
+        co_return tl::unexpected(rules::Error{503, failure.what()});
     }
-    if (!answer) co_return tl::unexpected(rules::Error{504, "the engine did not answer in time", {}, {}, {}});
-    if (!answer->ok()) co_return tl::unexpected(rules::Error{answer->status, redactor().told(answer->message()), {}, {}, {}});
+    if (!answer) co_return tl::unexpected(rules::Error{504, "the engine did not answer in time"});
+    if (!answer->ok()) co_return tl::unexpected(rules::Error{answer->status, redactor().told(answer->message())});
     co_return elements ? Json() : answer->json();
 }
 

@@ -61,7 +61,7 @@ Task<rules::Result<std::string>> Images::arrived(const std::string& reference)
 rules::Error Images::too_large()
 {
     return {413, fmt::format("berth: the settings of the image (labels, variables and so on) are too large for a job: set fewer or shorter ones, at most {} of a kind and {} KiB in all",
-                             rules::elements_max, image_settings_max >> 10), {}, {}, {}};
+                             rules::elements_max, image_settings_max >> 10)};
 }
 
 rules::Result<rules::Json> Images::config_of(const rules::Json& image)

@@ -6,8 +6,8 @@
 
 #include "broker/engine/images.h"
 #include "broker/engine/redaction.h"
-#include "rules/names/names.h"
 #include "rules/api/until.h"
+#include "rules/names/names.h"
 
 namespace broker {
 namespace {
@@ -30,13 +30,13 @@ std::string_view bare(std::string_view id)
 
 rules::Error error_of(const Answer& answer)
 {
-    return {answer.status, redactor().told(answer.message()), {}, {}, {}};
+    return {answer.status, redactor().told(answer.message())};
 }
 
 /// What is in the list but cannot be read may be the job's.
 rules::Error not_whole(Kind kind)
 {
-    return {unreadable, "the engine lists a " + std::string(rules::kind_name(kind)) + " that is too large to be read", {}, {}, {}};
+    return {unreadable, "the engine lists a " + std::string(rules::kind_name(kind)) + " that is too large to be read"};
 }
 
 /// What is intended and not live has no id yet: the engine knows it, if at all, by its real name.
@@ -261,7 +261,7 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
     if (there.status == unreadable) co_return co_await remove_listed_step(object);
     if (!there.ok()) co_return done(there);
     const auto image = there.read();
-    if (!image) co_return tl::unexpected(rules::Error{502, "the engine's answer is not JSON", {}, {}, {}});
+    if (!image) co_return tl::unexpected(rules::Error{502, "the engine's answer is not JSON"});
     if (!is_nameless(*image) || rules::parse_date(image->value("Created", "")).value_or(0) < object.created) co_return Result<bool>(false);
     co_return co_await remove_step(image->value("Id", ""));
 }

@@ -1,10 +1,10 @@
 #include <system_error>
 
-#include "broker/archives/archive.h"
-#include "broker/host/file_flags.h"
-#include "broker/io/log.h"
 #include "broker/engine/redaction.h"
 #include "broker/engine/removal.h"
+#include "broker/host/file_flags.h"
+#include "broker/io/aside.h"
+#include "broker/io/log.h"
 
 // What cannot be removed because of flags of its files (chattr +i, +a): they are taken away, in the directories that the engine has for the very object.
 namespace broker {
@@ -61,7 +61,7 @@ Task<rules::Result<bool>> Remover::remove_flagged(EngineRequest removal, EngineR
             answer = co_await ask(removal);
         }
         if (!answer.ok() && answer.status != 404 && !problem.empty())
-            co_return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()) + problem, {}, {}, {}});
+            co_return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()) + problem});
     }
     co_return done(answer);
 }

@@ -2,64 +2,13 @@
 
 #include <string>
 
-#include "broker/http/client.h"
 #include "broker/engine/engine.h"
+#include "broker/exchange/refusals.h"
+#include "broker/http/client.h"
 #include "broker/jobs/job.h"
-#include "broker/exchange/request_record.h"
 #include "rules/api/route.h"
 
 namespace broker {
-
-class EngineEvents;
-class Firewall;
-class ImageCache;
-class Images;
-class Leases;
-class Resolver;
-class Supervisor;
-
-/// What every exchange shares.
-struct Services {
-    asio::io_context& io;
-    Engine& engine;
-    EngineEvents& events;
-    db::Store& store;
-    Images& images;
-    ImageCache& cache;
-    Leases& leases;
-    Firewall& firewall;
-    Resolver& resolver;
-    Supervisor& supervisor;
-    std::set<std::string>& steps;  ///< full ids of containers that builds have noted as theirs
-};
-
-/// A request that goes no further; caught once, in the exchange, and answered in Docker's form.
-struct Refused {
-    rules::Error error;
-};
-
-/// The value, or the end of the request.
-template <class T>
-T want(rules::Result<T> result)
-{
-    if (!result) throw Refused{std::move(result.error())};
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-/// Keeps the refusal of a rule, of the request that `record` is of, in the ledger and in the log; `observed`: the request went on all the same.
-void account(Job& job, Services& services, Record& record, const rules::Error& error, bool observed);
-
-/// What `judge` answers under the job's profile, or the end of the request. Of a job that only observes, a refusal is recorded and `judge`
-/// asked again under the opened profile: what that refuses too endangers the host.
-template <class Judge>
-auto judged(Job& job, Services& services, Record& record, Judge judge)
-{
-    auto result = judge(job.profile);
-    if (result || !job.profile.observes() || !rules::is_policy(result.error().rule)) return want(std::move(result));
-    auto open = judge(job.acting);
-    if (open) account(job, services, record, result.error(), true);
-    return want(std::move(open));
-}
 
 /// A request in the hands of its operation: routed, resolved, its JSON body admitted.
 struct Call {
@@ -86,9 +35,9 @@ struct Call {
 };
 
 template <class Judge>
-auto judged(Call& call, Judge judge)
+auto enforce(Call& call, Judge judge)
 {
-    return judged(call.job, call.services, call.record, std::move(judge));
+    return enforce(call.job, call.services, call.record, std::move(judge));
 }
 
 /// Text for the job: no real name, and what the client wrote in place of the id that we sent for it.

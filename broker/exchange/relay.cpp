@@ -171,7 +171,7 @@ Task<> upload(Call& call, Upstream& upstream)
         try {
             piece = co_await body.next();
         } catch (const BadFraming&) {
-            throw Refused{{400, "malformed chunked body", {}, {}, {}}};
+            throw Refused{{400, "malformed chunked body"}};
         }
         call.client.deadline = Clock::time_point::max();  // the engine may take its time
         const std::string size = chunked && !piece.empty() ? fmt::format("{:x}\r\n", piece.size()) : std::string();
@@ -327,7 +327,7 @@ std::string shown(const Call& call, std::string text)
 rules::Error error_of(const Call& call, const Answer& answer)
 {
     if (answer.status < 400) throw EngineFailure("unexpected status of the engine: " + std::to_string(answer.status));
-    return {answer.status, shown(call, answer.message()), {}, {}, {}};
+    return {answer.status, shown(call, answer.message())};
 }
 
 Task<Answer> exchange(Call& call, const EngineRequest& request)

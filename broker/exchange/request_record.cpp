@@ -10,7 +10,6 @@ namespace broker {
 namespace {
 
 using rules::Json;
-using rules::Op;
 using rules::Outcome;
 
 std::string text_of(const Json& json)
@@ -43,16 +42,10 @@ private:
     std::size_t bytes_;
 };
 
-/// Rows that write nothing in spite of their method, and come often.
-bool only_waits(Op op)
-{
-    return op == Op::container_wait || op == Op::container_resize || op == Op::exec_resize;
-}
-
 bool only_reads(const rules::Endpoint& row)
 {
     using rules::Method;
-    return row.method == Method::get || row.method == Method::head || row.method == Method::options || only_waits(row.op);
+    return row.method == Method::get || row.method == Method::head || row.method == Method::options || row.needs.quiet;
 }
 
 }  // namespace

@@ -45,13 +45,6 @@ int open_inside(int root, const std::string& subpath)
     }
 }
 
-struct stat status_of(int file)
-{
-    struct stat status{};
-    if (::fstat(file, &status) != 0) fail("stat");
-    return status;
-}
-
 /// The thread's own umask for as long as this lives: that of the process lets others see nothing.
 class Umask {
 public:
@@ -86,16 +79,6 @@ int make_directory(int parent, const std::string& name, const struct stat& owner
 
 }  // namespace
 
-File::~File()
-{
-    if (descriptor_ >= 0) ::close(descriptor_);
-}
-
-bool File::is_directory() const
-{
-    return S_ISDIR(status_of(descriptor_).st_mode);
-}
-
 File open_root(const std::string& path)
 {
     return checked(::open(path.c_str(), O_PATH | O_CLOEXEC), path);
@@ -110,7 +93,7 @@ File make_beneath(const File& root, const std::string& subpath)
 {
     if (const int there = open_inside(root.get(), subpath); there >= 0 || errno != ENOENT)
         return checked(there, subpath);
-    const struct stat owner = status_of(root.get());
+    const struct stat owner = status_of(root);
     // Each step begins at the root again: a link may climb within the root, but not out of a directory that is opened
     // by itself.
     File parent = open_beneath(root, "");

@@ -2,31 +2,12 @@
 
 #include <filesystem>
 #include <string>
-#include <utility>
+
+#include "broker/host/file.h"
 
 // Paths beneath a directory that a job can write, opened so that no link leads out of it, and held by mounts.
 // Everything blocks and throws std::system_error.
 namespace broker {
-
-/// A descriptor, closed with this.
-class File {
-public:
-    explicit File(int descriptor = -1) : descriptor_(descriptor) {}
-    File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-    File& operator=(File&& other) noexcept
-    {
-        std::swap(descriptor_, other.descriptor_);
-        return *this;
-    }
-    ~File();
-
-    int get() const { return descriptor_; }
-    int release() { return std::exchange(descriptor_, -1); }  ///< it is the caller's now
-    bool is_directory() const;
-
-private:
-    int descriptor_;
-};
 
 /// What is at `path`, without opening it for reading or writing.
 File open_root(const std::string& path);

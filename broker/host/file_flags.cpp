@@ -48,13 +48,6 @@ bool clear(const File& file)
     return true;
 }
 
-struct stat status_of(const File& file)
-{
-    struct stat status{};
-    if (::fstat(file.get(), &status) != 0) fail(errno, "stat");
-    return status;
-}
-
 /// The entries of a directory, a buffer of them at a time.
 class Entries {
 public:

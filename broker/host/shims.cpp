@@ -10,8 +10,8 @@
 #include <map>
 #include <sstream>
 
-#include "broker/archives/archive.h"
 #include "broker/host/beneath.h"
+#include "broker/io/aside.h"
 #include "rules/names/names.h"
 
 namespace broker {

@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 
-#include "broker/archives/archive.h"
+#include "broker/io/aside.h"
 
 namespace broker {
 namespace {
@@ -45,7 +45,7 @@ Task<std::optional<RequestHead>> Client::read_head()
     }
     deadline = Clock::time_point::max();
     if (length == 0 || length > head_max) {
-        co_await refuse_head({431, "the request head is too long", {}, {}, {}});
+        co_await refuse_head({431, "the request head is too long"});
         co_return std::nullopt;
     }
     auto head = parse_request(wire_.buffered().substr(0, length));
@@ -55,7 +55,7 @@ Task<std::optional<RequestHead>> Client::read_head()
     if (!head)
         bad = head.error();
     else if (is_form_type(head->header("content-type")))
-        bad = rules::Error{400, "form bodies are not accepted: send parameters in the query", {}, {}, {}};
+        bad = rules::Error{400, "form bodies are not accepted: send parameters in the query"};
     if (bad) {
         co_await refuse_head(std::move(*bad));
         co_return std::nullopt;
@@ -83,7 +83,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
 {
     if (head.framing == Framing::none) co_return rules::Json::object();
     if (!is_json_type(head.header("content-type"))) co_return rules::bad_request("Content-Type must be application/json");
-    if (head.framing == Framing::length && head.length > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large", {}, {}, {}});
+    if (head.framing == Framing::length && head.length > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large"});
     BodyReader reader = co_await open_body(head);
     std::string text;
     try {
@@ -96,7 +96,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
                 Lock::Held held = co_await texts.body.hold();
                 turn.emplace(std::move(held));
             }
-            if (text.size() + piece.size() > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large", {}, {}, {}});
+            if (text.size() + piece.size() > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large"});
             text.append(piece);
         }
     } catch (const BadFraming&) {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "broker/io/long_texts.h"
 #include "broker/http/wire.h"
+#include "broker/io/long_texts.h"
 #include "rules/json.h"
 #include "rules/result.h"
 

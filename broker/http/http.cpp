@@ -11,7 +11,7 @@ using rules::Result;
 
 tl::unexpected<rules::Error> refuse(int status, std::string message)
 {
-    return tl::unexpected(rules::Error{status, std::move(message), {}, {}, {}});
+    return tl::unexpected(rules::Error{status, std::move(message)});
 }
 
 constexpr bool is_token(unsigned char c)

@@ -2,16 +2,16 @@
 #include <set>
 
 #include "broker/engine/anchor.h"
-#include "broker/archives/archive.h"
+#include "broker/engine/removal.h"
 #include "broker/host/beneath.h"
 #include "broker/host/door.h"
-#include "broker/host/firewall.h"
+#include "broker/host/shims.h"
+#include "broker/host/systemd.h"
+#include "broker/io/aside.h"
+#include "broker/io/log.h"
 #include "broker/jobs/jobs.h"
 #include "broker/jobs/leases.h"
-#include "broker/io/log.h"
-#include "broker/host/systemd.h"
-#include "broker/engine/removal.h"
-#include "broker/host/shims.h"
+#include "broker/network/firewall.h"
 
 // How a job ends once it is to end: it is drained, what it made is removed and that is proven.
 namespace broker {

@@ -4,8 +4,8 @@
 
 #include "broker/engine/engine_events.h"
 #include "broker/engine/image_cache.h"
-#include "broker/jobs/jobs.h"
 #include "broker/io/log.h"
+#include "broker/jobs/jobs.h"
 #include "rules/names/names.h"
 
 // When a job ends without being closed. Signs are hints that make us look; what is there decides. Any number of them may come.

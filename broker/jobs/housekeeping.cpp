@@ -2,9 +2,10 @@
 #include <set>
 
 #include "broker/engine/image_cache.h"
-#include "broker/jobs/jobs.h"
-#include "broker/io/log.h"
 #include "broker/engine/removal.h"
+#include "broker/http/refused.h"
+#include "broker/io/log.h"
+#include "broker/jobs/jobs.h"
 #include "cleanup/parallel.h"
 #include "rules/names/names.h"
 
@@ -75,7 +76,7 @@ Task<Json> Jobs::cleanup(bool dry_run, bool orphans)
     Remover remover(services_.engine, {});
     std::set<std::string> open;
     for (const std::string& key : keys()) open.insert(key);
-    const std::vector<cleanup::Stray> strays = want(co_await cleanup::find_strays(remover, services_.store, open));
+    const std::vector<cleanup::Stray> strays = or_refuse(co_await cleanup::find_strays(remover, services_.store, open));
     std::vector<cleanup::Left> left;
     const auto engine_for = [this](const std::string& key) -> std::unique_ptr<cleanup::Engine> { return std::make_unique<Remover>(services_.engine, key); };
     if (!dry_run) left = co_await cleanup::remove_strays(strays, orphans, engine_for, services_.store);

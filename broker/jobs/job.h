@@ -9,14 +9,14 @@
 #include <set>
 #include <string>
 
-#include "broker/http/client.h"
 #include "broker/engine/engine_events.h"
+#include "broker/http/client.h"
 #include "broker/io/long_texts.h"
 #include "broker/jobs/objects.h"
 #include "rules/bodies/bodies.h"
 #include "rules/names/firewall.h"
-#include "rules/profile/knobs.h"
 #include "rules/profile.h"
+#include "rules/profile/knobs.h"
 #include "rules/views/views.h"
 
 namespace broker {

@@ -1,7 +1,7 @@
 #include "broker/jobs/job_paths.h"
 
-#include "broker/host/beneath.h"
 #include "broker/engine/redaction.h"
+#include "broker/host/beneath.h"
 
 namespace broker {
 namespace {

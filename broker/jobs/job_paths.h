@@ -1,6 +1,6 @@
 #pragma once
 
-#include "broker/exchange/call.h"
+#include "broker/engine/engine.h"
 #include "rules/names/paths.h"
 
 namespace broker {

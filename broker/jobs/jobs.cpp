@@ -4,10 +4,9 @@
 
 #include <limits>
 
-#include "broker/archives/archive.h"
-#include "broker/exchange/exchange.h"
-#include "broker/host/firewall.h"
+#include "broker/io/aside.h"
 #include "broker/io/log.h"
+#include "broker/network/firewall.h"
 #include "cleanup/parallel.h"
 #include "rules/policy/endpoint_policy.h"
 
@@ -30,9 +29,9 @@ std::size_t connections_most()
 
 }  // namespace
 
-Jobs::Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
+Jobs::Jobs(Services services, Serve serve, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
            rules::Rulebook rulebook)
-    : services_(services), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook)), connections_most_(connections_most())
+    : services_(services), serve_(std::move(serve)), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook)), connections_most_(connections_most())
 {
     own_paths_.push_back(runtime_dir_);
 }
@@ -91,7 +90,7 @@ Task<> Jobs::listen(Job& job)
         }
         if (job.connections.size() >= static_cast<std::size_t>(job.profile.job_connections)) continue;  // the socket's destructor closes it
         if (is_crowded(job)) continue;
-        asio::co_spawn(services_.io, serve_job(Socket(std::move(socket)), job, services_), asio::detached);
+        asio::co_spawn(services_.io, serve_(Socket(std::move(socket)), job), asio::detached);
     }
 }
 

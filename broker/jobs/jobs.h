@@ -1,14 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
-#include "broker/exchange/call.h"
 #include "broker/host/cgroups.h"
 #include "broker/jobs/job.h"
 #include "broker/jobs/rulebook.h"
+#include "broker/jobs/services.h"
 #include "cleanup/sweep.h"
 
 namespace broker {
@@ -38,8 +39,11 @@ struct Ending {
 /// The open jobs: opens their doors, serves them, ends them.
 class Jobs {
 public:
+    /// Serves one connection at a job's door until it closes.
+    using Serve = std::function<Task<>(Socket, Job&)>;
+
     /// `own_paths`: directories of berth's own, besides the runtime directory.
-    Jobs(Services services, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
+    Jobs(Services services, Serve serve, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
          rules::Rulebook rulebook);
 
     /// Takes up what the ledger says was open when the last process ended: intended objects are looked up on the engine, doors are opened
@@ -144,6 +148,7 @@ private:
     std::filesystem::path pins_of(const std::string& key) const { return runtime_dir_ / "pins" / key; }
 
     Services services_;
+    Serve serve_;
     std::filesystem::path runtime_dir_;
     std::vector<std::string> own_paths_;
     std::filesystem::path rules_path_;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "broker/engine/redaction.h"
 #include "broker/io/log.h"
 #include "broker/io/random.h"
-#include "broker/engine/redaction.h"
-#include "broker/host/host_routes.h"
+#include "broker/network/routes.h"
 
 namespace broker {
 

@@ -1,17 +1,17 @@
 #include <ctime>
 
 #include "broker/engine/anchor.h"
-#include "broker/archives/archive.h"
+#include "broker/engine/redaction.h"
 #include "broker/host/beneath.h"
 #include "broker/host/door.h"
-#include "broker/host/firewall.h"
+#include "broker/host/systemd.h"
+#include "broker/io/aside.h"
+#include "broker/io/log.h"
+#include "broker/io/random.h"
+#include "broker/jobs/job_paths.h"
 #include "broker/jobs/jobs.h"
 #include "broker/jobs/leases.h"
-#include "broker/io/log.h"
-#include "broker/host/systemd.h"
-#include "broker/jobs/job_paths.h"
-#include "broker/io/random.h"
-#include "broker/engine/redaction.h"
+#include "broker/network/firewall.h"
 #include "rules/names/names.h"
 
 // How a job begins: what it is to have is looked at, recorded, and its door opened.
@@ -66,7 +66,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
         if (!paths && request.anchor.empty() && !request.workspace_wanted) co_return rules::JobPaths();
         co_return paths;
     };
-    if (services_.store.damaged()) co_return tl::unexpected(rules::Error{503, "no job can be opened: " + damage_told(), {}, {}, {}});
+    if (services_.store.damaged()) co_return tl::unexpected(rules::Error{503, "no job can be opened: " + damage_told()});
     if (request.id.empty()) request.id = "job-" + key.substr(0, 8);
     if (!is_job_id(request.id)) co_return rules::bad_request("a job id has 1 to 128 letters, digits and ._-/:@");
     if (request.profile.empty()) request.profile = rulebook_.selected(request.labels);
@@ -80,7 +80,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     if (!paths) co_return tl::unexpected(paths.error());
     if (find(request.id)) co_return rules::conflict("a job " + request.id + " was opened meanwhile");
     if (profile.isolation_required && !services_.firewall.problem().empty())
-        co_return tl::unexpected(rules::Error{503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem(), {}, {}, {}});
+        co_return tl::unexpected(rules::Error{503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem()});
 
     db::Job facts;
     facts.key = key;
@@ -107,7 +107,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
         open_door(opened);
     } catch (const std::exception& failure) {
         log::error("job not opened", {{"job", facts.id}, {"error", failure.what()}});
-        failed = rules::Error{503, std::string("the job cannot be opened: ") + failure.what(), {}, {}, {}};
+        failed = rules::Error{503, std::string("the job cannot be opened: ") + failure.what()};
     }
     if (failed) {
         services_.store.enqueue([key](db::Ledger& ledger) { ledger.set_state(key, db::JobState::closed, std::time(nullptr)); });

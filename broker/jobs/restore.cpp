@@ -2,12 +2,12 @@
 #include <set>
 
 #include "broker/engine/images.h"
+#include "broker/engine/removal.h"
 #include "broker/host/beneath.h"
-#include "broker/host/firewall.h"
+#include "broker/io/log.h"
 #include "broker/jobs/jobs.h"
 #include "broker/jobs/leases.h"
-#include "broker/io/log.h"
-#include "broker/engine/removal.h"
+#include "broker/network/firewall.h"
 #include "rules/names/image_names.h"
 #include "rules/names/names.h"
 
@@ -55,7 +55,7 @@ Task<> Jobs::restore(bool serving)
             try {
                 paths = co_await paths_of(key, facts.anchor, facts.workspace);
             } catch (const std::exception& failure) {  // one job's anchor keeps no other job from going on
-                paths = tl::unexpected(rules::Error{500, failure.what(), {}, {}, {}});
+                paths = tl::unexpected(rules::Error{500, failure.what()});
             }
             if (paths)
                 job.objects.set_paths(*std::move(paths));

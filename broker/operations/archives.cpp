@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "broker/archives/archive.h"
+#include "broker/io/aside.h"
 #include "broker/operations/operations.h"
 
 namespace broker {
@@ -20,12 +21,12 @@ Task<> receive_archive(Call& call, Spool& spool)
         try {
             piece = co_await body.next();
         } catch (const BadFraming&) {
-            throw Refused{{400, "malformed chunked body", {}, {}, {}}};
+            throw Refused{{400, "malformed chunked body"}};
         }
         client.deadline = Clock::time_point::max();
         pending.append(piece);
         if (!spool.reserve(piece.size()))
-            throw Refused{{413, fmt::format("berth: the archives that this job sends at once are larger than {} GiB together", spool_max >> 30), {}, {}, {}}};
+            throw Refused{{413, fmt::format("berth: the archives that this job sends at once are larger than {} GiB together", spool_max >> 30)}};
         if (pending.size() >= portion || piece.empty()) {
             co_await aside([&] { spool.append(pending); }, Aside::archive);
             pending.clear();

@@ -18,7 +18,7 @@ Task<bool> BuildBases::admit(const std::vector<std::string>& names, const LineSi
     for (const std::string& name : names) {
         const auto image = co_await admit_one(name, sink);
         if (!image) co_return false;
-        const Json config = want(co_await call_.services.images.config(image->id));
+        const Json config = or_refuse(co_await call_.services.images.config(image->id));
         images_[name] = rules::base_image(image->id, config);
     }
     co_return true;
@@ -32,12 +32,13 @@ Task<std::optional<rules::Named>> BuildBases::admit_one(const std::string& name,
             call_.services.cache.used(known->id);
             co_return std::move(*known);
         }
-    rules::Reference reference = want(rules::parse_reference(name));
+    rules::Reference reference = or_refuse(rules::parse_reference(name));
     if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
     if (!reference.digest.empty()) reference.tag.clear();
     const std::string auth = auth_for(reference.domain, call_.head.header("x-registry-config"));
+    call_.record.facts["pulls"].push_back(reference.familiar());
     if (!co_await pull_for(call_, reference, std::string(call_.route.query.get("platform")), auth, sink)) co_return std::nullopt;
-    co_return want(call_.job.objects.image(reference.familiar()));
+    co_return or_refuse(call_.job.objects.image(reference.familiar()));
 }
 
 Task<> BuildBases::hold()

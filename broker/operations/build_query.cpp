@@ -20,11 +20,11 @@ using rules::Kind;
 Task<std::string> network_of(Call& call)
 {
     const std::string asked(call.route.query.get("networkmode"));
-    const std::string mode = judged(call, [&](const rules::Profile& profile) { return rules::judge_build_network(asked, profile); });
+    const std::string mode = enforce(call, [&](const rules::Profile& profile) { return rules::judge_build_network(asked, profile); });
     if (mode == "none") co_return mode;
-    if (rules::shared_container(mode)) co_return want(rules::shared_namespace(mode, call.job.objects));
+    if (rules::shared_container(mode)) co_return or_refuse(rules::shared_namespace(mode, call.job.objects));
     if (mode == "bridge") co_await ensure_default_network(call);
-    co_return want(call.job.objects.network(mode)).real;
+    co_return or_refuse(call.job.objects.network(mode)).real;
 }
 
 /// `host-gateway` is the job's own address, as in its containers.
@@ -32,15 +32,15 @@ Task<> rewrite_build_hosts(Call& call, rules::Query& query)
 {
     Json hosts = rules::build_hosts(query);
     if (rules::names_host_gateway(hosts)) co_await ensure_default_network(call);
-    want(rules::rewrite_hosts(hosts, call.job.gateway));
+    or_refuse(rules::rewrite_hosts(hosts, call.job.gateway));
     rules::write_build_hosts(query, hosts);
 }
 
 /// What the RUN containers may take of the host is judged as for any container.
 void bound_containers(Call& call, rules::Query& query)
 {
-    const Json limits = want(rules::asked_build_limits(query));
-    rules::write_build_limits(query, judged(call, [&](const rules::Profile& profile) { return rules::judge_build_limits(limits, profile); }));
+    const Json limits = or_refuse(rules::asked_build_limits(query));
+    rules::write_build_limits(query, enforce(call, [&](const rules::Profile& profile) { return rules::judge_build_limits(limits, profile); }));
 }
 
 /// The builder takes steps over from images of the job only, and from `built`, what the profile keeps for it: what any other job ran, and
@@ -88,7 +88,7 @@ std::optional<Json> json_parameter(const rules::Query& query, std::string_view k
 {
     const std::string_view text = query.get(key);
     if (text.empty()) return std::nullopt;
-    Json value = want(rules::parse_json(text));
+    Json value = or_refuse(rules::parse_json(text));
     if (value.is_null()) return std::nullopt;
     return value;
 }
@@ -97,10 +97,10 @@ std::vector<std::string> claimed_tags(const rules::Query& query)
 {
     std::vector<std::string> tags;
     const std::vector<std::string> texts = query.all("t");
-    if (texts.size() > rules::image_names_max) throw Refused{{400, "t is given more than " + std::to_string(rules::image_names_max) + " times", {}, {}, {}}};
+    if (texts.size() > rules::image_names_max) throw Refused{{400, "t is given more than " + std::to_string(rules::image_names_max) + " times"}};
     for (const std::string& text : texts) {
-        const rules::Reference reference = want(rules::parse_reference(text));
-        if (!reference.digest.empty()) throw Refused{{400, "build tag cannot contain a digest", {}, {}, {}}};
+        const rules::Reference reference = or_refuse(rules::parse_reference(text));
+        if (!reference.digest.empty()) throw Refused{{400, "build tag cannot contain a digest"}};
         tags.push_back(reference.familiar_tagged());
     }
     return tags;
@@ -119,7 +119,7 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
     query.erase("pull");  // as are pulls
     if (auto args = json_parameter(query, "buildargs")) query.set("buildargs", args->dump());
     if (auto labels = json_parameter(query, "labels")) {
-        if (!labels->is_object()) throw Refused{{400, "labels must be a JSON object", {}, {}, {}}};
+        if (!labels->is_object()) throw Refused{{400, "labels must be a JSON object"}};
         Json kept = Json::object();
         for (const auto& [key, value] : labels->items())
             if (!rules::is_own_label(key)) kept[key] = value;

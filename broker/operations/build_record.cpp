@@ -5,9 +5,9 @@
 
 #include "broker/engine/images.h"
 #include "broker/io/log.h"
+#include "rules/api/until.h"
 #include "rules/names/image_names.h"
 #include "rules/names/reference.h"
-#include "rules/api/until.h"
 
 namespace broker {
 
@@ -20,7 +20,7 @@ BuildRecord::BuildRecord(Call& call, const rules::BuildOutput& output) : call_(c
 void BuildRecord::claim(std::vector<std::string> names)
 {
     for (std::string& name : names) {
-        std::string real = want(rules::real_reference(call_.job.facts.key, want(rules::parse_reference(name))));
+        std::string real = or_refuse(rules::real_reference(call_.job.facts.key, or_refuse(rules::parse_reference(name))));
         tags_.push_back({std::move(name), std::move(real)});
     }
 }

@@ -1,19 +1,20 @@
 #include <algorithm>
 
 #include "broker/archives/build_context.h"
-#include "broker/jobs/dial.h"
-#include "broker/io/log.h"
 #include "broker/engine/image_cache.h"
-#include "broker/operations/operations.h"
+#include "broker/exchange/dial.h"
+#include "broker/exchange/relay.h"
+#include "broker/io/aside.h"
+#include "broker/io/log.h"
 #include "broker/operations/build_bases.h"
 #include "broker/operations/build_query.h"
 #include "broker/operations/build_record.h"
-#include "broker/exchange/relay.h"
+#include "broker/operations/operations.h"
+#include "rules/api/until.h"
 #include "rules/build/build_output.h"
 #include "rules/build/dockerfile.h"
-#include "rules/views/messages.h"
 #include "rules/names/names.h"
-#include "rules/api/until.h"
+#include "rules/views/messages.h"
 
 namespace broker {
 namespace {
@@ -31,7 +32,7 @@ public:
     {
         quiet_ = call_.route.query.flag("q");
         std::vector<std::string> tags = claimed_tags(call_.route.query);
-        want_room(call_, Kind::image, tags.size());
+        check_room(call_, Kind::image, tags.size());
         record_.claim(std::move(tags));
         build_args_ = json_parameter(call_.route.query, "buildargs").value_or(Json());
         co_await receive_archive(call_, context_);
@@ -75,7 +76,7 @@ private:
             const auto look = [&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); };
             co_await aside(look, Aside::archive);
         }
-        dockerfile_ = want(std::move(found));
+        dockerfile_ = or_refuse(std::move(found));
     }
 
     /// What `judge` says of the Dockerfile, whose length the client chose: not on the thread of all others.
@@ -89,7 +90,7 @@ private:
             if (!result && job.profile.observes()) acting = judge(job.acting);
         };
         co_await aside(work, Aside::archive);
-        co_return judged(call_, [&](const rules::Profile& profile) { return &profile == &job.profile ? result : acting; });
+        co_return enforce(call_, [&](const rules::Profile& profile) { return &profile == &job.profile ? result : acting; });
     }
 
     /// The names of the images that the Dockerfile rests on.
@@ -108,7 +109,7 @@ private:
         });
         const auto fetched = co_await judged_aside<std::vector<rules::DialTarget>>(
             [&](const rules::Profile&) { return rules::fetched_targets(sealed.text, bases_.images()); });
-        for (const rules::DialTarget& each : fetched) co_await want_dial(call_, each, "ADD");
+        for (const rules::DialTarget& each : fetched) co_await check_dial(call_, each, "ADD");
         dockerfile_.text = std::move(sealed.text);
         output_.expect(std::move(sealed.shown));
     }
@@ -171,7 +172,7 @@ private:
             recorded = co_await record_.end(settled_);
         }
         if (ended) std::rethrow_exception(ended);
-        want(recorded);
+        or_refuse(recorded);
     }
 
     /// Once nobody waits for the build any more (the client has gone, or the job has ended): the engine would stop if

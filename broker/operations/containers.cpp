@@ -3,11 +3,12 @@
 #include <random>
 
 #include "broker/engine/image_cache.h"
-#include "broker/operations/operations.h"
 #include "broker/exchange/relay.h"
 #include "broker/exchange/shown_list.h"
-#include "rules/names/names.h"
+#include "broker/operations/operations.h"
 #include "rules/api/until.h"
+#include "rules/judge/verdict.h"
+#include "rules/names/names.h"
 
 namespace broker {
 namespace {
@@ -35,7 +36,7 @@ std::string random_name(const Objects& objects)
 Refused name_conflict(const std::string& name, const std::string& holder)
 {
     return {{409, "Conflict. The container name \"/" + name + "\" is already in use by container \"" + holder +
-                      "\". You have to remove (or rename) that container to be able to reuse that name.", {}, {}, {}}};
+                      "\". You have to remove (or rename) that container to be able to reuse that name."}};
 }
 
 /// The engine may have removed a container by itself (`--rm`): then its name is free again.
@@ -52,7 +53,7 @@ Task<std::string> free_name(Call& call, std::string_view asked)
 {
     Objects& objects = call.job.objects;
     if (asked.empty()) co_return random_name(objects);
-    std::string name = want(rules::checked_name(Kind::container, asked));
+    std::string name = or_refuse(rules::checked_name(Kind::container, asked));
     co_await settle(call, Kind::container, name);
     if (const db::Object* held = objects.named(Kind::container, name)) {
         const db::Object holder = *held;
@@ -75,7 +76,7 @@ Task<> record_anonymous_volumes(Call& call, const std::string& id)
         co_await call.job.objects.adopt_volumes(id, std::move(inspect));
         co_return;
     } catch (const UnreadableAnswer&) {
-        failed = std::make_exception_ptr(Refused{{413, "berth: the container would be too large to be kept watch of: give it fewer labels, variables, mounts and ports, or shorter ones", {}, {}, {}}});
+        failed = std::make_exception_ptr(Refused{{413, "berth: the container would be too large to be kept watch of: give it fewer labels, variables, mounts and ports, or shorter ones"}});
     } catch (...) {
         failed = std::current_exception();
     }
@@ -153,7 +154,7 @@ Task<> unmake_after_end(Call& call, EngineRequest removal)
 {
     if (call.job.open()) co_return;
     co_await exchange(call, removal);
-    throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
+    throw Refused{{503, "berth: the job has ended"}};
 }
 
 Task<> for_containers(Call& call, bool with_size, std::function<void(Json)> each)
@@ -172,7 +173,7 @@ Task<> for_containers(Call& call, bool with_size, std::function<void(Json)> each
 Task<> list_containers(Call& call)
 {
     const rules::Query& query = call.route.query;
-    rules::Filters filters = want(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
+    rules::Filters filters = or_refuse(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
                                                                                "name", "network", "publish", "since", "status", "volume"}));
     const long limit = query.get("limit").empty() ? 0 : std::strtol(std::string(query.get("limit")).c_str(), nullptr, 10);
     const bool up_only = !query.flag("all") && limit <= 0 && !filters.has("status");
@@ -187,20 +188,20 @@ Task<> list_containers(Call& call)
     if (query.flag("size")) request.query.set("size", "1");
     request.query.set("filters", sent.encode());
     const std::size_t most = limit > 0 ? static_cast<std::size_t>(limit) : 0;
-    const auto view = want(rules::container_list_view(filters, most, call.job.objects, call.view_facts(), up_only));
+    const auto view = or_refuse(rules::container_list_view(filters, most, call.job.objects, call.view_facts(), up_only));
     co_await show_list(call, request, *view);
 }
 
 Task<> create_container(Call& call)
 {
     Job& job = call.job;
-    const rules::ContainerNeeds needs = judged(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
-    const std::string asked_image = want(rules::resolve_image(call.body, job.objects));
+    const rules::ContainerNeeds needs = enforce(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
+    const std::string asked_image = or_refuse(rules::resolve_image(call.body, job.objects));
     const std::string image = call.body.value("Image", "");
     call.services.cache.used(image);
-    const Json config = want(co_await call.services.images.config(image));
+    const Json config = or_refuse(co_await call.services.images.config(image));
     call.record.facts["image"] = rules::image_facts(config);
-    judged(call, [&](const rules::Profile& profile) { return rules::merge_image_config(call.body, config, profile); });
+    enforce(call, [&](const rules::Profile& profile) { return rules::merge_image_config(call.body, config, profile); });
     const bool may_have_volumes = may_have_anonymous_volumes(call.body, config);
     const std::string name = co_await free_name(call, call.route.query.get("name"));
 
@@ -213,8 +214,8 @@ Task<> create_container(Call& call)
     rules::Author author = job.author(call.route.version);
     author.pins = co_await pin_paths(call, needs.paths, held);
     author.version = create_version(author.pins, author.version);
-    Json sent = want(rules::rewrite_container_create(std::move(call.body), {name, asked_image}, job.objects, job.acting, author, job.gateway));
-    want_room(call, Kind::container);
+    Json sent = or_refuse(rules::rewrite_container_create(std::move(call.body), {name, asked_image}, job.objects, job.acting, author, job.gateway));
+    check_room(call, Kind::container);
     db::Object object;
     object.kind = Kind::container;
     object.name = name;
@@ -290,7 +291,7 @@ Task<> stop_container(Call& call)
 Task<> update_container(Call& call)
 {
     EngineRequest request = call.request();
-    request.body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_container_update(call.body, profile); });
+    request.body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_container_update(call.body, profile); });
     const Answer answer = co_await ask(call, request);
     co_await call.client.reply(answer.status, "application/json", shown(call, answer.body));
 }
@@ -299,13 +300,13 @@ Task<> rename_container(Call& call)
 {
     Job& job = call.job;
     const std::string asked(call.route.query.get("name"));
-    if (asked.empty()) throw Refused{{400, "Neither old nor new names may be empty", {}, {}, {}}};
+    if (asked.empty()) throw Refused{{400, "Neither old nor new names may be empty"}};
     const std::string old_name = call.target.name;
     const Making making(call);
     const std::string name = co_await free_name(call, asked);
-    if (job.objects.named(Kind::container, name)) throw Refused{{409, "Error when allocating new name: Conflict. The container name \"/" + name + "\" is already in use", {}, {}, {}}};
+    if (job.objects.named(Kind::container, name)) throw Refused{{409, "Error when allocating new name: Conflict. The container name \"/" + name + "\" is already in use"}};
     const db::Object* object = job.objects.with_id(Kind::container, call.target.id);
-    if (!object) throw Refused{{404, "No such container: " + call.route.id, {}, {}, {}}};
+    if (!object) throw Refused{{404, "No such container: " + call.route.id}};
     const std::int64_t row = object->row;
 
     EngineRequest request = call.request();
@@ -350,9 +351,9 @@ Task<> remove_container(Call& call)
 
 Task<> prune_containers(Call& call)
 {
-    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"label", "label!", "until"}));
-    const auto view = want(rules::container_list_view(filters, 0, call.job.objects, call.view_facts()));
-    const auto until = want(rules::until_of(filters, std::time(nullptr)));
+    const rules::Filters filters = or_refuse(rules::Filters::parse(call.route.query.get("filters"), {"label", "label!", "until"}));
+    const auto view = or_refuse(rules::container_list_view(filters, 0, call.job.objects, call.view_facts()));
+    const auto until = or_refuse(rules::until_of(filters, std::time(nullptr)));
     std::vector<std::pair<std::string, std::int64_t>> dead;  // ids, and what each takes of the disk
     const auto judge = [&](Json element) {
         const auto each = view->show(std::move(element));

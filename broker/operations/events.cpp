@@ -4,10 +4,10 @@
 #include <unordered_set>
 
 #include "broker/engine/engine_events.h"
-#include "broker/operations/operations.h"
 #include "broker/exchange/relay.h"
-#include "rules/names/names.h"
+#include "broker/operations/operations.h"
 #include "rules/api/until.h"
+#include "rules/names/names.h"
 
 namespace broker {
 namespace {
@@ -39,9 +39,9 @@ class EventStream {
 public:
     explicit EventStream(Call& call)
         : call_(call),
-          filters_(want(rules::Filters::parse(
+          filters_(or_refuse(rules::Filters::parse(
               call.route.query.get("filters"), {"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"}))),
-          since_(want(rules::timestamp_of(call.route.query.get("since")))), until_(want(rules::timestamp_of(call.route.query.get("until"))))
+          since_(or_refuse(rules::timestamp_of(call.route.query.get("since")))), until_(or_refuse(rules::timestamp_of(call.route.query.get("until"))))
     {
     }
 

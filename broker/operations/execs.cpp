@@ -1,5 +1,5 @@
-#include "broker/operations/operations.h"
 #include "broker/exchange/relay.h"
+#include "broker/operations/operations.h"
 
 namespace broker {
 
@@ -10,8 +10,8 @@ Task<> create_exec(Call& call)
 {
     const Making making(call);
     EngineRequest request = call.request();
-    request.body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_exec_create(call.body, profile); });
-    want_room(call, Kind::exec);
+    request.body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_exec_create(call.body, profile); });
+    check_room(call, Kind::exec);
     const Answer answer = co_await ask(call, request);
     const std::string id = answer.json().value("Id", "");
     if (id.empty()) throw EngineFailure("exec create answered without an id");

@@ -1,16 +1,17 @@
 #include <algorithm>
 
-#include "broker/jobs/dial.h"
 #include "broker/archives/image_archive.h"
+#include "broker/archives/tar_filter.h"
 #include "broker/engine/image_cache.h"
 #include "broker/engine/images.h"
-#include "broker/operations/operations.h"
+#include "broker/exchange/dial.h"
 #include "broker/exchange/relay.h"
-#include "broker/archives/tar_filter.h"
+#include "broker/io/aside.h"
+#include "broker/operations/operations.h"
 #include "rules/build/dockerfile.h"
+#include "rules/names/reference.h"
 #include "rules/policy/image_policy.h"
 #include "rules/views/messages.h"
-#include "rules/names/reference.h"
 
 // Images that come from elsewhere than a build or a registry, and images that go to one.
 namespace broker {
@@ -26,8 +27,8 @@ std::string asked_name(const rules::Query& query)
     std::string text(query.get("repo"));
     if (text.empty()) return text;
     if (const auto tag = query.get("tag"); !tag.empty()) text += ":" + std::string(tag);
-    const rules::Reference reference = want(rules::parse_reference(text));
-    if (!reference.digest.empty()) throw Refused{{400, "refusing to create a tag with a digest reference", {}, {}, {}}};
+    const rules::Reference reference = or_refuse(rules::parse_reference(text));
+    if (!reference.digest.empty()) throw Refused{{400, "refusing to create a tag with a digest reference"}};
     return reference.familiar_tagged();
 }
 
@@ -40,7 +41,7 @@ public:
     {
         const std::string& key = call.job.facts.key;
         std::string real = name.empty() ? new_building_reference(key)
-                                        : want(rules::real_reference(key, want(rules::parse_reference(name))));
+                                        : or_refuse(rules::real_reference(key, or_refuse(rules::parse_reference(name))));
         if (!name.empty()) co_await hold_before_move(call, name);
         co_return co_await take(call, name, std::move(real));
     }
@@ -109,7 +110,7 @@ void check_changes(const Call& call, const std::vector<Json>& configs)
 {
     std::size_t longest = 0;
     for (const Json& each : configs) longest = std::max(longest, rules::longest_variable(each));
-    want(rules::check_changes(call.route.query.all("changes"), longest));
+    or_refuse(rules::check_changes(call.route.query.all("changes"), longest));
 }
 
 /// The public name of a push: on the engine for as long as the push lasts. One that the host has by itself is not lent.
@@ -153,7 +154,7 @@ private:
         for (const std::string& name : names)
             if (co_await call_.services.cache.is_of_host(name))
                 throw Refused{{409, "berth: the host has an image of its own as " + name + ", which this push would take for itself: `docker tag` yours as something else and push that, "
-                                    "or ask the operator to rename the host's", {}, {}, {}}};
+                                    "or ask the operator to rename the host's"}};
     }
 
     /// Those of the image's names under `key` that begin with `start`.
@@ -190,13 +191,13 @@ std::vector<rules::Named> pushed(Call& call, const rules::Reference& reference)
     std::vector<rules::Named> images;
     if (const std::string tag(call.route.query.get("tag")); !tag.empty() || !reference.tag.empty()) {
         const std::string name = reference.repository() + ":" + (tag.empty() ? reference.tag : tag);
-        const db::Object* image = call.job.objects.named(Kind::image, want(rules::parse_reference(name)).familiar_tagged());
-        if (!image || image->id.empty()) throw Refused{{404, "An image does not exist locally with the tag: " + reference.repository(), {}, {}, {}}};
+        const db::Object* image = call.job.objects.named(Kind::image, or_refuse(rules::parse_reference(name)).familiar_tagged());
+        if (!image || image->id.empty()) throw Refused{{404, "An image does not exist locally with the tag: " + reference.repository()}};
         images.push_back({image->id, image->name, image->real});
         return images;
     }
     images = tags_of_repository(call, reference.repository());
-    if (images.empty()) throw Refused{{404, "An image does not exist locally with the tag: " + reference.repository(), {}, {}, {}}};
+    if (images.empty()) throw Refused{{404, "An image does not exist locally with the tag: " + reference.repository()}};
     return images;
 }
 
@@ -208,7 +209,7 @@ std::vector<std::string> saved(Call& call, const std::string& name)
     if (reference && reference->tag.empty() && reference->digest.empty() && !rules::full_image_id(name))
         for (const rules::Named& each : tags_of_repository(call, reference->repository())) reals.push_back(each.real);
     if (!reals.empty()) return reals;
-    const rules::Named image = want(call.job.objects.image(name));
+    const rules::Named image = or_refuse(call.job.objects.image(name));
     const bool by_tag = reference && reference->familiar() == image.name && reference->digest.empty();
     return {by_tag ? image.real : image.id};
 }
@@ -251,15 +252,15 @@ Task<std::string> push_public(Call& call, const rules::Reference& name, const Li
 /// Pushes one image of the job under its public name, which for so long is this push's alone.
 Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
 {
-    const rules::Reference name = want(rules::parse_reference(image.name));
-    const rules::DialTarget registry = want(rules::dial_target(name.domain));
+    const rules::Reference name = or_refuse(rules::parse_reference(image.name));
+    const rules::DialTarget registry = or_refuse(rules::dial_target(name.domain));
     const std::vector<std::string> names = call.job.objects.references_of(image.id);
     const bool has_digest = std::ranges::any_of(names, [&](const std::string& each) { return each.starts_with(name.repository() + "@"); });
-    if (!has_digest) want(check_names(call.job.objects, image.id));
+    if (!has_digest) or_refuse(check_names(call.job.objects, image.id));
     std::optional<Images::Use> alone;
     const auto wait = [&]() -> Task<> { alone.emplace(co_await call.services.images.alone_under(name.familiar_tagged())); };
     co_await while_client_stays(call, wait());
-    co_await want_dial(call, registry, "name");
+    co_await check_dial(call, registry, "name");
     Lent lent(call, name.familiar_tagged());
     {
         const Making making(call);
@@ -286,7 +287,7 @@ Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
 
 Task<> import_image(Call& call)
 {
-    want(rules::check_import(call.route.query));
+    or_refuse(rules::check_import(call.route.query));
     check_changes(call, {});
     const std::string name = asked_name(call.route.query);
     const Making making(call);
@@ -295,7 +296,7 @@ Task<> import_image(Call& call)
     request.query.set("repo", place.repository());
     request.query.set("tag", place.tag());
     const auto view = [&](std::string_view line) { return shown(call, std::string(line)); };
-    const auto settle = [&]() -> Task<> { want(co_await place.settle(call)); };
+    const auto settle = [&]() -> Task<> { or_refuse(co_await place.settle(call)); };
     std::exception_ptr ended;
     try {
         co_await upload_for_lines(call, request, view, settle);
@@ -309,7 +310,7 @@ Task<> import_image(Call& call)
 
 Task<> commit_container(Call& call)
 {
-    const rules::Named container = want(call.job.objects.container(call.route.query.get("container")));
+    const rules::Named container = or_refuse(call.job.objects.container(call.route.query.get("container")));
     const std::string name = asked_name(call.route.query);
     if (!call.route.query.all("changes").empty()) {
         const EngineRequest inspect{.op = Op::container_inspect, .id = container.id};
@@ -327,7 +328,7 @@ Task<> commit_container(Call& call)
     const Answer answer = co_await exchange(call, request);
     const auto id = co_await place.settle(call);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
-    co_await call.client.reply_json(201, {{"Id", want(id)}});
+    co_await call.client.reply_json(201, {{"Id", or_refuse(id)}});
 }
 
 Task<> load_images(Call& call)
@@ -339,12 +340,12 @@ Task<> load_images(Call& call)
         const auto turn = co_await call.job.unpacking.hold();
         co_await aside([&] { read = read_images(spool); }, Aside::archive);
     }
-    const CarriedImages carried = want(std::move(read));
+    const CarriedImages carried = or_refuse(std::move(read));
 
     const Making making(call);
     std::size_t names = 0;
     for (const CarriedImage& image : carried.images) names += std::max<std::size_t>(image.tags.size(), 1);
-    want_room(call, Kind::image, names);
+    check_room(call, Kind::image, names);
     std::vector<Place> places;
     std::vector<std::vector<std::string>> tags;
     for (const CarriedImage& image : carried.images) {
@@ -364,7 +365,7 @@ Task<> load_images(Call& call)
         rules::Result<void> all;
         for (const Place& place : places)
             if (const auto settled = co_await place.settle(call); !settled && all) all = tl::unexpected(settled.error());
-        want(all);
+        or_refuse(all);
     };
     const auto body = [&](Upstream& upstream) -> Task<> {
         const auto turn = co_await call.job.unpacking.hold();
@@ -389,7 +390,7 @@ Task<> save_images(Call& call)
     request.op = Op::image_get_many;
     request.id.clear();
     std::vector<std::string> names = call.route.query.all("names");
-    if (call.route.endpoint->op == Op::image_get) names = {call.route.id};
+    if (call.route.endpoint->kind == Kind::image) names = {call.route.id};
     request.query.erase("names");
     for (const std::string& name : names)
         for (std::string& real : saved(call, name)) request.query.add("names", std::move(real));
@@ -422,8 +423,8 @@ Task<> save_images(Call& call)
 
 Task<> push_image(Call& call)
 {
-    const rules::Reference reference = want(rules::parse_reference(call.route.id));
-    if (!reference.digest.empty()) throw Refused{{400, "cannot push a digest reference", {}, {}, {}}};
+    const rules::Reference reference = or_refuse(rules::parse_reference(call.route.id));
+    if (!reference.digest.empty()) throw Refused{{400, "cannot push a digest reference"}};
     const std::vector<rules::Named> images = pushed(call, reference);
     call.client.will_send_messages();
     const auto pass = [&](std::string_view lines) -> Task<> {

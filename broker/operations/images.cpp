@@ -4,11 +4,11 @@
 #include <ctime>
 #include <set>
 
-#include "broker/operations/operations.h"
 #include "broker/exchange/relay.h"
 #include "broker/exchange/shown_list.h"
-#include "rules/names/reference.h"
+#include "broker/operations/operations.h"
 #include "rules/api/until.h"
+#include "rules/names/reference.h"
 
 namespace broker {
 namespace {
@@ -127,18 +127,18 @@ Task<> hold_nameless(Call& call, const std::string& id)
 rules::Result<void> check_names(const Objects& objects, const std::string& id)
 {
     if (objects.references_of(id).size() < rules::image_names_max) return {};
-    return tl::unexpected(rules::Error{400, "berth: the image has " + std::to_string(rules::image_names_max) + " names in this job already: remove one (docker rmi NAME) before it gets another", {}, {}, {}});
+    return tl::unexpected(rules::Error{400, "berth: the image has " + std::to_string(rules::image_names_max) + " names in this job already: remove one (docker rmi NAME) before it gets another"});
 }
 
 Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin)
 {
     Objects& objects = call.job.objects;
     const auto turn = co_await call.job.naming.hold();
-    const rules::Reference reference = want(rules::parse_reference(name));
-    const std::string real = reference.digest.empty() ? want(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
+    const rules::Reference reference = or_refuse(rules::parse_reference(name));
+    const std::string real = reference.digest.empty() ? or_refuse(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
     const db::Object* held = objects.named(Kind::image, name);
     if (held && held->id == id && held->state == db::ObjectState::live) co_return;
-    want(check_names(objects, id));
+    or_refuse(check_names(objects, id));
     if (held) {
         const db::Object before = *held;
         if (!before.id.empty() && before.origin == db::Origin::made && !is_held_otherwise(objects, before)) co_await hold_nameless(call, before.id);
@@ -178,13 +178,13 @@ Task<> list_images(Call& call)
 {
     const rules::Query& query = call.route.query;
     const rules::Filters filters =
-        want(rules::Filters::parse(query.get("filters"), {"before", "dangling", "label", "label!", "reference", "since", "until"}));
+        or_refuse(rules::Filters::parse(query.get("filters"), {"before", "dangling", "label", "label!", "reference", "since", "until"}));
     EngineRequest request{.op = Op::image_list};
     request.version = call.route.version;
     request.query.set("all", "1");  // `before` and `since` go by the place of any image in the list
     if (query.flag("digests")) request.query.set("digests", "1");
-    const auto until = want(rules::until_of(filters, std::time(nullptr)));
-    const auto view = want(rules::image_list_view(filters, query.flag("all"), until, call.job.objects, call.view_facts()));
+    const auto until = or_refuse(rules::until_of(filters, std::time(nullptr)));
+    const auto view = or_refuse(rules::image_list_view(filters, query.flag("all"), until, call.job.objects, call.view_facts()));
     co_await show_list(call, request, *view);
 }
 
@@ -214,12 +214,12 @@ Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& 
     upstream.finished(head);
     if (!pending.empty()) co_await sink(pending);
     // Said at the end only: what the engine does goes on, and its other lines tell of it.
-    if (too_long) throw Refused{{502, "berth: a line of the engine's answer was too long to be shown", {}, {}, {}}};
+    if (too_long) throw Refused{{502, "berth: a line of the engine's answer was too long to be shown"}};
 }
 
 Task<> inspect_image(Call& call)
 {
-    call.target = want(call.job.objects.image(call.route.id));
+    call.target = or_refuse(call.job.objects.image(call.route.id));
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
     const auto view = rules::view_image(co_await json_of(answer), call.job.objects, call.view_facts());
@@ -229,7 +229,7 @@ Task<> inspect_image(Call& call)
 
 Task<> history_of_image(Call& call)
 {
-    call.target = want(call.job.objects.image(call.route.id));
+    call.target = or_refuse(call.job.objects.image(call.route.id));
     const EngineRequest request = call.request();
     const Answer answer = co_await ask(call, request);
     const auto view = rules::view_image_history(co_await json_of(answer), call.job.objects);
@@ -239,11 +239,11 @@ Task<> history_of_image(Call& call)
 
 Task<> tag_image(Call& call)
 {
-    call.target = want(call.job.objects.image(call.route.id));
+    call.target = or_refuse(call.job.objects.image(call.route.id));
     std::string text(call.route.query.get("repo"));
     if (const auto tag = call.route.query.get("tag"); !tag.empty()) text += ":" + std::string(tag);
-    const rules::Reference reference = want(rules::parse_reference(text));
-    if (!reference.digest.empty()) throw Refused{{400, "refusing to create a tag with a digest reference", {}, {}, {}}};
+    const rules::Reference reference = or_refuse(rules::parse_reference(text));
+    if (!reference.digest.empty()) throw Refused{{400, "refusing to create a tag with a digest reference"}};
     const Making making(call);
     co_await keep_image(call, reference.familiar_tagged(), call.target.id, db::Origin::made);
     co_await call.client.reply_empty(201);
@@ -252,7 +252,7 @@ Task<> tag_image(Call& call)
 Task<> remove_image(Call& call)
 {
     Job& job = call.job;
-    call.target = want(job.objects.image(call.route.id));
+    call.target = or_refuse(job.objects.image(call.route.id));
     const bool force = call.route.query.flag("force");
     const auto reference = rules::parse_reference(call.route.id);
     const db::Object* by_name = reference ? job.objects.named(Kind::image, reference->held()) : nullptr;
@@ -265,13 +265,13 @@ Task<> remove_image(Call& call)
     else
         names = all;
     if (!by_name && names.size() > 1 && !force)
-        throw Refused{{409, "conflict: unable to delete " + short_id(call.target.id) + " (must be forced) - image is referenced in multiple repositories", {}, {}, {}}};
+        throw Refused{{409, "conflict: unable to delete " + short_id(call.target.id) + " (must be forced) - image is referenced in multiple repositories"}};
     std::string user;
     if (names.size() == all.size()) {
         user = co_await user_of(call, call.target.id);
         if (!user.empty() && !force)
             throw Refused{{409, "conflict: unable to remove repository reference \"" + call.route.id + "\" (must force) - container " + short_id(user) +
-                                    " is using its referenced image " + short_id(call.target.id), {}, {}, {}}};
+                                    " is using its referenced image " + short_id(call.target.id)}};
     }
     const Making making(call);
     Json report = Json::array();
@@ -286,9 +286,9 @@ Task<> remove_image(Call& call)
 
 Task<> prune_images(Call& call)
 {
-    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "label", "label!", "until"}));
-    const bool dangling_only = want(filters.flag("dangling", true));
-    const auto until = want(rules::until_of(filters, std::time(nullptr)));
+    const rules::Filters filters = or_refuse(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "label", "label!", "until"}));
+    const bool dangling_only = or_refuse(filters.flag("dangling", true));
+    const auto until = or_refuse(rules::until_of(filters, std::time(nullptr)));
     const Making making(call);
     std::set<std::string> in_use;
     const auto note = [&in_use](Json container) { in_use.insert(container.value("ImageID", "")); };

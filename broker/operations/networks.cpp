@@ -1,13 +1,13 @@
 #include <ctime>
 
 #include "broker/engine/anchor.h"
-#include "broker/host/firewall.h"
-#include "broker/jobs/leases.h"
-#include "broker/io/log.h"
-#include "broker/operations/operations.h"
 #include "broker/exchange/shown_list.h"
-#include "rules/names/names.h"
+#include "broker/io/log.h"
+#include "broker/jobs/leases.h"
+#include "broker/network/firewall.h"
+#include "broker/operations/operations.h"
 #include "rules/api/until.h"
+#include "rules/names/names.h"
 
 namespace broker {
 namespace {
@@ -53,7 +53,7 @@ Task<Answer> ask_for_network(Call& call, const std::string& name, const Json& bo
     const auto wanted = rules::wanted_subnet(body);
     for (int tries = 1;; ++tries) {
         const auto taken = co_await call.services.leases.take(call.job.facts.key, name, wanted, has_ipv4(body));
-        const db::Lease lease = want(taken);
+        const db::Lease lease = or_refuse(taken);
         const rules::GuardedNetwork guarded = call.job.guarded(lease);
         co_await call.services.firewall.guard(guarded);
         EngineRequest request{.op = Op::network_create};
@@ -78,7 +78,7 @@ Task<Json> make_network(Call& call, const std::string& name, Json body)
 {
     Job& job = call.job;
     const auto turn = co_await job.networks.hold();
-    if (job.objects.named(Kind::network, name)) throw Refused{{409, "network with name " + name + " already exists", {}, {}, {}}};
+    if (job.objects.named(Kind::network, name)) throw Refused{{409, "network with name " + name + " already exists"}};
     db::Object object;
     object.kind = Kind::network;
     object.name = name;
@@ -107,7 +107,7 @@ Task<Json> make_network(Call& call, const std::string& name, Json body)
         co_await exchange(call, unmake);
         job.objects.forget(row);
         co_await give_back(call, name);
-        want(rules::Result<void>(rules::denied("isolation", "Name", name, "jobs cannot be kept apart on this host: " + call.services.firewall.problem())));
+        or_refuse(rules::Result<void>(rules::denied("isolation", "Name", name, "jobs cannot be kept apart on this host: " + call.services.firewall.problem())));
     }
     co_await job.objects.live(row, id);
     co_await unmake_after_end(call, {.op = Op::network_remove, .id = id});
@@ -119,8 +119,8 @@ Named own_network(Call& call)
 {
     const auto found = call.job.objects.network(call.route.id);
     if (!found && rules::builtin_network(call.route.id, call.job.objects))
-        throw Refused{{403, call.route.id + " is a pre-defined network and cannot be changed", {}, {}, {}}};
-    return want(found);
+        throw Refused{{403, call.route.id + " is a pre-defined network and cannot be changed"}};
+    return or_refuse(found);
 }
 
 }  // namespace
@@ -140,14 +140,14 @@ Task<> ensure_default_network(Call& call)
 Task<> list_networks(Call& call)
 {
     const rules::Filters filters =
-        want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "id", "label", "label!", "name", "scope", "type"}));
+        or_refuse(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "id", "label", "label!", "name", "scope", "type"}));
     EngineRequest request{.op = Op::network_list};
     request.version = call.route.version;
     Json sent;
     sent["label"][std::string(rules::label_key) + "=" + call.job.facts.key] = true;
     for (const std::string& value : filters.values("dangling")) sent["dangling"][value] = true;  // whether it is used, the engine knows
     request.query.set("filters", sent.dump());
-    const auto view = want(rules::network_list_view(filters, call.job.objects));
+    const auto view = or_refuse(rules::network_list_view(filters, call.job.objects));
     co_await show_list(call, request, *view);
 }
 
@@ -170,20 +170,20 @@ Task<> inspect_network(Call& call)
 
 Task<> create_network(Call& call)
 {
-    const std::string name = want(rules::checked_name(Kind::network, call.body.value("Name", "")));
+    const std::string name = or_refuse(rules::checked_name(Kind::network, call.body.value("Name", "")));
     if (name == "host" || name == "none" || name == "default" || name == default_name)
-        throw Refused{{403, "operation is not permitted on predefined " + name + " network", {}, {}, {}}};
+        throw Refused{{403, "operation is not permitted on predefined " + name + " network"}};
     co_await settle(call, Kind::network, name);
     if (const db::Object* held = call.job.objects.named(Kind::network, name)) {
         const db::Object holder = *held;
         const bool gone = !holder.id.empty() && (co_await inspect_by_id(call, holder.id)).status == 404;
-        if (!gone) throw Refused{{409, "network with name " + name + " already exists", {}, {}, {}}};
+        if (!gone) throw Refused{{409, "network with name " + name + " already exists"}};
         call.job.objects.forget(holder.row);
     }
-    Json body = judged(
+    Json body = enforce(
         call, [&](const rules::Profile& profile) { return rules::rewrite_network_create(call.body, profile, call.job.author(call.route.version)); });
     const Making making(call);
-    want_room(call, Kind::network);
+    check_room(call, Kind::network);
     Json made = co_await make_network(call, name, std::move(body));
     const std::string warning = made.contains("Warning") && made["Warning"].is_string() ? shown(call, made["Warning"].get<std::string>()) : "";
     co_await call.client.reply_json(201, {{"Id", made["Id"]}, {"Warning", warning}});
@@ -195,7 +195,7 @@ Task<> connect_network(Call& call)
     if (call.route.id == default_name) co_await ensure_default_network(call);
     call.target = own_network(call);
     EngineRequest request = call.request();
-    request.body = want(rules::rewrite_network_connect(call.body, call.job.objects));
+    request.body = or_refuse(rules::rewrite_network_connect(call.body, call.job.objects));
     co_await ask(call, request);
     co_await call.client.reply_empty(200);
 }
@@ -205,7 +205,7 @@ Task<> disconnect_network(Call& call)
     const Making making(call);
     call.target = own_network(call);
     EngineRequest request = call.request();
-    request.body = want(rules::rewrite_network_disconnect(call.body, call.job.objects));
+    request.body = or_refuse(rules::rewrite_network_disconnect(call.body, call.job.objects));
     co_await ask(call, request);
     co_await call.client.reply_empty(200);
 }
@@ -214,7 +214,7 @@ Task<> remove_network(Call& call)
 {
     const Making making(call);
     call.target = own_network(call);
-    if (call.target.name == default_name) throw Refused{{403, "bridge is a pre-defined network and cannot be removed", {}, {}, {}}};
+    if (call.target.name == default_name) throw Refused{{403, "bridge is a pre-defined network and cannot be removed"}};
     const auto turn = co_await call.job.networks.hold();
     call.target = own_network(call);  // another request may have removed it, and made it anew, meanwhile
     const EngineRequest request = call.request();
@@ -241,8 +241,8 @@ static Task<bool> passes(Call& call, const db::Object& seen, const rules::Filter
 
 Task<> prune_networks(Call& call)
 {
-    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"label", "label!", "until"}));
-    const auto until = want(rules::until_of(filters, std::time(nullptr)));
+    const rules::Filters filters = or_refuse(rules::Filters::parse(call.route.query.get("filters"), {"label", "label!", "until"}));
+    const auto until = or_refuse(rules::until_of(filters, std::time(nullptr)));
     const Making making(call);
     Json deleted = Json::array();
     for (const db::Object& each : call.job.objects.all(Kind::network)) {

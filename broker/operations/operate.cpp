@@ -2,8 +2,8 @@
 #include <set>
 
 #include "broker/engine/images.h"
-#include "broker/operations/operations.h"
 #include "broker/exchange/relay.h"
+#include "broker/operations/operations.h"
 #include "rules/policy/endpoint_policy.h"
 
 // Which code serves a row. A row that is not named here is forwarded as it stands.
@@ -72,14 +72,14 @@ constexpr auto operations = [] {
 
 }  // namespace
 
-void want_room(Call& call, rules::Kind kind, std::size_t more)
+void check_room(Call& call, rules::Kind kind, std::size_t more)
 {
     const std::size_t count = call.job.objects.asked(kind) + more - std::min<std::size_t>(more, 1);
-    judged(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
+    enforce(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
 }
 
 /// What the job's images take together, as far as the profile bounds it.
-static Task<> want_room_for_bytes(Call& call)
+static Task<> check_room_for_bytes(Call& call)
 {
     if (call.job.profile.job_image_bytes == 0) co_return;
     std::set<std::string> ids;
@@ -88,14 +88,14 @@ static Task<> want_room_for_bytes(Call& call)
     std::int64_t bytes = 0;
     for (const std::string& id : ids)
         if (const auto image = co_await call.services.images.inspect(id)) bytes += image->value("Size", std::int64_t{0});
-    judged(call, [&](const rules::Profile& profile) { return rules::check_image_bytes(bytes, profile); });
+    enforce(call, [&](const rules::Profile& profile) { return rules::check_image_bytes(bytes, profile); });
 }
 
 /// An operation that makes an image, when the job may have one more.
 static Task<> operate_in_room(Call& call, Operation operation)
 {
-    want_room(call, rules::Kind::image);
-    co_await want_room_for_bytes(call);
+    check_room(call, rules::Kind::image);
+    co_await check_room_for_bytes(call);
     co_await operation(call);
 }
 
@@ -114,25 +114,17 @@ private:
 static Task<> operate_streaming(Call& call, Task<> operation)
 {
     const std::size_t count = call.job.streams;
-    judged(call, [&](const rules::Profile& profile) { return rules::check_streams(count, profile); });
+    enforce(call, [&](const rules::Profile& profile) { return rules::check_streams(count, profile); });
     const Streaming streaming(call.job);
     co_await std::move(operation);
 }
 
 static Task<> operation_of(Call& call)
 {
-    const Operation own = operations[static_cast<std::size_t>(call.route.endpoint->op)];
+    const rules::Endpoint& row = *call.route.endpoint;
+    const Operation own = operations[static_cast<std::size_t>(row.op)];
     const Operation operation = own ? own : forward;
-    switch (call.route.endpoint->op) {
-        case Op::image_create:
-        case Op::image_commit:
-        case Op::image_tag:
-        case Op::image_load:
-        case Op::build:
-            return operate_in_room(call, operation);
-        default:
-            return operation(call);
-    }
+    return row.needs.room ? operate_in_room(call, operation) : operation(call);
 }
 
 Task<> operate(Call& call)

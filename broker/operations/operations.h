@@ -74,7 +74,7 @@ Task<> receive_archive(Call& call, Spool& spool);
 Task<> send_archive(Upstream& upstream, ArchiveWriter& archive);
 
 /// The job may have one more object of `kind`; else the request ends. Asked last before the intent is recorded.
-void want_room(Call& call, rules::Kind kind, std::size_t more = 1);
+void check_room(Call& call, rules::Kind kind, std::size_t more = 1);
 
 /// The engine's containers of this job: every one, in any state, newest first.
 Task<> for_containers(Call& call, bool with_size, std::function<void(rules::Json)> each);
@@ -161,7 +161,7 @@ public:
 private:
     static Connection& admitted(Call& call)
     {
-        if (!call.job.open()) throw Refused{{503, "berth: the job has ended", {}, {}, {}}};
+        if (!call.job.open()) throw Refused{{503, "berth: the job has ended"}};
         return call.connection;
     }
 

@@ -2,7 +2,7 @@
 #include <system_error>
 
 #include "broker/host/beneath.h"
-#include "broker/archives/archive.h"
+#include "broker/io/aside.h"
 #include "broker/operations/operations.h"
 #include "rules/names/names.h"
 
@@ -23,7 +23,7 @@ Refused refusal_of(const std::system_error& error, const std::string& path)
 {
     const int code = error.code().value();
     if (code == ENOENT)
-        return {{400, "invalid mount config for type \"bind\": bind source path does not exist: " + path, {}, {}, {}}};
+        return {{400, "invalid mount config for type \"bind\": bind source path does not exist: " + path}};
     if (code == EXDEV || code == ELOOP)
         return {rules::denied("binds", "HostConfig.Binds", path,
                               "a link on the way of " + path +
@@ -37,7 +37,7 @@ Refused refusal_of(const std::system_error& error, const std::string& path)
                  {},
                  {},
                  {}}};
-    return {{400, "error while creating mount source path '" + path + "': " + error.code().message(), {}, {}, {}}};
+    return {{400, "error while creating mount source path '" + path + "': " + error.code().message()}};
 }
 
 /// What is at a place, opened on the host.
@@ -87,7 +87,7 @@ Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths
     const bool joins = call.services.engine.versions().newest >= subpath_version;
     rules::Pins pins;
     for (const auto& [path, make] : paths) {
-        const Place place = want(rules::place_of(path, job.objects.paths(), "HostConfig", path));
+        const Place place = or_refuse(rules::place_of(path, job.objects.paths(), "HostConfig", path));
         const Found found = co_await find(path, place, make);
         Pin sent{.read_only = place.read_only};
         if (place.root == PathMount::Root::volume && (joins || place.subpath.empty())) {

@@ -1,12 +1,12 @@
 #include <algorithm>
 
-#include "broker/jobs/dial.h"
 #include "broker/engine/image_cache.h"
-#include "broker/operations/operations.h"
+#include "broker/exchange/dial.h"
 #include "broker/exchange/relay.h"
+#include "broker/operations/operations.h"
+#include "rules/names/reference.h"
 #include "rules/policy/image_policy.h"
 #include "rules/views/messages.h"
-#include "rules/names/reference.h"
 
 // Pulls: by a client, and of what a build rests on.
 namespace broker {
@@ -42,7 +42,7 @@ Task<Reference> fetched_for(Call& call, const Reference& reference, const std::s
     const std::string digest = co_await digest_at_registry(call, reference, auth);
     // A name that the host has by itself stays what it is: what the registry has under it comes by its digest.
     if (of_host) {
-        fetched.digest = want(rules::parse_reference(reference.repository() + "@" + digest)).digest;
+        fetched.digest = or_refuse(rules::parse_reference(reference.repository() + "@" + digest)).digest;
         fetched.tag.clear();
     }
     co_return fetched;
@@ -100,7 +100,7 @@ Task<bool> keep_pulled(Call& call, const std::string& name, ImageCache::Pull& pu
 {
     const auto arrived = co_await call.services.images.arrived(pull.name());
     if (!arrived) co_await call.services.cache.refused(pull);
-    const std::string id = want(arrived);
+    const std::string id = or_refuse(arrived);
     if (id.empty()) co_return false;
     try {
         co_await keep_image(call, name, id, db::Origin::pulled);
@@ -128,13 +128,12 @@ EngineRequest pull_request(Call& call, const Reference& fetched, const std::stri
 Task<bool> pull_for(Call& call, const Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
 {
     constexpr int pulls_max = 3;
-    if (call.route.endpoint->op == Op::build) call.record.facts["pulls"].push_back(reference.familiar());
-    judged(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
-    const rules::DialTarget registry = want(rules::dial_target(reference.domain));
+    enforce(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
+    const rules::DialTarget registry = or_refuse(rules::dial_target(reference.domain));
     const std::string name = reference.familiar();
     Images& images = call.services.images;
     const auto among_others = co_await images.among_others_under(name);
-    co_await want_dial(call, registry, "fromImage");
+    co_await check_dial(call, registry, "fromImage");
     const Reference fetched = co_await fetched_for(call, reference, auth);
     const auto under_digest = co_await images.among_others_under(fetched.familiar());
     const EngineRequest request = pull_request(call, fetched, platform, auth);
@@ -146,11 +145,11 @@ Task<bool> pull_for(Call& call, const Reference& reference, const std::string& p
     ImageCache::Pull pull(call.services.cache, fetched.familiar());
     co_await call.services.cache.begin(pull);
     for (int pulls = 0; pulls < pulls_max; ++pulls) {
-        co_await want_dial(call, registry, "fromImage");
+        co_await check_dial(call, registry, "fromImage");
         if (!co_await pull_once(call, request, shown)) co_return false;
         if (co_await keep_pulled(call, name, pull)) co_return true;
     }
-    throw Refused{{409, "berth: " + name + " was removed from the engine each time that it had been pulled", {}, {}, {}}};
+    throw Refused{{409, "berth: " + name + " was removed from the engine each time that it had been pulled"}};
 }
 
 Task<> pull_image(Call& call)
@@ -159,8 +158,8 @@ Task<> pull_image(Call& call)
         co_await import_image(call);
         co_return;
     }
-    if (call.head.framing != Framing::none) throw Refused{{400, "a pull has no body", {}, {}, {}}};
-    const Reference reference = want(rules::pulled_reference(call.route.query));
+    if (call.head.framing != Framing::none) throw Refused{{400, "a pull has no body"}};
+    const Reference reference = or_refuse(rules::pulled_reference(call.route.query));
     const std::string platform(call.route.query.get("platform")), auth(call.head.header("x-registry-auth"));
     call.client.will_send_messages();
     const auto begin = [&]() -> Task<> {

@@ -1,10 +1,10 @@
 #include <map>
 
-#include "broker/jobs/dial.h"
 #include "broker/engine/images.h"
-#include "broker/operations/operations.h"
+#include "broker/exchange/dial.h"
 #include "broker/exchange/relay.h"
 #include "broker/exchange/shown_list.h"
+#include "broker/operations/operations.h"
 #include "rules/policy/endpoint_policy.h"
 #include "rules/policy/image_policy.h"
 
@@ -12,12 +12,11 @@ namespace broker {
 
 using rules::Json;
 using rules::Kind;
-using rules::Op;
 
 Task<> ping(Call& call)
 {
     // Builder-Version 1: clients that ask the engine for its builder take the classic one, which is the one that is open.
-    const bool options = call.route.endpoint->op == Op::system_options;
+    const bool options = call.route.endpoint->method == rules::Method::options;
     co_await call.client.reply(200, "text/plain; charset=utf-8", options ? "" : "OK",
                                {{"Builder-Version", "1"}, {"Swarm", "inactive"}, {"Cache-Control", "no-cache, no-store, must-revalidate"}, {"Pragma", "no-cache"}});
 }
@@ -82,10 +81,10 @@ Task<> disk_usage(Call& call)
 
 Task<> authenticate(Call& call)
 {
-    const rules::DialTarget registry = want(rules::login_target(call.body.value("serveraddress", "")));
+    const rules::DialTarget registry = or_refuse(rules::login_target(call.body.value("serveraddress", "")));
     if (!registry.is_hub())
-        judged(call, [&](const rules::Profile& profile) { return rules::check_registry(registry.text, profile, "serveraddress"); });
-    co_await want_dial(call, registry, "serveraddress");
+        enforce(call, [&](const rules::Profile& profile) { return rules::check_registry(registry.text, profile, "serveraddress"); });
+    co_await check_dial(call, registry, "serveraddress");
     EngineRequest request = call.request();
     request.body = call.body;
     const Answer answer = co_await ask(call, request);

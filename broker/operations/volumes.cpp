@@ -1,8 +1,8 @@
 #include <random>
 #include <unordered_set>
 
-#include "broker/operations/operations.h"
 #include "broker/exchange/shown_list.h"
+#include "broker/operations/operations.h"
 #include "rules/names/names.h"
 
 namespace broker {
@@ -30,7 +30,7 @@ Task<Json> make_volume(Call& call, const std::string& name, Json body)
     object.real = rules::real_name(job.facts.key, name);
     const std::string real = object.real;
     body["Name"] = real;
-    want_room(call, Kind::volume);
+    check_room(call, Kind::volume);
     const std::int64_t row = co_await job.objects.intend(std::move(object));
     EngineRequest request{.op = Op::volume_create};
     request.version = call.route.version;
@@ -65,7 +65,7 @@ Task<> ensure_volume(Call& call, const std::string& name)
 {
     const auto turn = co_await call.job.making.hold();
     if (call.job.objects.volume(name)) co_return;
-    Json body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(Json::object(), profile, call.job.author(call.route.version)); });
+    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(Json::object(), profile, call.job.author(call.route.version)); });
     co_await make_volume(call, name, std::move(body));
 }
 
@@ -85,12 +85,12 @@ Task<std::string> ensure_root_volume(Call& call, std::string directory)
 
 Task<> list_volumes(Call& call)
 {
-    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "label", "name"}));
+    const rules::Filters filters = or_refuse(rules::Filters::parse(call.route.query.get("filters"), {"dangling", "driver", "label", "name"}));
     std::unordered_set<std::string> used;
     if (filters.has("dangling")) used = co_await used_volumes(call);
     EngineRequest request{.op = Op::volume_list};
     request.version = call.route.version;
-    const auto view = want(rules::volume_list_view(filters, used, call.job.objects));
+    const auto view = or_refuse(rules::volume_list_view(filters, used, call.job.objects));
     co_await show_list(call, request, *view, "Volumes");
 }
 
@@ -111,8 +111,8 @@ Task<> create_volume(Call& call)
     if (anonymous)
         name = random_hex(64);
     else
-        name = want(rules::checked_name(Kind::volume, name));
-    Json body = judged(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(call.body, profile, job.author(call.route.version)); });
+        name = or_refuse(rules::checked_name(Kind::volume, name));
+    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(call.body, profile, job.author(call.route.version)); });
 
     const Making making(call);
     const auto turn = co_await job.making.hold();
@@ -141,7 +141,7 @@ Task<> remove_volume(Call& call)
         co_await call.client.reply_empty(204);  // as dockerd: what is not there need not be removed
         co_return;
     }
-    call.target = want(volume_there);
+    call.target = or_refuse(volume_there);
     const EngineRequest request = call.request();
     const Answer answer = co_await exchange(call, request);
     if (answer.ok() || answer.status == 404)
@@ -166,9 +166,9 @@ static Task<bool> passes(Call& call, const db::Object& volume, const rules::Filt
 
 Task<> prune_volumes(Call& call)
 {
-    const rules::Filters filters = want(rules::Filters::parse(call.route.query.get("filters"), {"all", "label", "label!"}));
+    const rules::Filters filters = or_refuse(rules::Filters::parse(call.route.query.get("filters"), {"all", "label", "label!"}));
     // Before API 1.42 a prune took named volumes too; since then only with all=true.
-    const bool named_too = call.route.version < rules::Version{1, 42} || want(filters.flag("all", false));
+    const bool named_too = call.route.version < rules::Version{1, 42} || or_refuse(filters.flag("all", false));
     const Making making(call);
     const std::unordered_set<std::string> used = co_await used_volumes(call);
     Json deleted = Json::array();

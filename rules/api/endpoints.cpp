@@ -19,6 +19,19 @@ constexpr Param since(int minor, Param param)
     return param;
 }
 
+constexpr Endpoint with(Needs needs, Endpoint row)
+{
+    row.needs = needs;
+    return row;
+}
+// The operations on networks and images find the object themselves.
+constexpr Needs own_lookup{.own_lookup = true};
+constexpr Needs room{.room = true};
+constexpr Needs quiet{.quiet = true};
+// Archives of images are asked for and sent in the same way in every version; skopeo before 1.15 does it in 1.22, whatever the engine speaks.
+constexpr Needs any_version{.any_version = true};
+constexpr Needs no_start_body{.body_refusal = "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"};
+
 constexpr Param filters_only[] = {{"filters", json, check}};
 
 constexpr Param events_params[] = {{"since", text, check}, {"until", text, check}, {"filters", json, check}};
@@ -238,8 +251,8 @@ constexpr Endpoint table[] = {
     {container_changes, "container.changes", get, "/containers/{id}/changes", container, no_body, plain, {}},
     {container_export, "container.export", get, "/containers/{id}/export", container, no_body, stream, {}},
     {container_stats, "container.stats", get, "/containers/{id}/stats", container, no_body, stream, container_stats_params},
-    {container_resize, "container.resize", post, "/containers/{id}/resize", container, no_body, plain, resize_params},
-    {container_start, "container.start", post, "/containers/{id}/start", container, no_body, plain, container_start_params},
+    with(quiet, {container_resize, "container.resize", post, "/containers/{id}/resize", container, no_body, plain, resize_params}),
+    with(no_start_body, {container_start, "container.start", post, "/containers/{id}/start", container, no_body, plain, container_start_params}),
     {container_stop, "container.stop", post, "/containers/{id}/stop", container, no_body, plain, container_stop_params},
     {container_restart, "container.restart", post, "/containers/{id}/restart", container, no_body, plain, container_stop_params},
     {container_kill, "container.kill", post, "/containers/{id}/kill", container, no_body, plain, container_kill_params},
@@ -249,7 +262,7 @@ constexpr Endpoint table[] = {
     {container_unpause, "container.unpause", post, "/containers/{id}/unpause", container, no_body, plain, {}},
     {container_attach, "container.attach", post, "/containers/{id}/attach", container, no_body, hijack, container_attach_params},
     closed(container_attach_ws, "container.attach_ws", get, "/containers/{id}/attach/ws", websocket_closed),
-    {container_wait, "container.wait", post, "/containers/{id}/wait", container, no_body, Reply::wait, container_wait_params},
+    with(quiet, {container_wait, "container.wait", post, "/containers/{id}/wait", container, no_body, Reply::wait, container_wait_params}),
     {container_remove, "container.remove", del, "/containers/{id}", container, no_body, plain, container_remove_params},
     {container_archive_head, "container.archive_head", head, "/containers/{id}/archive", container, no_body, plain, archive_params},
     {container_archive_get, "container.archive_get", get, "/containers/{id}/archive", container, no_body, stream, archive_params},
@@ -263,26 +276,26 @@ constexpr Endpoint table[] = {
 
     {exec_create, "exec.create", post, "/containers/{id}/exec", container, json_body, plain, {}, &exec_create_schema},
     {exec_start, "exec.start", post, "/exec/{id}/start", exec, json_body, hijack, {}, &exec_start_schema},
-    {exec_resize, "exec.resize", post, "/exec/{id}/resize", exec, no_body, plain, resize_params},
+    with(quiet, {exec_resize, "exec.resize", post, "/exec/{id}/resize", exec, no_body, plain, resize_params}),
     {exec_inspect, "exec.inspect", get, "/exec/{id}/json", exec, no_body, plain, {}},
 
     {image_list, "image.list", get, "/images/json", none, no_body, plain, image_list_params},
-    {image_create, "image.create", post, "/images/create", none, byte_body, stream, image_create_params},
-    {image_inspect, "image.inspect", get, "/images/{id}/json", image, no_body, plain, image_inspect_params},
-    {image_history, "image.history", get, "/images/{id}/history", image, no_body, plain, image_history_params},
+    with(room, {image_create, "image.create", post, "/images/create", none, byte_body, stream, image_create_params}),
+    with(own_lookup, {image_inspect, "image.inspect", get, "/images/{id}/json", image, no_body, plain, image_inspect_params}),
+    with(own_lookup, {image_history, "image.history", get, "/images/{id}/history", image, no_body, plain, image_history_params}),
     closed(image_attestations, "image.attestations", get, "/images/{id}/attestations", attestations_closed),
-    {image_get, "image.get", get, "/images/{id}/get", image, no_body, stream, image_get_params},
-    {image_get_many, "image.get_many", get, "/images/get", none, no_body, stream, image_get_many_params},
-    {image_load, "image.load", post, "/images/load", none, byte_body, stream, image_load_params},
-    {image_push, "image.push", post, "/images/{id}/push", image, no_body, stream, image_push_params},
-    {image_tag, "image.tag", post, "/images/{id}/tag", image, no_body, plain, image_tag_params},
-    {image_remove, "image.remove", del, "/images/{id}", image, no_body, plain, image_remove_params},
+    with({.own_lookup = true, .any_version = true}, {image_get, "image.get", get, "/images/{id}/get", image, no_body, stream, image_get_params}),
+    with(any_version, {image_get_many, "image.get_many", get, "/images/get", none, no_body, stream, image_get_many_params}),
+    with({.room = true, .any_version = true}, {image_load, "image.load", post, "/images/load", none, byte_body, stream, image_load_params}),
+    with(own_lookup, {image_push, "image.push", post, "/images/{id}/push", image, no_body, stream, image_push_params}),
+    with({.own_lookup = true, .room = true}, {image_tag, "image.tag", post, "/images/{id}/tag", image, no_body, plain, image_tag_params}),
+    with(own_lookup, {image_remove, "image.remove", del, "/images/{id}", image, no_body, plain, image_remove_params}),
     closed(image_search, "image.search", get, "/images/search", search_closed),
     {image_prune, "image.prune", post, "/images/prune", none, no_body, plain, filters_only},
-    {image_commit, "image.commit", post, "/commit", none, json_body, plain, image_commit_params, &commit_schema},
+    with(room, {image_commit, "image.commit", post, "/commit", none, json_body, plain, image_commit_params, &commit_schema}),
     closed(distribution_inspect, "distribution.inspect", get, "/distribution/{id}/json", distribution_closed),
 
-    {build, "build", post, "/build", none, byte_body, stream, build_params},
+    with(room, {build, "build", post, "/build", none, byte_body, stream, build_params}),
     {build_prune, "build.prune", post, "/build/prune", none, no_body, plain, build_prune_params},
     closed(build_cancel, "build.cancel", post, "/build/cancel", no_build),
     closed(session, "session", post, "/session", buildkit_closed),
@@ -290,18 +303,18 @@ constexpr Endpoint table[] = {
 
     {network_list, "network.list", get, "/networks", none, no_body, plain, filters_only},
     {network_list_slash, "network.list_slash", get, "/networks/", none, no_body, plain, filters_only},
-    {network_inspect, "network.inspect", get, "/networks/{id}", network, no_body, plain, network_inspect_params},
+    with(own_lookup, {network_inspect, "network.inspect", get, "/networks/{id}", network, no_body, plain, network_inspect_params}),
     {network_create, "network.create", post, "/networks/create", none, json_body, plain, {}, &network_create_schema},
-    {network_connect, "network.connect", post, "/networks/{id}/connect", network, json_body, plain, {}, &network_connect_schema},
-    {network_disconnect, "network.disconnect", post, "/networks/{id}/disconnect", network, json_body, plain, {}, &network_disconnect_schema},
-    {network_remove, "network.remove", del, "/networks/{id}", network, no_body, plain, {}},
+    with(own_lookup, {network_connect, "network.connect", post, "/networks/{id}/connect", network, json_body, plain, {}, &network_connect_schema}),
+    with(own_lookup, {network_disconnect, "network.disconnect", post, "/networks/{id}/disconnect", network, json_body, plain, {}, &network_disconnect_schema}),
+    with(own_lookup, {network_remove, "network.remove", del, "/networks/{id}", network, no_body, plain, {}}),
     {network_prune, "network.prune", post, "/networks/prune", none, no_body, plain, filters_only},
 
     {volume_list, "volume.list", get, "/volumes", none, no_body, plain, filters_only},
     {volume_inspect, "volume.inspect", get, "/volumes/{id}", volume, no_body, plain, {}},
     {volume_create, "volume.create", post, "/volumes/create", none, json_body, plain, {}, &volume_create_schema},
     closed(volume_update, "volume.update", put, "/volumes/{id}", volume_closed),
-    {volume_remove, "volume.remove", del, "/volumes/{id}", volume, no_body, plain, volume_remove_params},
+    with(own_lookup, {volume_remove, "volume.remove", del, "/volumes/{id}", volume, no_body, plain, volume_remove_params}),
     {volume_prune, "volume.prune", post, "/volumes/prune", none, no_body, plain, filters_only},
 
     {plugin_list, "plugin.list", get, "/plugins", none, no_body, plain, plugin_list_params},

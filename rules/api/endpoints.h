@@ -63,6 +63,15 @@ enum class Op : std::uint8_t {
     // clang-format on
 };
 
+/// What a row needs of whoever serves it, besides what its body and its answer are.
+struct Needs {
+    bool own_lookup = false;   ///< its operation finds the object of `{id}` itself, under a lock or with an error of its own
+    bool room = false;         ///< it gives the job an image more
+    bool quiet = false;        ///< in spite of its method it changes nothing, and comes often
+    bool any_version = false;  ///< answered in the oldest version also to clients of one before that
+    std::string_view body_refusal = {};  ///< dockerd's answer to a body that says something, of a row without one
+};
+
 /// One row: facts and choices about an operation, never code that does I/O.
 struct Endpoint {
     Op op;
@@ -75,6 +84,7 @@ struct Endpoint {
     std::span<const Param> params;
     const Schema* schema = nullptr;  ///< of a JSON body
     Closed closed = {};
+    Needs needs = {};
 };
 
 std::span<const Endpoint> endpoints();

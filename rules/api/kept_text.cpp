@@ -4,8 +4,8 @@
 #include <array>
 #include <charconv>
 
-#include "rules/bodies/parts.h"
 #include "rules/api/ps_args.h"
+#include "rules/bodies/parts.h"
 #include "rules/names/reference.h"
 
 namespace rules {

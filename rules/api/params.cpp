@@ -5,8 +5,8 @@
 #include <charconv>
 #include <string>
 
-#include "rules/json.h"
 #include "rules/api/ps_args.h"
+#include "rules/json.h"
 
 namespace rules {
 namespace {

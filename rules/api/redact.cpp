@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "rules/bodies/bodies.h"
 #include "rules/api/kept_text.h"
+#include "rules/bodies/bodies.h"
 #include "rules/query.h"
 
 namespace rules {

@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "rules/api/endpoints.h"
-#include "rules/json.h"
 #include "rules/api/keyed_hash.h"
+#include "rules/json.h"
 
 // Requests as they may be kept and shown: what may be kept of them is listed (rules/api/kept.h), all else is `hidden.<length>.<hash>`. The
 // hash is keyed: equal texts look alike, and no more can be told of them. The rules say of such a request what they said of the whole, as

@@ -180,17 +180,10 @@ Result<std::optional<Version>> take_version(std::string_view& path)
     return version;
 }
 
-/// Archives of images are asked for and sent in the same way in every version; skopeo before 1.15 does it in 1.22, whatever
-/// the engine speaks.
-bool is_served_to(Version asked, Op op)
-{
-    return asked >= Version{1, 22} && (op == Op::image_get || op == Op::image_get_many || op == Op::image_load);
-}
-
-Result<Version> served_version(std::optional<Version> asked, Op op, const Versions& versions)
+Result<Version> served_version(std::optional<Version> asked, const Endpoint& row, const Versions& versions)
 {
     if (!asked || *asked > versions.newest) return versions.newest;
-    if (*asked < versions.oldest && is_served_to(*asked, op)) return versions.oldest;
+    if (*asked < versions.oldest && *asked >= Version{1, 22} && row.needs.any_version) return versions.oldest;
     if (*asked < versions.oldest)
         return bad_request("client version " + to_string(*asked) + " is too old. Minimum supported API version is " +
                            to_string(versions.oldest) + ", please upgrade your client to a newer version");
@@ -228,18 +221,15 @@ void append_id(std::string& target, std::string_view id, bool keep_slash)
 
 }  // namespace
 
-Result<Route> find_route(std::string_view method, std::string_view target, const Versions& versions,
-                         const Endpoint** matched)
+Result<Row> find_row(std::string_view method, std::string_view target)
 {
     if (!target.starts_with('/')) return bad_target("it must begin with /");
     if (!std::ranges::all_of(target, is_printable)) return bad_target("it must be printable ASCII without blanks");
     if (target.find('#') != std::string_view::npos) return bad_target("it must not have a fragment");
     const std::size_t question = std::min(target.find('?'), target.size());
-    const std::string_view raw_path = target.substr(0, question);
-    const std::string_view raw_query = target.substr(std::min(question + 1, target.size()));
 
     std::string storage;
-    const std::optional<std::string_view> decoded = decoded_path(raw_path, storage);
+    const std::optional<std::string_view> decoded = decoded_path(target.substr(0, question), storage);
     if (!decoded || std::ranges::any_of(*decoded, is_odd_in_path))
         return bad_target("its path has a character that berth does not take");
     if (!is_clean(*decoded)) return bad_target("its path has an empty, `.` or `..` segment");
@@ -250,24 +240,23 @@ Result<Route> find_route(std::string_view method, std::string_view target, const
     if (path.empty()) return no_page();
     const std::optional<Match> found = match(method, path);
     if (!found) return no_page();
-    if (matched) *matched = found->row;
-    const Result<Version> version = served_version(*asked, found->row->op, versions);
-    if (!version) return tl::unexpected(version.error());
+    return Row{found->row, *asked, std::string(found->id), target.substr(std::min(question + 1, target.size()))};
+}
 
-    const Endpoint& row = *found->row;
+Result<Route> route_to(Row found, const Versions& versions)
+{
+    const Endpoint& row = *found.endpoint;
+    const Result<Version> version = served_version(found.version, row, versions);
+    if (!version) return tl::unexpected(version.error());
     if (row.closed.status == 403)
         return denied(std::string(row.closed.rule), std::string(row.name), {}, std::string(row.closed.message));
     if (row.closed.status != 0)
-        return tl::unexpected(Error{row.closed.status,
-                                    std::string(row.closed.message),
-                                    std::string(row.closed.rule),
-                                    std::string(row.name),
-                                    {}});
-    if (const Result<void> id = check_id(row.kind, found->id); !id) return tl::unexpected(id.error());
+        return tl::unexpected(Error{row.closed.status, std::string(row.closed.message), std::string(row.closed.rule), std::string(row.name)});
+    if (const Result<void> id = check_id(row.kind, found.id); !id) return tl::unexpected(id.error());
 
-    Route route{.endpoint = &row, .version = *version, .id = std::string(found->id), .query = {}};
-    if (raw_query.empty() || row.op == Op::system_options) return route;
-    const Result<Query> query = Query::parse(raw_query);
+    Route route{.endpoint = &row, .version = *version, .id = std::move(found.id), .query = {}};
+    if (found.query.empty() || row.method == Method::options) return route;
+    const Result<Query> query = Query::parse(found.query);
     if (!query) return tl::unexpected(query.error());
     Result<Query> kept = dispose(row, *query);
     if (!kept) return tl::unexpected(kept.error());

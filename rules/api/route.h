@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,14 +24,23 @@ struct Route {
     Query query;     ///< dropped and forced parameters are gone, booleans are `1` or `0`
 };
 
+/// The row that a request is for, and what its target says besides.
+struct Row {
+    const Endpoint* endpoint = nullptr;
+    std::optional<Version> version;  ///< as asked
+    std::string id;                  ///< decoded
+    std::string_view query;          ///< of the target, as it was written
+};
+
 /// The row that serves `method target`. Only origin-form targets in canonical spelling match.
 ///
 /// 404 `page not found` for what is not in the table (as dockerd), 400 for a target that dockerd and we might read differently
-/// (`//`, dot segments, `%2f`, control characters, `;`, non-ASCII, odd version spellings), for versions that are too old
-/// with dockerd's own sentence, and for bad, repeated or ill-typed parameters; 403 for denied ones; a closed row's own answer.
-/// `matched`: gets the row as soon as it is known, so that a refusal can name it.
-Result<Route> find_route(std::string_view method, std::string_view target, const Versions& versions,
-                         const Endpoint** matched = nullptr);
+/// (`//`, dot segments, `%2f`, control characters, `;`, non-ASCII, odd version spellings).
+Result<Row> find_row(std::string_view method, std::string_view target);
+
+/// `row` as it is served: 400 for versions that are too old, with dockerd's own sentence, and for bad, repeated or ill-typed parameters; 403
+/// for denied ones; a closed row's own answer.
+Result<Route> route_to(Row row, const Versions& versions);
 
 /// The request target that we write: `/v1.47/containers/<id>/json?size=1`.
 std::string target_of(const Endpoint& endpoint, Version version, std::string_view id, const Query& query);

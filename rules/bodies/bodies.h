@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "rules/api/endpoints.h"
 #include "rules/json.h"
 #include "rules/names/lookup.h"
+#include "rules/names/subnets.h"
 #include "rules/profile.h"
 #include "rules/query.h"
-#include "rules/names/subnets.h"
+#include "rules/schema.h"
 
 // The JSON bodies that a job may send: their schemas (every property has its disposition), the rules that judge them and the
 // rewriting into what the engine gets. `body` below is always what `admit` gave.

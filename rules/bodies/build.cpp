@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "rules/names/addresses.h"
 #include "rules/bodies/parts.h"
+#include "rules/names/addresses.h"
 
 // What the RUN containers of the classic builder may take of the host: the same as any container.
 namespace rules {

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "rules/bodies/parts.h"
 #include "rules/bodies/capabilities.h"
+#include "rules/bodies/parts.h"
 
 // Judges a new container: the rules that look at more than one value's being there (schema:
 // bodies_container_schema.cpp).

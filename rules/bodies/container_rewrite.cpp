@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "rules/names/addresses.h"
 #include "rules/bodies/parts.h"
+#include "rules/names/addresses.h"
 #include "rules/names/names.h"
 #include "rules/names/reference.h"
 

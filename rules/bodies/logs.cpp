@@ -4,6 +4,7 @@
 
 #include "rules/bodies/parts.h"
 #include "rules/names/names.h"
+#include "rules/units.h"
 
 // Where a container's output goes: into bounded files of the host, or nowhere.
 namespace rules {

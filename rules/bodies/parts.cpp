@@ -21,13 +21,6 @@ std::int64_t integer(const Json& holder, const char* key)
     return holder.value(key, std::int64_t{0});
 }
 
-std::string joined(const std::vector<std::string>& words)
-{
-    std::string text;
-    for (const std::string& each : words) text += (text.empty() ? "" : ", ") + each;
-    return text;
-}
-
 Json own_labels(const Author& author)
 {
     return {{label_job, author.job}, {label_key, author.key}, {label_profile, author.profile}};

@@ -9,8 +9,9 @@
 
 #include "rules/bodies/bodies.h"
 #include "rules/split.h"
+#include "rules/text.h"
 
-// What several bodies have in common. For rules/bodies_*.cpp alone.
+// What several bodies have in common. For rules/bodies/ and those who read the same fields elsewhere.
 namespace rules {
 
 // Rows of the schemas.
@@ -71,9 +72,6 @@ extern const Schema endpoint_schema;
 const Json& section(const Json& holder, const char* key);  ///< of an object, a map or a list: `{}` when it is absent
 std::string text(const Json& holder, const char* key);
 std::int64_t integer(const Json& holder, const char* key);
-
-/// `a, b, c`.
-std::string joined(const std::vector<std::string>& words);
 
 /// Drops labels in berth's own space and adds berth's own.
 void set_labels(Json& holder, const Author& author);

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "rules/bodies/parts.h"
+#include "rules/units.h"
 
 namespace rules {
 namespace {

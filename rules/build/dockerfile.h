@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "rules/build/build_output.h"
-#include "rules/policy/dial.h"
 #include "rules/json.h"
+#include "rules/policy/dial.h"
 #include "rules/profile.h"
 #include "rules/result.h"
 

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <functional>
 
-#include "rules/policy/dial.h"
 #include "rules/build/dockerfile.h"
 #include "rules/build/dockerfile_lines.h"
+#include "rules/policy/dial.h"
 
 // ADD fetches what looks like a URL, and it is the engine that does.
 namespace rules {

@@ -46,14 +46,6 @@ bool is_plain(std::string_view text)
     });
 }
 
-std::string lower(std::string_view text)
-{
-    std::string out(text);
-    std::ranges::transform(out, out.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
 std::string_view take_word(std::string_view& text)
 {
     const std::size_t begin = std::min(text.find_first_not_of(blanks), text.size());

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "rules/result.h"
+#include "rules/text.h"
 
 // A Dockerfile as lines and words, as moby's parser has them (buildkit/frontend/dockerfile/parser). For
-// rules/dockerfile*.cpp alone.
+// rules/build/dockerfile*.cpp alone.
 namespace rules {
 
 /// Refused, since it could be read in more than one way.
@@ -29,7 +30,6 @@ Result<std::vector<Line>> lines_of(std::string_view text);
 
 std::string_view trim_left(std::string_view text);
 std::string_view trim_right(std::string_view text);
-std::string lower(std::string_view text);
 /// The next word of `text`, taken off it; empty at its end.
 std::string_view take_word(std::string_view& text);
 /// Printable, without quotes, escapes and `<`.

@@ -9,7 +9,7 @@
 #include "rules/build/dockerfile_lines.h"
 #include "rules/build/dockerfile_variables.h"
 
-// What a Dockerfile makes the builder look up, read as the builder goes through it. For rules/dockerfile*.cpp alone.
+// What a Dockerfile makes the builder look up, read as the builder goes through it. For rules/build/dockerfile*.cpp alone.
 namespace rules {
 
 /// One place where an image is named that the builder would look for in the engine's store.

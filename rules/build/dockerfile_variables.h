@@ -8,7 +8,7 @@
 #include "rules/json.h"
 #include "rules/result.h"
 
-// The variables of a Dockerfile. For rules/dockerfile*.cpp alone.
+// The variables of a Dockerfile. For rules/build/dockerfile*.cpp alone.
 namespace rules {
 
 /// Of the variables before the first FROM the values, since FROM knows them; of all others how long they may become:

@@ -13,7 +13,7 @@ constexpr std::size_t layers_max = 1000;  // an engine takes 127
 
 Error broken(const std::string& why)
 {
-    return {400, "the archive cannot be loaded: " + why, {}, {}, {}};
+    return {400, "the archive cannot be loaded: " + why};
 }
 
 /// The member that Go would read as `name`: nullptr when there is none. An error when Go, which folds the case of keys,

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "rules/profile/profile_file.h"
 #include "rules/judge/verdict.h"
+#include "rules/profile/profile_file.h"
 
 namespace rules {
 

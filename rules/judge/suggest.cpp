@@ -7,9 +7,11 @@
 #include <set>
 
 #include "rules/bodies/parts.h"
+#include "rules/names/subnets.h"
 #include "rules/profile/knob_values.h"
 #include "rules/profile/knobs.h"
-#include "rules/names/subnets.h"
+#include "rules/text.h"
+#include "rules/units.h"
 
 namespace rules {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "rules/profile.h"
 #include "rules/judge/verdict.h"
+#include "rules/profile.h"
 
 namespace rules {
 

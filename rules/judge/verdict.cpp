@@ -1,13 +1,13 @@
 #include "rules/judge/verdict.h"
 
 #include "rules/bodies/parts.h"
-#include "rules/policy/dial.h"
 #include "rules/build/dockerfile.h"
+#include "rules/names/names.h"
+#include "rules/names/reference.h"
+#include "rules/policy/dial.h"
 #include "rules/policy/endpoint_policy.h"
 #include "rules/policy/image_policy.h"
 #include "rules/profile/knobs.h"
-#include "rules/names/names.h"
-#include "rules/names/reference.h"
 
 namespace rules {
 namespace {
@@ -148,17 +148,12 @@ Named any(std::string_view reference)
 
 }  // namespace
 
-std::string_view outcome_name(Outcome outcome)
-{
-    constexpr std::string_view names[] = {"allowed", "observed", "refused", "failed"};
-    return names[static_cast<std::size_t>(outcome)];
-}
-
 Verdict judge_request(const AskedRequest& asked, const Lookup& job, const Profile& profile, const Versions& versions)
 {
     Verdict verdict;
-    const Result<Route> route =
-        find_route(asked.method, asked.target, versions_under(versions, profile), &verdict.endpoint);
+    const Result<Row> row = find_row(asked.method, asked.target);
+    if (row) verdict.endpoint = row->endpoint;
+    const Result<Route> route = row ? route_to(*row, versions_under(versions, profile)) : tl::unexpected(row.error());
     Result<void> result = route ? judge_under(asked, *route, job, profile, versions.newest) : judged(route);
     if (result) return verdict;
     verdict.error = result.error();
@@ -218,7 +213,7 @@ Result<Named> AnyLookup::exec(std::string_view id) const
 
 const JobPaths& AnyLookup::paths() const
 {
-    static const JobPaths all{{PathMount{"/", PathMount::Root::host, "/", "/"}}, {}, {}, {}};
+    static const JobPaths all{{PathMount{"/", PathMount::Root::host, "/", "/"}}};
     return all;
 }
 

@@ -3,10 +3,10 @@
 #include <string>
 #include <string_view>
 
+#include "rules/api/route.h"
 #include "rules/json.h"
 #include "rules/names/lookup.h"
 #include "rules/profile.h"
-#include "rules/api/route.h"
 
 // One request under one profile, without an engine and without a job: for `berth rules`, and for requests of the past.
 namespace rules {
@@ -20,14 +20,6 @@ struct AskedRequest {
     /// Healthcheck); `pulls`, the references that a build pulled as its bases.
     Json facts = Json::object();
 };
-
-enum class Outcome : std::uint8_t {
-    allowed,
-    observed,  ///< a rule says no, and the profile only observes
-    refused,   ///< a rule says no
-    failed,    ///< no rule was asked: the request is bad, or there is no such operation
-};
-std::string_view outcome_name(Outcome outcome);
 
 struct Verdict {
     const Endpoint* endpoint = nullptr;  ///< nullptr: there is none

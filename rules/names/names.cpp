@@ -106,7 +106,7 @@ Result<void> check_spelling(Kind kind, std::string_view name)
         for (const std::string_view predefined : {"bridge", "host", "none", "default"})
             if (name == predefined)
                 return tl::unexpected(
-                    Error{403, "operation is not permitted on predefined " + text + " network", {}, {}, {}});
+                    Error{403, "operation is not permitted on predefined " + text + " network"});
     }
     return {};
 }

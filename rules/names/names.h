@@ -45,7 +45,7 @@ inline constexpr std::string_view label_key = "berth.key";
 inline constexpr std::string_view label_profile = "berth.profile";
 /// What the client called the image of a container: the engine is given its id, and the views show this text again.
 inline constexpr std::string_view label_image = "berth.image";
-/// What its client asked to be mounted, when berth sent something else for it (rules/binds.h): the views show this again.
+/// What its client asked to be mounted, when berth sent something else for it (rules/bodies/parts.h: PathMounts): the views show this again.
 inline constexpr std::string_view label_mounts = "berth.mounts";
 
 /// The virtual name of the volume that stands for the host's `directory`.

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "rules/views/parts.h"
+#include "rules/json_parts.h"
 
 namespace rules {
 namespace {

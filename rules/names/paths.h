@@ -9,7 +9,7 @@
 #include "rules/result.h"
 
 // A job speaks of its own paths. Here they become a root (a directory of the host, a volume) and a path beneath it;
-// what is done so that nothing leaves the root is in broker/pins.
+// what is done so that nothing leaves the root is in docs/paths.md.
 namespace rules {
 
 /// What the job has at `target` of its own file system.
@@ -30,8 +30,8 @@ struct PathMount {
 /// The job's world of paths.
 struct JobPaths {
     std::vector<PathMount> mounts;
-    std::string anchor;       ///< full id of the job's own container; empty when it has none
-    std::string anchor_name;  ///< without the leading `/`
+    std::string anchor = {};       ///< full id of the job's own container; empty when it has none
+    std::string anchor_name = {};  ///< without the leading `/`
     std::string door = {};     ///< where a process of the host finds the job's docker.sock, as DOCKER_HOST tells it
 };
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "rules/build/dockerfile_lines.h"
 #include "rules/glob.h"
 #include "rules/policy/image_policy.h"
+#include "rules/text.h"
 
 namespace rules {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "rules/glob.h"
-#include "rules/profile/knob_values.h"
+#include "rules/units.h"
 
 namespace rules {
 namespace {

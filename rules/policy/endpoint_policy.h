@@ -1,7 +1,7 @@
 #pragma once
 
-#include "rules/profile.h"
 #include "rules/api/route.h"
+#include "rules/profile.h"
 
 namespace rules {
 

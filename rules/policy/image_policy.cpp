@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "rules/bodies/parts.h"
 #include "rules/glob.h"
+#include "rules/text.h"
 
 namespace rules {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "rules/names/reference.h"
 #include "rules/profile.h"
 #include "rules/query.h"
-#include "rules/names/reference.h"
 #include "rules/result.h"
 
 namespace rules {

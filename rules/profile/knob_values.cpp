@@ -1,11 +1,10 @@
 #include "rules/profile/knob_values.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
-#include "rules/bodies/parts.h"
 #include "rules/profile/knobs.h"
+#include "rules/units.h"
 
 namespace rules {
 namespace {
@@ -16,29 +15,6 @@ using Map = std::map<std::string, std::string>;
 tl::unexpected<Error> no_value(const std::string& wanted)
 {
     return bad_request("it must be " + wanted);
-}
-
-std::optional<int> parse_int(std::string_view text)
-{
-    int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-    return value;
-}
-
-constexpr std::pair<std::string_view, std::int64_t> durations[] = {{"ms", 1'000'000},
-                                                                   {"s", 1'000'000'000},
-                                                                   {"m", 60'000'000'000},
-                                                                   {"h", 3'600'000'000'000},
-                                                                   {"d", 86'400'000'000'000}};
-
-std::string duration_text(std::int64_t nanoseconds)
-{
-    std::size_t best = 0;
-    for (std::size_t at = 0; at < std::size(durations); ++at)
-        if (nanoseconds % durations[at].second == 0) best = at;
-    if (nanoseconds == 0) best = 1;
-    return std::to_string(nanoseconds / durations[best].second) + std::string(durations[best].first);
 }
 
 std::string number_text(std::int64_t value, Unit unit)
@@ -191,45 +167,6 @@ struct Writer {
 };
 
 }  // namespace
-
-std::string size_text(std::int64_t bytes)
-{
-    constexpr std::string_view units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    std::size_t unit = 0;
-    while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < std::size(units)) {
-        bytes /= 1024;
-        ++unit;
-    }
-    return std::to_string(bytes) + std::string(units[unit]);
-}
-
-std::optional<Version> parse_version(std::string_view text)
-{
-    const std::size_t dot = text.find('.');
-    if (dot == text.npos) return std::nullopt;
-    const auto major = parse_int(text.substr(0, dot)), minor = parse_int(text.substr(dot + 1));
-    if (!major || !minor) return std::nullopt;
-    return Version{*major, *minor};
-}
-
-std::optional<std::int64_t> parse_duration(std::string_view text)
-{
-    if (text.empty()) return std::nullopt;
-    std::int64_t sum = 0;
-    while (!text.empty()) {
-        std::int64_t value = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (error != std::errc() || value < 0 || text.front() == '-') return std::nullopt;
-        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-        const auto unit =
-            std::ranges::find_if(durations, [&](const auto& each) { return text.starts_with(each.first); });
-        if (unit == std::end(durations) || value > (std::int64_t{1} << 62) / unit->second) return std::nullopt;
-        sum += value * unit->second;
-        if (sum < 0 || sum > (std::int64_t{1} << 62)) return std::nullopt;
-        text.remove_prefix(unit->first.size());
-    }
-    return sum;
-}
 
 std::string toml_text(std::string_view text)
 {

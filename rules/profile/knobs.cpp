@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 
-#include "rules/names/addresses.h"
-#include "rules/bodies/capabilities.h"
 #include "rules/api/endpoints.h"
+#include "rules/bodies/capabilities.h"
 #include "rules/glob.h"
-#include "rules/profile/knob_values.h"
+#include "rules/names/addresses.h"
 #include "rules/names/subnets.h"
+#include "rules/profile/knob_values.h"
+#include "rules/split.h"
+#include "rules/units.h"
 
 // The one table of what a profile decides. Reading and writing of rules files, the reference and the messages about
 // unknown keys come from it; what a knob does is in the function that judges its field.

@@ -3,9 +3,9 @@
 #include "rules/names/addresses.h"
 #include "rules/names/names.h"
 #include "rules/split.h"
-#include "rules/views/views.h"
 #include "rules/views/containers.h"
 #include "rules/views/parts.h"
+#include "rules/views/views.h"
 
 namespace rules {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "rules/views/list_view.h"
 #include "rules/names/names.h"
+#include "rules/views/list_view.h"
 #include "rules/views/parts.h"
 
 namespace rules {

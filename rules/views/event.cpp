@@ -3,8 +3,8 @@
 #include "rules/names/image_names.h"
 #include "rules/names/names.h"
 #include "rules/names/reference.h"
-#include "rules/views/views.h"
 #include "rules/views/parts.h"
+#include "rules/views/views.h"
 
 namespace rules {
 

@@ -2,12 +2,12 @@
 #include <limits>
 #include <unordered_set>
 
-#include "rules/views/list_view.h"
-#include "rules/views/messages.h"
 #include "rules/names/names.h"
 #include "rules/names/reference.h"
-#include "rules/views/views.h"
+#include "rules/views/list_view.h"
+#include "rules/views/messages.h"
 #include "rules/views/parts.h"
+#include "rules/views/views.h"
 
 namespace rules {
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
 
-#include "rules/views/list_view.h"
 #include "rules/names/names.h"
-#include "rules/views/views.h"
+#include "rules/views/list_view.h"
 #include "rules/views/parts.h"
+#include "rules/views/views.h"
 
 namespace rules {
 

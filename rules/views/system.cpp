@@ -2,8 +2,8 @@
 #include <array>
 
 #include "rules/names/names.h"
-#include "rules/views/views.h"
 #include "rules/views/parts.h"
+#include "rules/views/views.h"
 
 namespace rules {
 

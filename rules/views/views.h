@@ -7,8 +7,8 @@
 
 #include "rules/api/filters.h"
 #include "rules/json.h"
-#include "rules/names/lookup.h"
 #include "rules/model.h"
+#include "rules/names/lookup.h"
 
 // The engine's answers as one job may see them: virtual names, own labels hidden, host paths and other jobs' traces removed.
 // All pure; an answer that does not have the expected shape is nullopt (the broker then answers 502 and passes nothing on).

@@ -1,10 +1,10 @@
 #include <unordered_set>
 #include <utility>
 
-#include "rules/views/list_view.h"
 #include "rules/names/names.h"
-#include "rules/views/views.h"
+#include "rules/views/list_view.h"
 #include "rules/views/parts.h"
+#include "rules/views/views.h"
 
 namespace rules {
 

@@ -43,7 +43,7 @@ public:
     {
         is_busy = std::ranges::any_of(image.names, [&](const std::string& each) { return busy.contains(each); });
         if (is_busy) co_return false;
-        if (refuses.contains(name)) co_return tl::unexpected(rules::Error{409, "conflict", {}, {}, {}});
+        if (refuses.contains(name)) co_return tl::unexpected(rules::Error{409, "conflict"});
         asked.push_back(name);
         const auto before = has.size();
         for (Image& each : has) std::erase(each.names, name);

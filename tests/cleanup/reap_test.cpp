@@ -35,7 +35,7 @@ public:
         if (++listings == appears_at) has.push_back(late);
         if (unreachable_listings > 0) {
             --unreachable_listings;
-            co_return tl::unexpected(rules::Error{503, "away", {}, {}, {}});
+            co_return tl::unexpected(rules::Error{503, "away"});
         }
         std::vector<Object> list;
         for (const Object& each : has)
@@ -58,10 +58,10 @@ public:
         asked.push_back(one.id);
         if (one.id == broken) throw std::runtime_error("an answer that nobody expected");
         const bool held = one.id == holds.second && (listings < appears_at || std::ranges::any_of(has, [&](const Object& each) { return each.id == holds.first; }));
-        if (held) co_return tl::unexpected(rules::Error{409, "in use", {}, {}, {}});
+        if (held) co_return tl::unexpected(rules::Error{409, "in use"});
         if (refusals[one.id] > 0) {
             --refusals[one.id];
-            co_return tl::unexpected(rules::Error{409, "busy", {}, {}, {}});
+            co_return tl::unexpected(rules::Error{409, "busy"});
         }
         const auto before = has.size();
         std::erase_if(has, [&](const Object& each) { return each.id == one.id; });

@@ -3,9 +3,9 @@
 #include <array>
 #include <fstream>
 
+#include "rules/names/names.h"
 #include "rules/profile/knobs.h"
 #include "rules/views/list_view.h"
-#include "rules/names/names.h"
 #include "rules/views/views.h"
 #include "tests/fuzzing/target.h"
 #include "tests/rules/fake_lookup.h"

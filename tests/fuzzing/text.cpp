@@ -1,10 +1,10 @@
 #include "rules/build/dockerfile.h"
-#include "rules/names/image_names.h"
 #include "rules/json.h"
-#include "rules/profile/knobs.h"
+#include "rules/names/image_names.h"
 #include "rules/names/names.h"
-#include "rules/profile/profile_file.h"
 #include "rules/names/reference.h"
+#include "rules/profile/knobs.h"
+#include "rules/profile/profile_file.h"
 #include "tests/fuzzing/target.h"
 
 namespace fuzz {

@@ -73,13 +73,5 @@ TEST(Split, OptionsAndVariables)
     EXPECT_FALSE(variable_name(""));
 }
 
-TEST(Split, Sizes)
-{
-    EXPECT_EQ(parse_size("64m"), std::int64_t{64} << 20);
-    EXPECT_EQ(parse_size("1.5 KiB"), 1536);
-    EXPECT_EQ(parse_size("64m", 1000), 64'000'000);
-    for (const char* bad : {"", "m", "1x", "1  k", "1e3", "0x10", "inf", "nan", "1kbb", "9999999p"}) EXPECT_FALSE(parse_size(bad)) << bad;
-}
-
 }  // namespace
 }  // namespace rules

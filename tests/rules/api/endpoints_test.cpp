@@ -86,7 +86,7 @@ TEST(Endpoints, ClosedRowsSayWhatToDo)
     for (const Endpoint& row : endpoints()) {
         if (row.closed.status == 0) continue;
         EXPECT_FALSE(row.closed.message.empty()) << row.name;
-        if (row.closed.status == 403) {  // the way out: rules/route makes the whole sentence
+        if (row.closed.status == 403) {  // the way out: rules/api/route makes the whole sentence
             EXPECT_NE(row.closed.message.find("; "), std::string_view::npos) << row.name;
             EXPECT_EQ(row.closed.rule, "closed") << row.name;
         }

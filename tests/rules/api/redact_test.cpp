@@ -5,8 +5,8 @@
 #include <map>
 #include <set>
 
-#include "rules/bodies/bodies.h"
 #include "rules/api/kept_text.h"
+#include "rules/bodies/bodies.h"
 #include "rules/judge/verdict.h"
 
 namespace rules {

@@ -11,7 +11,7 @@ const Versions served{{1, 24}, {1, 47}};
 
 Result<Route> find(std::string_view method, std::string_view target)
 {
-    return find_route(method, target, served);
+    return find_row(method, target).and_then([](const Row& row) { return route_to(row, served); });
 }
 
 std::string replaced(std::string_view path, std::string_view what, std::string_view by)
@@ -231,7 +231,7 @@ class Parameters : public testing::TestWithParam<Disposed> {};
 
 TEST_P(Parameters, GoOnCanonically)
 {
-    const Result<Route> route = find_route(GetParam().method, GetParam().target, {oldest_version, newest_version});
+    const Result<Route> route = find_row(GetParam().method, GetParam().target).and_then([](const Row& row) { return route_to(row, {oldest_version, newest_version}); });
     ASSERT_TRUE(route) << route.error().message;
     EXPECT_EQ(route->query.encode(), GetParam().query);
 }

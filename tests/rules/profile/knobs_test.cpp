@@ -123,15 +123,5 @@ TEST(Glob, StarsStayWithinAPartUnlessDoubled)
     EXPECT_FALSE(matches("ghcr.io", "ghcr.io.evil.example"));
 }
 
-TEST(Durations, AreNumbersWithUnits)
-{
-    EXPECT_EQ(parse_duration("90s"), 90'000'000'000);
-    EXPECT_EQ(parse_duration("1m30s"), 90'000'000'000);
-    EXPECT_EQ(parse_duration("500ms"), 500'000'000);
-    EXPECT_EQ(parse_duration("2d"), 172'800'000'000'000);
-    for (const char* bad : {"", "30", "s", "-1s", "1.5s", "1s ", "99999999999999999d", "1y"})
-        EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
-}
-
 }  // namespace
 }  // namespace rules

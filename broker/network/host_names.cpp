@@ -1,4 +1,4 @@
-#include "broker/host/host_names.h"
+#include "broker/network/host_names.h"
 
 #include <fmt/format.h>
 #include <netdb.h>
@@ -9,7 +9,6 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
-
 
 namespace broker {
 namespace {

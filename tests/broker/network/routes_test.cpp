@@ -1,4 +1,4 @@
-#include "broker/host/host_routes.h"
+#include "broker/network/routes.h"
 
 #include <gtest/gtest.h>
 

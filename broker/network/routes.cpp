@@ -1,4 +1,4 @@
-#include "broker/host/host_routes.h"
+#include "broker/network/routes.h"
 
 #include <fmt/format.h>
 #include <linux/sockios.h>
@@ -11,7 +11,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "broker/host/beneath.h"
+#include "broker/host/file.h"
 
 namespace broker {
 

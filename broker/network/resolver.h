@@ -7,16 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "broker/exchange/call.h"
 #include "broker/io/lock.h"
-#include "rules/policy/dial.h"
+#include "rules/names/addresses.h"
 
 namespace broker {
 
 /// All addresses of this host's devices.
 std::vector<rules::Address> addresses_of_host();
 
-/// What names stand for, as this host looks them up (broker/host/host_names.h): bounded in time, one at a time for a job, and remembered for some
+/// What names stand for, as this host looks them up (broker/network/host_names.h): bounded in time, one at a time for a job, and remembered for some
 /// seconds, in which several dials of one operation ask for the same.
 class Resolver {
 public:
@@ -47,9 +46,5 @@ private:
 
     std::shared_ptr<State> state_;
 };
-
-/// The engine is about to connect to `target` for the job: ends the request unless it may (rules/policy/dial.h). Asked right before each time.
-/// `field`: what named it.
-Task<> want_dial(Call& call, rules::DialTarget target, std::string field);
 
 }  // namespace broker

@@ -1,4 +1,4 @@
-#include "broker/host/firewall.h"
+#include "broker/network/firewall.h"
 
 #include <fmt/format.h>
 #include <cap-ng.h>
@@ -10,7 +10,7 @@
 
 #include <cstring>
 
-#include "broker/archives/archive.h"
+#include "broker/io/aside.h"
 #include "broker/io/log.h"
 #include "db/fault.h"
 

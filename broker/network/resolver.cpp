@@ -1,29 +1,18 @@
-#include "broker/jobs/dial.h"
+#include "broker/network/resolver.h"
 
 #include <ifaddrs.h>
 
-#include <filesystem>
+#include <algorithm>
+#include <system_error>
 
-#include "broker/archives/archive.h"
-#include "broker/host/host_names.h"
-#include "broker/jobs/leases.h"
-#include "rules/names/names.h"
+#include "broker/io/aside.h"
+#include "broker/network/host_names.h"
 
 namespace broker {
 namespace {
 
 constexpr auto known_for = 5s;
 constexpr std::size_t known_max = 1000;
-
-/// Whose the engine's networks are.
-Task<> add_networks(Call& call, rules::DialFacts& facts)
-{
-    const auto networks = co_await networks_of(call.services.engine);
-    for (const EngineNetwork& each : networks)
-        for (const std::string& subnet : each.subnets)
-            if (const auto range = rules::parse_range(subnet))
-                (rules::key_of(each.name) == call.job.facts.key ? facts.of_job : facts.of_others).push_back(*range);
-}
 
 }  // namespace
 
@@ -82,21 +71,6 @@ Task<std::optional<std::vector<rules::Address>>> Resolver::look_up(std::string n
     if (!state_->find(name)) co_await within(lookup_limit, ask());
     const Known* found = state_->find(name);
     co_return found ? std::optional(found->addresses) : std::nullopt;
-}
-
-Task<> want_dial(Call& call, rules::DialTarget target, std::string field)
-{
-    rules::DialFacts facts;
-    if (rules::needs_facts(target, call.job.profile)) {
-        if (!target.is_address()) {
-            const auto addresses = co_await call.services.resolver.look_up(target.name, call.job.facts.key);
-            if (!addresses) throw Refused{{503, "berth: what " + target.text + " stands for cannot be learnt now: try again, or ask the operator to look at the host's name servers, and at berth-names.socket where berth runs as a service", {}, {}, {}}};
-            facts.addresses = *addresses;
-        }
-        co_await aside([&] { facts.of_host = addresses_of_host(); });
-        co_await add_networks(call, facts);
-    }
-    judged(call, [&](const rules::Profile& profile) { return rules::may_dial(target, facts, profile, field); });
 }
 
 }  // namespace broker

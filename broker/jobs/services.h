@@ -1,0 +1,35 @@
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "broker/io/io.h"
+#include "db/store.h"
+
+namespace broker {
+
+class Engine;
+class EngineEvents;
+class Firewall;
+class ImageCache;
+class Images;
+class Leases;
+class Resolver;
+class Supervisor;
+
+/// What the jobs and every exchange share.
+struct Services {
+    asio::io_context& io;
+    Engine& engine;
+    EngineEvents& events;
+    db::Store& store;
+    Images& images;
+    ImageCache& cache;
+    Leases& leases;
+    Firewall& firewall;
+    Resolver& resolver;
+    Supervisor& supervisor;
+    std::set<std::string>& steps;  ///< full ids of containers that builds have noted as theirs
+};
+
+}  // namespace broker
