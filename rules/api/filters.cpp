@@ -1,5 +1,7 @@
 #include "rules/api/filters.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 
 #include "rules/split.h"
@@ -14,6 +16,9 @@ tl::unexpected<Error> invalid_filter()
 
 constexpr std::size_t values_max = 256;     ///< of all keys together
 constexpr std::size_t patterns_max = 1024;  ///< bytes of all values that are matched as patterns
+constexpr std::size_t pattern_max = 256;
+constexpr std::int64_t pattern_memory = std::int64_t{1} << 20;  ///< bytes that RE2 may take for one
+constexpr const char* pattern_signs = "\\.[](){}*+?|^$";      ///< a value without one of them is a plain text
 
 /// Each value is held against each object, and a pattern costs its length times the object's name.
 Result<void> check_size(const std::map<std::string, std::vector<std::string>, std::less<>>& filters)
@@ -23,7 +28,7 @@ Result<void> check_size(const std::map<std::string, std::vector<std::string>, st
         count += values.size();
         if (key == "label" || key == "label!") continue;
         for (const std::string& value : values)
-            if (value.find_first_of("\\.[](){}*+?|^$") != value.npos) bytes += value.size();
+            if (value.find_first_of(pattern_signs) != value.npos) bytes += value.size();
     }
     if (count > values_max) return bad_request("invalid filter: more than " + std::to_string(values_max) + " values");
     if (bytes > patterns_max) return bad_request("invalid filter: patterns of more than " + std::to_string(patterns_max) + " bytes together");
@@ -111,9 +116,20 @@ bool Filters::any_equal(std::string_view key, std::string_view text) const
 
 bool Filters::any_match(std::string_view key, std::string_view text) const
 {
-    return any_equal(key, text) || std::ranges::any_of(values(key), [&](const std::string& pattern) {
-               return regex_found(pattern, text).value_or(false);
-           });
+    return any_equal(key, text) || std::ranges::any_of(values(key), [&](const std::string& pattern) { return is_found(pattern, text); });
+}
+
+bool Filters::is_found(const std::string& pattern, std::string_view text) const
+{
+    if (pattern.find_first_of(pattern_signs) == pattern.npos) return text.find(pattern) != text.npos;
+    if (pattern.size() > pattern_max) return false;
+    std::shared_ptr<const re2::RE2>& compiled = compiled_[pattern];
+    if (!compiled) {
+        re2::RE2::Options options(re2::RE2::Quiet);
+        options.set_max_mem(pattern_memory);
+        compiled = std::make_shared<const re2::RE2>(pattern, options);
+    }
+    return compiled->ok() && re2::RE2::PartialMatch({text.data(), text.size()}, *compiled);
 }
 
 bool Filters::labels_match(const Json& labels) const

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,10 @@
 #include "rules/json.h"
 #include "rules/names/lookup.h"
 #include "rules/result.h"
+
+namespace re2 {
+class RE2;
+}
 
 namespace rules {
 
@@ -22,7 +27,8 @@ public:
     const std::vector<std::string>& values(std::string_view key) const;
     /// True when `key` is absent or one of its values equals `text`.
     bool any_equal(std::string_view key, std::string_view text) const;
-    /// As dockerd's Match: absent, equal, or a regular expression found in `text`. A linear-time matcher, never std::regex.
+    /// As dockerd's Match: absent, equal, or a regular expression found in `text`. Go's syntax is RE2's; time is linear in the text. A malformed
+    /// pattern, or one of more than 256 bytes, matches itself only.
     bool any_match(std::string_view key, std::string_view text) const;
     /// Every `label` value (`k` or `k=v`) holds for `labels`, and no `label!` value does.
     bool labels_match(const Json& labels) const;
@@ -36,11 +42,11 @@ public:
     std::string encode() const;
 
 private:
-    std::map<std::string, std::vector<std::string>, std::less<>> map_;
-};
+    /// `pattern` is found in `text`.
+    bool is_found(const std::string& pattern, std::string_view text) const;
 
-/// A regular expression of the kind people write in filters (literals, `.`, classes, `*`, `+`, `?`, `|`, groups, `^`, `$`), matched in time
-/// linear in pattern times text. nullopt when `pattern` is malformed or longer than 256 bytes.
-std::optional<bool> regex_found(std::string_view pattern, std::string_view text);
+    std::map<std::string, std::vector<std::string>, std::less<>> map_;
+    mutable std::map<std::string, std::shared_ptr<const re2::RE2>, std::less<>> compiled_;  ///< of the patterns that were matched so far
+};
 
 }  // namespace rules

@@ -4,8 +4,6 @@
 
 #include <array>
 #include <chrono>
-#include <random>
-#include <regex>
 
 namespace rules {
 namespace {
@@ -158,52 +156,58 @@ TEST(Filters, CanBeChanged)
     EXPECT_EQ(again->encode(), filters.encode());
 }
 
-struct Found {
-    std::string_view pattern;
-    std::string_view text;
-    std::optional<bool> found;
+/// Whether a filter by `pattern` lets `text` through.
+bool is_found(const std::string& pattern, std::string_view text)
+{
+    Filters filters;
+    filters.add("name", pattern);
+    return filters.any_match("name", text);
+}
+
+struct Pattern {
+    std::string pattern;
+    std::string text;
+    bool found;
 };
 
-class Regex : public testing::TestWithParam<Found> {};
+class Regex : public testing::TestWithParam<Pattern> {};
 
 TEST_P(Regex, IsFoundAsGoFindsIt)
 {
-    EXPECT_EQ(regex_found(GetParam().pattern, GetParam().text), GetParam().found)
-        << GetParam().pattern << " in " << GetParam().text;
+    EXPECT_EQ(is_found(GetParam().pattern, GetParam().text), GetParam().found) << GetParam().pattern << " in " << GetParam().text;
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Patterns, Regex,
-    testing::Values(Found{"", "", true}, Found{"", "x", true}, Found{"b", "abc", true}, Found{"d", "abc", false},
-                    Found{"^b", "abc", false}, Found{"^a", "abc", true}, Found{"c$", "abc", true},
-                    Found{"b$", "abc", false}, Found{"^abc$", "abc", true}, Found{"^$", "", true},
-                    Found{"^$", "a", false}, Found{"a.c", "xabcx", true}, Found{"a.c", "a\nc", false},
-                    Found{"a\\.c", "abc", false}, Found{"a\\.c", "a.c", true}, Found{"ab*c", "ac", true},
-                    Found{"ab+c", "ac", false}, Found{"ab+c", "abbbc", true}, Found{"ab?c", "abbc", false},
-                    Found{"a(b|cd)e", "acde", true}, Found{"a(b|cd)e", "acd", false}, Found{"(|a)b", "b", true},
-                    Found{"^(a|b)*$", "abba", true}, Found{"^(a|b)*$", "abca", false}, Found{"^(a*)*$", "aaa", true},
-                    Found{"^(a*)+$", "", true}, Found{"^(?:ab)+$", "abab", true}, Found{"a|b|", "zzz", true},
-                    Found{"[a-c]+$", "xyzabc", true}, Found{"^[^a-c]$", "b", false}, Found{"^[^a-c]$", "d", true},
-                    Found{"[]]", "]", true}, Found{"[a-]", "-", true}, Found{"^[\\d]+$", "123", true},
-                    Found{"^\\w+$", "a_1", true}, Found{"^\\w+$", "a-1", false}, Found{"\\s", "a b", true},
-                    Found{"^\\D$", "1", false}, Found{"^a*?b$", "aab", true}, Found{"x{a", "x{a", true},
-                    Found{"x{}", "x{}", true}, Found{"^/?web-[0-9]+$", "/web-12", true}, Found{"a\\/b", "a/b", true},
-                    Found{"(a|b)(c|d)$", "zbd", true},
-                    // Malformed, or beyond what is offered.
-                    Found{"(", "(", std::nullopt}, Found{")", ")", std::nullopt}, Found{"a)", "a", std::nullopt},
-                    Found{"[", "[", std::nullopt}, Found{"[a", "a", std::nullopt}, Found{"[b-a]", "a", std::nullopt},
-                    Found{"*", "*", std::nullopt}, Found{"a**", "a", std::nullopt}, Found{"a{2}", "aa", std::nullopt},
-                    Found{"(?i)a", "A", std::nullopt}, Found{"\\", "\\", std::nullopt}, Found{"\\b", "b", std::nullopt},
-                    Found{"(?P<n>a)", "a", std::nullopt}, Found{"[[:alpha:]]", "a", std::nullopt},
-                    Found{"(a", "a", std::nullopt}, Found{"+a", "a", std::nullopt}, Found{"[]", "]", std::nullopt},
-                    Found{"[\\d-z]", "x", false}, Found{"[\\d-z]", "-", true}));
+    testing::Values(Pattern{"", "", true}, Pattern{"", "x", true}, Pattern{"b", "abc", true}, Pattern{"d", "abc", false},
+                    Pattern{"^b", "abc", false}, Pattern{"^a", "abc", true}, Pattern{"c$", "abc", true},
+                    Pattern{"b$", "abc", false}, Pattern{"^abc$", "abc", true}, Pattern{"^$", "", true},
+                    Pattern{"^$", "a", false}, Pattern{"a.c", "xabcx", true}, Pattern{"a.c", "a\nc", false},
+                    Pattern{"a\\.c", "abc", false}, Pattern{"a\\.c", "a.c", true}, Pattern{"ab*c", "ac", true},
+                    Pattern{"ab+c", "ac", false}, Pattern{"ab+c", "abbbc", true}, Pattern{"ab?c", "abbc", false},
+                    Pattern{"a(b|cd)e", "acde", true}, Pattern{"a(b|cd)e", "acd", false}, Pattern{"(|a)b", "b", true},
+                    Pattern{"^(a|b)*$", "abba", true}, Pattern{"^(a|b)*$", "abca", false}, Pattern{"^(a*)*$", "aaa", true},
+                    Pattern{"^(a*)+$", "", true}, Pattern{"^(?:ab)+$", "abab", true}, Pattern{"a|b|", "zzz", true},
+                    Pattern{"[a-c]+$", "xyzabc", true}, Pattern{"^[^a-c]$", "b", false}, Pattern{"^[^a-c]$", "d", true},
+                    Pattern{"[]]", "]", true}, Pattern{"[a-]", "-", true}, Pattern{"^[\\d]+$", "123", true},
+                    Pattern{"^\\w+$", "a_1", true}, Pattern{"^\\w+$", "a-1", false}, Pattern{"\\s", "a b", true},
+                    Pattern{"^\\D$", "1", false}, Pattern{"^a*?b$", "aab", true}, Pattern{"x{a", "x{a", true},
+                    Pattern{"x{}", "x{}", true}, Pattern{"^/?web-[0-9]+$", "/web-12", true}, Pattern{"a\\/b", "a/b", true},
+                    Pattern{"(a|b)(c|d)$", "zbd", true},
+                    // Of Go's syntax, whatever people write in filters.
+                    Pattern{"^a{2}$", "aa", true}, Pattern{"^(?i)a$", "A", true}, Pattern{"\\bb", "a b", true}, Pattern{"(?P<n>a)", "a", true},
+                    Pattern{"[[:alpha:]]", "1", false}, Pattern{"^\\p{Greek}$", "\u03b1", true},
+                    // Malformed: it matches itself, which is no match of a pattern.
+                    Pattern{"(", "x(", false}, Pattern{"(", "(", true}, Pattern{")", "x)", false}, Pattern{"a)", "a", false}, Pattern{"[", "x[", false},
+                    Pattern{"[a", "a", false}, Pattern{"[b-a]", "a", false}, Pattern{"*", "x*", false}, Pattern{"a**", "a", false}, Pattern{"\\", "x\\", false},
+                    Pattern{"(a", "a", false}, Pattern{"+a", "a", false}, Pattern{"[]", "]", false}, Pattern{"a{1001}", "a", false}));
 
 TEST(Regex, TakesPatternsUpTo256Bytes)
 {
-    EXPECT_EQ(regex_found(std::string(256, 'a'), std::string(256, 'a')), true);
-    EXPECT_EQ(regex_found(std::string(257, 'a'), std::string(257, 'a')), std::nullopt);
-    EXPECT_EQ(regex_found(std::string(128, '(') + std::string(128, ')'), "x"), true);
-    EXPECT_EQ(regex_found(std::string(256, '('), "x"), std::nullopt);
+    EXPECT_TRUE(is_found(std::string(255, 'a') + '.', std::string(256, 'a')));
+    EXPECT_FALSE(is_found(std::string(256, 'a') + '.', std::string(257, 'a')));
+    EXPECT_TRUE(is_found(std::string(128, '(') + std::string(128, ')'), "x"));
+    EXPECT_FALSE(is_found(std::string(256, '('), "x"));
 }
 
 TEST(Regex, NeverBacksUp)
@@ -212,58 +216,11 @@ TEST(Regex, NeverBacksUp)
     std::string pattern;
     for (int each = 0; each < 60; ++each) pattern += "a?";
     pattern += std::string(60, 'a');
-    EXPECT_EQ(regex_found(pattern, std::string(60, 'a')), true);
-    EXPECT_EQ(regex_found(pattern, std::string(59, 'a')), false);
-    EXPECT_EQ(regex_found("^(((a*)*)*)*$", std::string(5000, 'a') + "b"), false);
-    EXPECT_EQ(regex_found("(x+x+)+y", std::string(5000, 'x')), false);
+    EXPECT_EQ(is_found(pattern, std::string(60, 'a')), true);
+    EXPECT_EQ(is_found(pattern, std::string(59, 'a')), false);
+    EXPECT_EQ(is_found("^(((a*)*)*)*$", std::string(5000, 'a') + "b"), false);
+    EXPECT_EQ(is_found("(x+x+)+y", std::string(5000, 'x')), false);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
-}
-
-/// Small random patterns over a small alphabet, whose meaning is the same in Go and in ECMAScript.
-class Generator {
-public:
-    std::string pattern(int depth)
-    {
-        std::string text;
-        const int count = pick(3) + 1;
-        for (int each = 0; each < count; ++each) text += piece(depth);
-        return text;
-    }
-    std::string text()
-    {
-        std::string made;
-        for (int left = pick(7); left > 0; --left) made += static_cast<char>('a' + pick(3));
-        return made;
-    }
-    int pick(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
-
-private:
-    std::string piece(int depth)
-    {
-        static constexpr std::array<std::string_view, 7> atoms = {"a", "b", "c", ".", "[ab]", "[^b]", "\\w"};
-        std::string atom = depth > 0 && pick(3) == 0
-                               ? "(" + pattern(depth - 1) + (pick(2) ? "|" + pattern(depth - 1) : std::string()) + ")"
-                               : std::string(atoms[static_cast<std::size_t>(pick(7))]);
-        static constexpr std::array<std::string_view, 6> signs = {"", "", "", "*", "+", "?"};
-        return atom.append(signs[static_cast<std::size_t>(pick(6))]);
-    }
-
-    std::mt19937 random_{20261123};
-};
-
-TEST(Regex, AgreesWithTheStandardLibraryOnRandomPatterns)
-{
-    Generator generator;
-    for (int round = 0; round < 300; ++round) {
-        std::string pattern = generator.pattern(2);
-        if (generator.pick(3) == 0) pattern.insert(0, "^");
-        if (generator.pick(3) == 0) pattern += "$";
-        const std::regex expected(pattern);
-        for (int each = 0; each < 5; ++each) {
-            const std::string text = generator.text();
-            ASSERT_EQ(regex_found(pattern, text), std::regex_search(text, expected)) << pattern << " in " << text;
-        }
-    }
 }
 
 }  // namespace
