@@ -7,11 +7,6 @@
 namespace broker {
 namespace {
 
-std::vector<const CLI::App*> commands_of(const CLI::App& app)
-{
-    return app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
-}
-
 /// `/job/open`; of berth itself nothing.
 std::string path_of(const CLI::App& command)
 {
@@ -22,13 +17,13 @@ std::string path_of(const CLI::App& command)
 void collect(const CLI::App& app, std::vector<const CLI::App*>& all)
 {
     all.push_back(&app);
-    for (const CLI::App* each : commands_of(app)) collect(*each, all);
+    for (const CLI::App* each : shown_commands(app)) collect(*each, all);
 }
 
 std::vector<std::string> words_of(const CLI::App& command)
 {
     std::vector<std::string> words;
-    for (const CLI::App* each : commands_of(command)) words.push_back(each->get_name());
+    for (const CLI::App* each : shown_commands(command)) words.push_back(each->get_name());
     for (const CLI::Option* each : command.get_options())
         if (each->get_name() != "--help-all")
             for (const std::string& name : each->get_lnames()) words.push_back("--" + name);
@@ -83,13 +78,13 @@ std::string quoted(const std::string& text)
 }
 
 /// The condition under which fish is within `command`.
-std::string within(const CLI::App& command)
+std::string condition_of(const CLI::App& command)
 {
     if (!command.get_parent()) return "__fish_use_subcommand";
     std::string condition;
     for (const CLI::App* each = &command; each->get_parent(); each = each->get_parent())
         condition = "__fish_seen_subcommand_from " + each->get_name() + (condition.empty() ? "" : "; and " + condition);
-    for (const CLI::App* each : commands_of(command)) condition += "; and not __fish_seen_subcommand_from " + each->get_name();
+    for (const CLI::App* each : shown_commands(command)) condition += "; and not __fish_seen_subcommand_from " + each->get_name();
     return condition;
 }
 
@@ -99,8 +94,8 @@ std::string fish(const CLI::App& app)
     collect(app, all);
     std::string text = "# fish completion for berth, made by `berth completion fish`\ncomplete -c berth -f\n";
     for (const CLI::App* each : all) {
-        const std::string begin = "complete -c berth -n " + quoted(within(*each));
-        for (const CLI::App* inner : commands_of(*each)) text += begin + " -a " + inner->get_name() + " -d " + quoted(inner->get_description()) + "\n";
+        const std::string begin = "complete -c berth -n " + quoted(condition_of(*each));
+        for (const CLI::App* inner : shown_commands(*each)) text += begin + " -a " + inner->get_name() + " -d " + quoted(inner->get_description()) + "\n";
         for (const CLI::Option* option : each->get_options())
             for (const std::string& name : option->get_lnames())
                 text += begin + " -l " + name + (option->get_type_size() == 0 ? "" : " -r -F") + " -d " + quoted(option->get_description()) + "\n";

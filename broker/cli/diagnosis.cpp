@@ -283,7 +283,7 @@ Finding ledger(const HostFacts& facts)
     return ok("ledger", what + (facts.ledger.in_use ? ", in use by the daemon" : ""));
 }
 
-Finding daemon(const HostFacts& facts)
+Finding process(const HostFacts& facts)
 {
     if (!facts.daemon)
         return warn("daemon", facts.daemon_problem,
@@ -344,7 +344,7 @@ Finding addresses(const HostFacts& facts)
 
 std::vector<Finding> diagnose(const HostFacts& facts)
 {
-    std::vector<Finding> findings = {user(facts), daemon(facts), engine(facts)};
+    std::vector<Finding> findings = {user(facts), process(facts), engine(facts)};
     if (facts.engine_problem.empty()) {
         for (const auto check : {api, cgroups, storage, confinement, users, restarts}) findings.push_back(check(facts));
         findings.push_back(

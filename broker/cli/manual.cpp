@@ -41,14 +41,9 @@ std::string literal(std::string_view text)
 }
 
 /// `berth job open`.
-std::string path_of(const CLI::App& command)
+std::string full_name_of(const CLI::App& command)
 {
-    return (command.get_parent() ? path_of(*command.get_parent()) + " " : "") + command.get_name();
-}
-
-std::vector<const CLI::App*> shown_commands(const CLI::App& app)
-{
-    return app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
+    return (command.get_parent() ? full_name_of(*command.get_parent()) + " " : "") + command.get_name();
 }
 
 std::string option_text(const CLI::Option& option)
@@ -74,7 +69,7 @@ std::string command_text(const CLI::App& command)
     const std::vector<const CLI::App*> inner = shown_commands(command);
     std::string text;
     if (inner.empty()) {
-        text = ".SS " + roff(path_of(command)) + "\n" + roff(command.get_description()) + ".\n" + options_text(command);
+        text = ".SS " + roff(full_name_of(command)) + "\n" + roff(command.get_description()) + ".\n" + options_text(command);
         if (const std::string footer = command.get_footer(); !footer.empty()) text += ".PP\n" + literal(footer);
     }
     for (const CLI::App* each : inner) text += command_text(*each);
@@ -124,6 +119,11 @@ std::string rules_page(std::string_view page)
 }
 
 }  // namespace
+
+std::vector<const CLI::App*> shown_commands(const CLI::App& app)
+{
+    return app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
+}
 
 std::string manual_page(const CLI::App& app, std::string_view page)
 {

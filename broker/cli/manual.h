@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -16,5 +17,8 @@ std::string manual_page(const CLI::App& app, std::string_view page);
 
 /// A script that completes commands and options: for `bash` or `fish`.
 std::string completion_script(const CLI::App& app, std::string_view shell);
+
+/// The commands of `app` that a user is told of.
+std::vector<const CLI::App*> shown_commands(const CLI::App& app);
 
 }  // namespace broker

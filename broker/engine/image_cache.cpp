@@ -17,7 +17,6 @@ using rules::Json;
 using rules::Op;
 using rules::Result;
 
-constexpr auto call_limit = 30s;
 constexpr auto use_interval = 1s;  ///< as fine as the ledger counts
 constexpr std::size_t uses_max = 10'000;
 
@@ -201,7 +200,7 @@ Task<Result<Json>> ImageCache::ask(EngineRequest request, Elements* elements)
         answer = co_await std::move(asked);
     };
     try {
-        co_await within(call_limit, call());
+        co_await within(background_limit, call());
     } catch (const EngineFailure& failure) {
         co_return tl::unexpected(rules::Error{503, failure.what()});
     }

@@ -17,7 +17,6 @@ using rules::Kind;
 using rules::Op;
 using rules::Result;
 
-constexpr auto call_limit = 30s;
 constexpr db::Seconds clock_slack = 2;  ///< a build notes when it began so much earlier
 constexpr int unreadable = 413;         ///< stands for what the engine answers with when it cannot be read, a status that it has not
 
@@ -93,7 +92,7 @@ static Task<Answer> in_time(Task<Answer> work)
         answer = std::move(got);
     };
     try {
-        co_await within(call_limit, call());
+        co_await within(background_limit, call());
     } catch (const UnreadableAnswer& failure) {
         co_return Answer{unreadable, "text/plain", failure.what()};
     } catch (const EngineFailure& failure) {

@@ -34,10 +34,10 @@ std::string asked_name(const rules::Query& query)
 
 /// The place of an image that is about to be made: recorded before the engine is asked, so that it is found whatever
 /// happens, and held by a reference of the job's from its first moment.
-class Place {
+class ReservedName {
 public:
     /// For `name`; for an image without one, under a reference of ours that nothing else has.
-    static Task<Place> reserve(Call& call, const std::string& name)
+    static Task<ReservedName> reserve(Call& call, const std::string& name)
     {
         const std::string& key = call.job.facts.key;
         std::string real = name.empty() ? new_building_reference(key)
@@ -47,7 +47,7 @@ public:
     }
 
     /// For the image `id`, which gets no name.
-    static Task<Place> reserve_nameless(Call& call, const std::string& id)
+    static Task<ReservedName> reserve_nameless(Call& call, const std::string& id)
     {
         co_return co_await take(call, {}, rules::holding_reference(call.job.facts.key, id));
     }
@@ -83,9 +83,9 @@ public:
     }
 
 private:
-    static Task<Place> take(Call& call, std::string name, std::string real)
+    static Task<ReservedName> take(Call& call, std::string name, std::string real)
     {
-        Place place;
+        ReservedName place;
         place.real_ = std::move(real);
         if (const db::Object* held = name.empty() ? nullptr : call.job.objects.named(Kind::image, name)) place.row_ = held->row;
         if (name.empty())
@@ -291,7 +291,7 @@ Task<> import_image(Call& call)
     check_changes(call, {});
     const std::string name = asked_name(call.route.query);
     const Making making(call);
-    const Place place = co_await Place::reserve(call, name);
+    const ReservedName place = co_await ReservedName::reserve(call, name);
     EngineRequest request = call.request();
     request.query.set("repo", place.repository());
     request.query.set("tag", place.tag());
@@ -319,7 +319,7 @@ Task<> commit_container(Call& call)
         check_changes(call, {found.value("Config", Json::object()), call.body});
     }
     const Making making(call);
-    const Place place = co_await Place::reserve(call, name);
+    const ReservedName place = co_await ReservedName::reserve(call, name);
     EngineRequest request = call.request();
     request.query.set("container", container.id);
     request.query.set("repo", place.repository());
@@ -346,12 +346,12 @@ Task<> load_images(Call& call)
     std::size_t names = 0;
     for (const CarriedImage& image : carried.images) names += std::max<std::size_t>(image.tags.size(), 1);
     check_room(call, Kind::image, names);
-    std::vector<Place> places;
+    std::vector<ReservedName> places;
     std::vector<std::vector<std::string>> tags;
     for (const CarriedImage& image : carried.images) {
         std::vector<std::string>& own = tags.emplace_back();
-        if (image.tags.empty()) places.push_back(co_await Place::reserve_nameless(call, image.id));
-        for (const std::string& tag : image.tags) places.push_back(co_await Place::reserve(call, tag));
+        if (image.tags.empty()) places.push_back(co_await ReservedName::reserve_nameless(call, image.id));
+        for (const std::string& tag : image.tags) places.push_back(co_await ReservedName::reserve(call, tag));
         for (std::size_t at = places.size() - std::max<std::size_t>(image.tags.size(), 1); at < places.size(); ++at) own.push_back(places[at].real());
     }
     const auto view = [&](std::string_view line) {
@@ -363,7 +363,7 @@ Task<> load_images(Call& call)
     };
     const auto settle_all = [&]() -> Task<> {
         rules::Result<void> all;
-        for (const Place& place : places)
+        for (const ReservedName& place : places)
             if (const auto settled = co_await place.settle(call); !settled && all) all = tl::unexpected(settled.error());
         or_refuse(all);
     };

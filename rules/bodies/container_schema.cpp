@@ -8,7 +8,7 @@
 namespace rules {
 namespace {
 
-constexpr std::string_view no_device = "devices of the host are given one by one (--device); run without it";
+constexpr std::string_view devices_one_by_one = "devices of the host are given one by one (--device); run without it";
 constexpr std::string_view no_device_limit = "limits on single host devices are the operator's; leave it out";
 constexpr std::string_view no_realtime = "realtime CPU time starves the host; use CpuShares, CpuQuota or NanoCpus";
 constexpr std::string_view no_mask = "the paths that Docker masks stay masked; leave it out, or send null";
@@ -131,7 +131,7 @@ constexpr Field resource_fields[] = {
     pass("CpusetCpus", Type::text),
     pass("CpusetMems", Type::text),
     check("Devices", Type::object_list, &device_schema),
-    deny("DeviceCgroupRules", Type::text_list, "devices", no_device),
+    deny("DeviceCgroupRules", Type::text_list, "devices", devices_one_by_one),
     since(40, check("DeviceRequests", Type::object_list, &device_request_schema)),
     drop("DiskQuota", Type::integer),
     drop("KernelMemory", Type::integer),
@@ -247,7 +247,7 @@ constexpr Field create_only_fields[] = {
 };
 
 /// Engines before 28 take the fields of HostConfig at the top level as well, and all of them there when it is absent.
-constexpr auto create_fields = [] {
+constexpr auto container_fields = [] {
     std::array<Field, std::size(create_only_fields) + host_fields.size()> fields{};
     const auto rest = std::ranges::copy(create_only_fields, fields.begin()).out;
     std::ranges::transform(host_fields, rest, [](const Field& field) {
@@ -293,7 +293,7 @@ constexpr auto update_fields = both(update_only_fields, resource_fields);
 
 }  // namespace
 
-constinit const Schema container_create_schema{"ContainerCreate", create_fields};
+constinit const Schema container_create_schema{"ContainerCreate", container_fields};
 constinit const Schema commit_schema{"Commit", commit_fields};
 constinit const Schema container_update_schema{"ContainerUpdate", update_fields};
 

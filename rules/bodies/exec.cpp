@@ -4,7 +4,7 @@
 namespace rules {
 namespace {
 
-constexpr Field create_fields[] = {
+constexpr Field exec_fields[] = {
     pass("AttachStdin", Type::boolean),
     pass("AttachStdout", Type::boolean),
     pass("AttachStderr", Type::boolean),
@@ -32,7 +32,7 @@ constexpr Field start_fields[] = {
 
 }  // namespace
 
-constinit const Schema exec_create_schema{"ExecCreate", create_fields};
+constinit const Schema exec_create_schema{"ExecCreate", exec_fields};
 constinit const Schema exec_start_schema{"ExecStart", start_fields};
 
 Result<Json> rewrite_exec_create(Json body, const Profile& profile)

@@ -17,17 +17,17 @@ constexpr Field pool_fields[] = {
 };
 constexpr Schema pool_schema{"IPAMConfig", pool_fields};
 
-constexpr Field ipam_fields[] = {
+constexpr Field ipam_of_network_fields[] = {
     check("Driver", Type::text),
     check("Config", Type::object_list, &pool_schema),
     deny("Options", Type::text_map, "network-options", "leave it out"),
 };
-constexpr Schema ipam_schema{"IPAM", ipam_fields};
+constexpr Schema ipam_of_network_schema{"IPAM", ipam_of_network_fields};
 
 constexpr Field config_from_fields[] = {deny("Network", Type::text, "network-driver", only_swarm)};
 constexpr Schema config_from_schema{"ConfigReference", config_from_fields};
 
-constexpr Field create_fields[] = {
+constexpr Field network_fields[] = {
     rewrite("Name", Type::text),
     drop("CheckDuplicate", Type::boolean),
     check("Driver", Type::text),
@@ -37,7 +37,7 @@ constexpr Field create_fields[] = {
     deny("Ingress", Type::boolean, "network-driver", only_swarm),
     deny("ConfigOnly", Type::boolean, "network-driver", only_swarm),
     since(41, check("ConfigFrom", Type::object, &config_from_schema)),
-    check("IPAM", Type::object, &ipam_schema),
+    check("IPAM", Type::object, &ipam_of_network_schema),
     check("EnableIPv4", Type::boolean),
     pass("EnableIPv6", Type::boolean),
     check("Options", Type::text_map),
@@ -120,7 +120,7 @@ Result<void> judge_network(const Json& body, const Profile& profile)
 
 }  // namespace
 
-constinit const Schema network_create_schema{"NetworkCreate", create_fields};
+constinit const Schema network_create_schema{"NetworkCreate", network_fields};
 constinit const Schema network_connect_schema{"NetworkConnect", connect_fields};
 constinit const Schema network_disconnect_schema{"NetworkDisconnect", disconnect_fields};
 

@@ -7,7 +7,7 @@
 namespace rules {
 namespace {
 
-constexpr Field create_fields[] = {
+constexpr Field volume_fields[] = {
     rewrite("Name", Type::text),
     check("Driver", Type::text),
     rewrite("DriverOpts", Type::text_map),
@@ -31,7 +31,7 @@ bool is_number(std::string_view text)
 
 }  // namespace
 
-constinit const Schema volume_create_schema{"VolumeCreate", create_fields};
+constinit const Schema volume_create_schema{"VolumeCreate", volume_fields};
 
 Result<std::string> tmpfs_options(const std::string& options, const std::string& where, const Profile& profile)
 {

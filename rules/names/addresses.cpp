@@ -12,7 +12,7 @@ constexpr std::size_t longest = 64;  ///< of an address as text
 // The one table of addresses that are nobody's out there. What a cloud's services are called stands with where it is said.
 constexpr std::string_view link = "an address of the host's link, where clouds have their metadata service";
 constexpr std::string_view metadata = "a metadata service of the host's cloud";
-constexpr SpecialRange table[] = {
+constexpr SpecialRange special[] = {
     {"127.0.0.0/8", "the host's loopback", false},
     {"::1/128", "the host's loopback", false},
     {"0.0.0.0/8", "the host itself", false},  // RFC 1122, 3.2.1.3
@@ -143,13 +143,13 @@ std::vector<std::string> ranges_of(bool v4, const std::vector<std::string>& text
 
 std::span<const SpecialRange> special_ranges()
 {
-    return table;
+    return special;
 }
 
 std::vector<std::string> cloud_ranges()
 {
     std::vector<std::string> ranges;
-    for (const SpecialRange& each : table)
+    for (const SpecialRange& each : special)
         if (each.of_cloud) ranges.emplace_back(each.range);
     return ranges;
 }

@@ -9,10 +9,10 @@ namespace {
 
 constexpr std::string_view own_domain = "berth.";
 constexpr std::string_view held = "/image:";
-constexpr std::string_view hex_digits = "0123456789abcdef";
+constexpr std::string_view digest_digits = "0123456789abcdef";
 constexpr std::size_t longest_repository = 255;
 
-bool is_plain(char c)
+bool is_unescaped_in_image(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
 }
@@ -31,15 +31,15 @@ std::string encode(std::string_view domain)
     for (std::size_t at = 0; at < domain.size(); ++at) {
         const char c = domain[at];
         const std::size_t next = domain.find_first_not_of(".-", at);
-        const bool before_encoded = next != at && next != domain.npos && !is_plain(domain[next]);
-        if (is_plain(c) && !before_encoded) {
+        const bool before_encoded = next != at && next != domain.npos && !is_unescaped_in_image(domain[next]);
+        if (is_unescaped_in_image(c) && !before_encoded) {
             out += c;
             continue;
         }
         const auto byte = static_cast<unsigned char>(c);
         out += "__";
-        out += hex_digits[byte >> 4];
-        out += hex_digits[byte & 15];
+        out += digest_digits[byte >> 4];
+        out += digest_digits[byte & 15];
     }
     return is_led_by_zeros(out) ? "0" + out : out;
 }
@@ -55,8 +55,8 @@ std::optional<std::string> decode(std::string_view component)
             continue;
         }
         if (component.size() < 4 || component[1] != '_') return std::nullopt;
-        const std::size_t high = hex_digits.find(component[2]), low = hex_digits.find(component[3]);
-        if (high == hex_digits.npos || low == hex_digits.npos) return std::nullopt;
+        const std::size_t high = digest_digits.find(component[2]), low = digest_digits.find(component[3]);
+        if (high == digest_digits.npos || low == digest_digits.npos) return std::nullopt;
         out += static_cast<char>(high * 16 + low);
         component.remove_prefix(4);
     }

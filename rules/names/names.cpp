@@ -8,7 +8,7 @@
 namespace rules {
 namespace {
 
-constexpr std::string_view hex_digits = "0123456789ABCDEF";
+constexpr std::string_view escape_digits = "0123456789ABCDEF";
 // The real name of a volume becomes a directory's name.
 constexpr std::size_t longest_real_name = 255;
 
@@ -16,13 +16,13 @@ bool is_letter_or_digit(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
-bool is_plain(char c)
+bool is_unescaped(char c)
 {
     return is_letter_or_digit(c) || c == '_' || c == '.' || c == '-';
 }
 bool is_hex(char c)
 {
-    return hex_digits.find(c) != std::string_view::npos;
+    return escape_digits.find(c) != std::string_view::npos;
 }
 bool is_key_char(char c)
 {
@@ -50,7 +50,7 @@ std::size_t image_length(std::string_view text)
     if (text.size() <= length || !text.starts_with(real_prefix) || text[length - 1] != '/') return 0;
     if (!std::ranges::all_of(text.substr(real_prefix.size(), key_length), is_key_char)) return 0;
     const auto rest = text.substr(length);
-    const auto is_part = [](char c) { return is_plain(c) || c == '/' || c == ':' || c == '@'; };
+    const auto is_part = [](char c) { return is_unescaped(c) || c == '/' || c == ':' || c == '@'; };
     std::size_t end = length + static_cast<std::size_t>(std::ranges::find_if_not(rest, is_part) - rest.begin());
     while (end > length && !is_letter_or_digit(text[end - 1])) --end;
     return end;
@@ -70,7 +70,7 @@ std::size_t encoded_length(std::string_view text)
 {
     std::size_t at = 0;
     while (at < text.size()) {
-        if (is_plain(text[at]))
+        if (is_unescaped(text[at]))
             at += 1;
         else if (text[at] == '~' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]))
             at += 3;
@@ -83,7 +83,7 @@ std::size_t encoded_length(std::string_view text)
 /// dockerd's names.RestrictedNamePattern.
 bool is_restricted_name(std::string_view name)
 {
-    return name.size() >= 2 && is_letter_or_digit(name[0]) && std::ranges::all_of(name, is_plain);
+    return name.size() >= 2 && is_letter_or_digit(name[0]) && std::ranges::all_of(name, is_unescaped);
 }
 
 Result<void> check_spelling(Kind kind, std::string_view name)
@@ -118,14 +118,14 @@ std::string real_name(std::string_view key, std::string_view name)
     std::string real(real_prefix);
     real.append(key).push_back('.');
     for (const char c : name) {
-        if (is_plain(c)) {
+        if (is_unescaped(c)) {
             real.push_back(c);
             continue;
         }
         const auto byte = static_cast<unsigned char>(c);
         real.push_back('~');
-        real.push_back(hex_digits[byte >> 4]);
-        real.push_back(hex_digits[byte & 15]);
+        real.push_back(escape_digits[byte >> 4]);
+        real.push_back(escape_digits[byte & 15]);
     }
     return real;
 }
@@ -144,7 +144,7 @@ std::optional<std::string> virtual_name(std::string_view key, std::string_view r
             name.push_back(encoded[at]);
             continue;
         }
-        name.push_back(static_cast<char>(hex_digits.find(encoded[at + 1]) * 16 + hex_digits.find(encoded[at + 2])));
+        name.push_back(static_cast<char>(escape_digits.find(encoded[at + 1]) * 16 + escape_digits.find(encoded[at + 2])));
         at += 2;
     }
     // Only one spelling of a name is its real name: `~41` is not how `A` is written.

@@ -24,7 +24,7 @@ bool is_upper(char c)
 {
     return c >= 'A' && c <= 'Z';
 }
-bool is_letter_or_digit(char c)
+bool is_word_char(char c)
 {
     return is_digit(c) || is_lower(c) || is_upper(c);
 }
@@ -48,8 +48,8 @@ bool each_piece(std::string_view text, char separator, Check check)
 
 bool is_host_component(std::string_view text)
 {
-    return !text.empty() && is_letter_or_digit(text.front()) && is_letter_or_digit(text.back()) &&
-           std::ranges::all_of(text, [](char c) { return is_letter_or_digit(c) || c == '-'; });
+    return !text.empty() && is_word_char(text.front()) && is_word_char(text.back()) &&
+           std::ranges::all_of(text, [](char c) { return is_word_char(c) || c == '-'; });
 }
 
 /// `example.com`, `localhost`, `10.0.0.1:5000`, `[::1]:5000`.
@@ -89,7 +89,7 @@ bool is_path_component(std::string_view text)
 
 bool is_tag(std::string_view text)
 {
-    const auto is_word = [](char c) { return is_letter_or_digit(c) || c == '_'; };
+    const auto is_word = [](char c) { return is_word_char(c) || c == '_'; };
     return !text.empty() && text.size() <= longest_tag && is_word(text.front()) &&
            std::ranges::all_of(text, [&](char c) { return is_word(c) || c == '.' || c == '-'; });
 }

@@ -101,7 +101,7 @@ std::string check_runtime(Words text)
 constexpr std::int64_t day = 86400;
 
 // clang-format off
-constexpr Knob table[] = {
+constexpr Knob all_knobs[] = {
     {"mode", &P::mode, choose, "`observe`: what only these rules refuse is recorded and let through; what is a way to the host is refused all the same", {}, 0, 0, modes},
 
     {"capabilities.allowed", &P::capabilities_allowed, refuse, "Capabilities that a container may add (`--cap-add`) to those that Docker gives to every one; those that are root on the host, or let something outlive the job (LINUX_IMMUTABLE) or take from others (SYS_RESOURCE), cannot be named", {}, 0, 0, addable, "BLOCK_SUSPEND IPC_LOCK IPC_OWNER LEASE NET_ADMIN NET_BROADCAST SYS_NICE SYS_PTRACE WAKE_ALARM"},
@@ -209,13 +209,13 @@ std::vector<std::string> words_of(std::string_view text)
 
 std::span<const Knob> knobs()
 {
-    return table;
+    return all_knobs;
 }
 
 const Knob* find_knob(std::string_view path)
 {
-    const auto found = std::ranges::find(table, path, &Knob::path);
-    return found == std::end(table) ? nullptr : &*found;
+    const auto found = std::ranges::find(all_knobs, path, &Knob::path);
+    return found == std::end(all_knobs) ? nullptr : &*found;
 }
 
 bool is_policy(std::string_view rule)
@@ -225,7 +225,7 @@ bool is_policy(std::string_view rule)
 
 Profile opened(Profile profile)
 {
-    for (const Knob& knob : table) {
+    for (const Knob& knob : all_knobs) {
         if (!knob.open) continue;
         if (const auto* flag = std::get_if<bool Profile::*>(&knob.member)) profile.*(*flag) = *knob.open == "true";
         if (const auto* number = std::get_if<std::int64_t Profile::*>(&knob.member)) profile.*(*number) = 0;
@@ -309,7 +309,7 @@ std::string rules_reference()
         "they are refused under every profile.\n\n"
         "| key | value | default | what happens | meaning |\n|---|---|---|---|---|\n";
     const Profile defaults;
-    for (const Knob& knob : table)
+    for (const Knob& knob : all_knobs)
         text += "| `" + std::string(knob.path) + "` | " + kind_of(knob) + " | `" + text_of(defaults, knob) + "` | " +
                 std::string(name_of(knob.act)) + " | " + std::string(knob.what) + " |\n";
     return text;
@@ -318,7 +318,7 @@ std::string rules_reference()
 Json json_of(const Profile& profile)
 {
     Json values = Json::object();
-    for (const Knob& knob : table) {
+    for (const Knob& knob : all_knobs) {
         const auto* map = std::get_if<std::map<std::string, std::string> Profile::*>(&knob.member);
         // What TOML writes of the others is JSON too: no text of a profile has control characters.
         values[std::string(knob.path)] = map ? Json(profile.*(*map)) : Json::parse(text_of(profile, knob));
@@ -331,7 +331,7 @@ std::string profile_text(const Profile& profile, const Profile* base,
 {
     std::string text = "[profile." + key_text(profile.name) + "]\n";
     if (base && base->name != profile.name) text += "extends = " + toml_text(base->name) + "\n";
-    for (const Knob& knob : table) {
+    for (const Knob& knob : all_knobs) {
         const std::string value = text_of(profile, knob);
         if (base && value == text_of(*base, knob)) continue;
         text += "# " + std::string(knob.what) + "\n" + (notes ? notes(knob.path) : std::string()) +

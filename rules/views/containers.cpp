@@ -100,7 +100,7 @@ bool is_up(const Json& entry)
 }
 
 /// The ids of the containers that the filter `key` names.
-Result<std::unordered_set<std::string>> named_by(std::string_view key, const Filters& filters, const Lookup& job)
+Result<std::unordered_set<std::string>> containers_named_by(std::string_view key, const Filters& filters, const Lookup& job)
 {
     std::unordered_set<std::string> ids;
     for (const std::string& reference : filters.values(key)) {
@@ -158,9 +158,9 @@ private:
 
 ListViewResult container_list_view(const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts, bool up_only)
 {
-    auto before = named_by("before", filters, job);
+    auto before = containers_named_by("before", filters, job);
     if (!before) return tl::unexpected(before.error());
-    auto since = named_by("since", filters, job);
+    auto since = containers_named_by("since", filters, job);
     if (!since) return tl::unexpected(since.error());
     return std::make_unique<ContainerList>(filters, limit, job, facts, up_only, *std::move(before), *std::move(since));
 }

@@ -83,7 +83,7 @@ std::optional<std::int64_t> created(const Json& image)
 }
 
 /// The ids of the images that the filter `key` names; 404 with dockerd's words for one that the job does not have.
-Result<std::unordered_set<std::string>> named_by(std::string_view key, const Filters& filters, const Lookup& job)
+Result<std::unordered_set<std::string>> images_named_by(std::string_view key, const Filters& filters, const Lookup& job)
 {
     std::unordered_set<std::string> ids;
     for (const std::string& reference : filters.values(key)) {
@@ -200,9 +200,9 @@ ListViewResult image_list_view(const Filters& filters, bool all, std::optional<s
 {
     const Result<bool> dangling = filters.flag("dangling", false);
     if (!dangling) return tl::unexpected(dangling.error());
-    auto before = named_by("before", filters, job);
+    auto before = images_named_by("before", filters, job);
     if (!before) return tl::unexpected(before.error());
-    auto since = named_by("since", filters, job);
+    auto since = images_named_by("since", filters, job);
     if (!since) return tl::unexpected(since.error());
     return std::make_unique<ImageList>(filters, all, filters.has("dangling") ? std::optional(*dangling) : std::nullopt, until, job, facts, *std::move(before), *std::move(since));
 }

@@ -74,7 +74,7 @@ void view_members(Json& network, const Lookup& job)
 }
 
 /// The network under the name `name`.
-Json view_named(Json network, const std::string& name, const Lookup& job)
+Json view_network_named(Json network, const std::string& name, const Lookup& job)
 {
     network["Name"] = name;
     hide_own_labels(network, "Labels");
@@ -132,7 +132,7 @@ public:
         const Named* own = job_.by_id(Kind::network, text_or_empty(element, "Id"));
         if (!own) return std::nullopt;
         has_bridge_ = has_bridge_ || own->name == "bridge";
-        Json seen = view_named(std::move(element), own->name, job_);
+        Json seen = view_network_named(std::move(element), own->name, job_);
         return passes(seen, filters_) ? std::optional(std::move(seen)) : std::nullopt;
     }
 
@@ -174,7 +174,7 @@ std::optional<Json> view_network(Json inspect, const Lookup& job, const ViewFact
     auto name = virtual_name(job.key(), real);
     if (!name) name = network_name(id, job);
     if (id.empty() || !name) return std::nullopt;
-    return view_named(std::move(inspect), *name, job);
+    return view_network_named(std::move(inspect), *name, job);
 }
 
 ListViewResult network_list_view(const Filters& filters, const Lookup& job)

@@ -12,7 +12,7 @@ using namespace parts;
 
 namespace {
 
-Json view_named(Json volume, const std::string& name, const Lookup& job)
+Json view_volume_named(Json volume, const std::string& name, const Lookup& job)
 {
     volume["Name"] = name;
     replace(volume, "Mountpoint", volume_path(name));
@@ -37,7 +37,7 @@ public:
         const std::string real = text_or_empty(element, "Name");
         const Named* own = job_.by_id(Kind::volume, real);
         if (!own || (dangling_ && *dangling_ == used_.contains(real))) return std::nullopt;
-        Json seen = view_named(std::move(element), own->name, job_);
+        Json seen = view_volume_named(std::move(element), own->name, job_);
         const Json* labels = at(std::as_const(seen), "Labels");
         const bool passes = filters_.any_match("name", own->name) && filters_.any_equal("driver", text_or_empty(seen, "Driver")) &&
                             filters_.labels_match(labels ? *labels : Json::object());
@@ -58,7 +58,7 @@ std::optional<Json> view_volume(Json inspect, const Lookup& job)
     const std::string real = text_or_empty(inspect, "Name");
     const auto name = volume_name(real, job);
     if (real.empty() || !name) return std::nullopt;
-    return view_named(std::move(inspect), *name, job);
+    return view_volume_named(std::move(inspect), *name, job);
 }
 
 ListViewResult volume_list_view(const Filters& filters, const std::unordered_set<std::string>& used, const Lookup& job)

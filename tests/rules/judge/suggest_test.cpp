@@ -7,7 +7,7 @@
 namespace rules {
 namespace {
 
-AskedRequest asked(const std::string& method, const std::string& target, const std::string& body = "null", const std::string& facts = "{}")
+AskedRequest a_request(const std::string& method, const std::string& target, const std::string& body = "null", const std::string& facts = "{}")
 {
     return {method, target, Json::parse(body), Json::parse(facts)};
 }
@@ -16,29 +16,29 @@ AskedRequest asked(const std::string& method, const std::string& target, const s
 std::vector<AskedRequest> a_day()
 {
     return {
-        asked("GET", "/v1.41/_ping"),
-        asked("POST", "/v1.41/images/create?fromImage=busybox&tag=1.36"),
-        asked("POST", "/v1.41/images/create?fromImage=127.0.0.1:5000/team/app&tag=latest"),
-        asked("POST", "/v1.41/networks/create", R"({"Name":"mine","IPAM":{"Config":[{"Subnet":"10.77.0.0/24"}]}})"),
-        asked("POST", "/v1.41/volumes/create", R"({"Name":"data"})"),
-        asked("POST", "/v1.41/containers/create?name=web", R"({"Image":"busybox","HostConfig":{"CapAdd":["CAP_NET_ADMIN","sys_ptrace"],
+        a_request("GET", "/v1.41/_ping"),
+        a_request("POST", "/v1.41/images/create?fromImage=busybox&tag=1.36"),
+        a_request("POST", "/v1.41/images/create?fromImage=127.0.0.1:5000/team/app&tag=latest"),
+        a_request("POST", "/v1.41/networks/create", R"({"Name":"mine","IPAM":{"Config":[{"Subnet":"10.77.0.0/24"}]}})"),
+        a_request("POST", "/v1.41/volumes/create", R"({"Name":"data"})"),
+        a_request("POST", "/v1.41/containers/create?name=web", R"({"Image":"busybox","HostConfig":{"CapAdd":["CAP_NET_ADMIN","sys_ptrace"],
             "Binds":["/src:/src","data:/data"],"PortBindings":{"80/tcp":[{"HostPort":"8080"}],"81/tcp":[{"HostPort":"9000"}]},
             "RestartPolicy":{"Name":"always"},"Sysctls":{"net.core.somaxconn":"9"},"ShmSize":1000000000,"Tmpfs":{"/t":"size=64m"},
             "Ulimits":[{"Name":"nofile","Soft":4096,"Hard":8192},{"Name":"core","Soft":0,"Hard":0}],"LogConfig":{"Type":"local"},
             "Devices":[{"PathOnHost":"/dev/fuse","PathInContainer":"/dev/fuse","CgroupPermissions":"rwm"}],"NetworkMode":"mine"}})"),
-        asked("POST", "/v1.41/containers/create", R"({"Image":"busybox","HostConfig":{"PidMode":"container:a","IpcMode":"container:a","NetworkMode":"container:a"}})"),
-        asked("POST", "/v1.41/containers/create", R"({"Image":"busybox","HostConfig":{"Binds":["/var/run/docker.sock:/var/run/docker.sock"]}})"),
-        asked("POST", "/v1.41/containers/create", R"({"Image":"mine"})", R"({"image":{"User":"1000"}})"),
-        asked("POST", "/v1.41/containers/a/start"),
-        asked("POST", "/v1.41/containers/a/exec", R"({"Cmd":["true"],"User":"0"})"),
-        asked("POST", "/v1.41/exec/b/start", "{}"),
-        asked("POST", "/v1.41/build?t=app&networkmode=mine&shmsize=300000000", "null", R"({"pulls":["ghcr.io/us/base:1"]})"),
-        asked("POST", "/v1.41/build?t=app&networkmode=none"),
-        asked("POST", "/v1.41/commit?container=a&repo=b", "{}"),
-        asked("POST", "/v1.41/images/app/push?tag=1"),
-        asked("GET", "/v1.41/images/app/get"),
-        asked("POST", "/v1.41/images/load"),
-        asked("POST", "/v1.41/images/create?fromSrc=-&repo=x"),
+        a_request("POST", "/v1.41/containers/create", R"({"Image":"busybox","HostConfig":{"PidMode":"container:a","IpcMode":"container:a","NetworkMode":"container:a"}})"),
+        a_request("POST", "/v1.41/containers/create", R"({"Image":"busybox","HostConfig":{"Binds":["/var/run/docker.sock:/var/run/docker.sock"]}})"),
+        a_request("POST", "/v1.41/containers/create", R"({"Image":"mine"})", R"({"image":{"User":"1000"}})"),
+        a_request("POST", "/v1.41/containers/a/start"),
+        a_request("POST", "/v1.41/containers/a/exec", R"({"Cmd":["true"],"User":"0"})"),
+        a_request("POST", "/v1.41/exec/b/start", "{}"),
+        a_request("POST", "/v1.41/build?t=app&networkmode=mine&shmsize=300000000", "null", R"({"pulls":["ghcr.io/us/base:1"]})"),
+        a_request("POST", "/v1.41/build?t=app&networkmode=none"),
+        a_request("POST", "/v1.41/commit?container=a&repo=b", "{}"),
+        a_request("POST", "/v1.41/images/app/push?tag=1"),
+        a_request("GET", "/v1.41/images/app/get"),
+        a_request("POST", "/v1.41/images/load"),
+        a_request("POST", "/v1.41/images/create?fromSrc=-&repo=x"),
     };
 }
 
@@ -88,22 +88,22 @@ TEST(Suggestion, OfEachRequestAloneAllowsItAndLittleElse)
 
 TEST(Suggestion, RefusesWhatWasNotDone)
 {
-    const Profile profile = loaded(suggest_profile("suggested", {asked("POST", "/images/create?fromImage=busybox&tag=1.36"),
-                                                                 asked("POST", "/containers/create", R"({"Image":"busybox"})")}, base));
+    const Profile profile = loaded(suggest_profile("suggested", {a_request("POST", "/images/create?fromImage=busybox&tag=1.36"),
+                                                                 a_request("POST", "/containers/create", R"({"Image":"busybox"})")}, base));
     const auto refused_by = [&](const AskedRequest& request) { return judge_request(request, AnyLookup(), profile).error.rule; };
-    EXPECT_EQ(refused_by(asked("POST", "/images/create?fromImage=ghcr.io/them/app&tag=1")), "images.registries");
-    EXPECT_EQ(refused_by(asked("POST", "/images/create?fromImage=busybox")), "images.tags");
-    EXPECT_EQ(refused_by(asked("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Binds":["/etc:/x"]}})")), "binds.allowed");
-    EXPECT_EQ(refused_by(asked("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Privileged":true}})")), "privileged");
-    EXPECT_EQ(refused_by(asked("POST", "/containers/a/kill")), "endpoints.closed");
-    EXPECT_EQ(refused_by(asked("GET", "/_ping")), "");
-    EXPECT_EQ(refused_by(asked("POST", "/volumes/create", "{}")), "endpoints.closed");
+    EXPECT_EQ(refused_by(a_request("POST", "/images/create?fromImage=ghcr.io/them/app&tag=1")), "images.registries");
+    EXPECT_EQ(refused_by(a_request("POST", "/images/create?fromImage=busybox")), "images.tags");
+    EXPECT_EQ(refused_by(a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Binds":["/etc:/x"]}})")), "binds.allowed");
+    EXPECT_EQ(refused_by(a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Privileged":true}})")), "privileged");
+    EXPECT_EQ(refused_by(a_request("POST", "/containers/a/kill")), "endpoints.closed");
+    EXPECT_EQ(refused_by(a_request("GET", "/_ping")), "");
+    EXPECT_EQ(refused_by(a_request("POST", "/volumes/create", "{}")), "endpoints.closed");
 }
 
 TEST(Suggestion, NamesWhatNoProfileAllowsAndStaysReadable)
 {
-    const Suggestion made = suggest_profile("suggested", {asked("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Privileged":true}})"),
-                                                          asked("POST", "/containers/create", R"({"Image":"a","HostConfig":{"SecurityOpt":["x\u0007\ny=\"z\""]}})")}, base);
+    const Suggestion made = suggest_profile("suggested", {a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Privileged":true}})"),
+                                                          a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"SecurityOpt":["x\u0007\ny=\"z\""]}})")}, base);
     EXPECT_GE(made.left, 1u);
     EXPECT_NE(made.text.find("# No profile allows: POST /containers/create: berth: HostConfig.Privileged"), std::string::npos);
     loaded(made);

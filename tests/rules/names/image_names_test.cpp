@@ -8,7 +8,7 @@ namespace rules {
 namespace {
 
 const std::string key = "abcdefghijklmnopqrstuvwxyz";
-const std::string other = "bbbbbbbbbbbbbbbbbbbbbbbbbb";
+const std::string another_key = "bbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 TEST(ImageNames, EveryReferenceHasOneRealOneAndBack)
 {
@@ -36,7 +36,7 @@ TEST(ImageNames, EveryReferenceHasOneRealOneAndBack)
         const auto back = virtual_reference(key, *real);
         ASSERT_TRUE(back) << *real;
         EXPECT_EQ(back->familiar(), text);
-        EXPECT_FALSE(virtual_reference(other, *real));
+        EXPECT_FALSE(virtual_reference(another_key, *real));
     }
 }
 
@@ -58,7 +58,7 @@ TEST(ImageNames, ANameThatAnEngineWouldNotTakeIsRefused)
 
 TEST(ImageNames, NoTextShowsAnEnginesReference)
 {
-    const std::string own = "berth." + key + "/", foreign = "berth." + other + "/";
+    const std::string own = "berth." + key + "/", foreign = "berth." + another_key + "/";
     EXPECT_EQ(scrub(key, "Step 1/2 : FROM " + own + "docker.io/library/app:1"), "Step 1/2 : FROM app:1");
     EXPECT_EQ(scrub(key, "denied for " + own + "ghcr.io/a/b, or absent."), "denied for ghcr.io/a/b, or absent.");
     EXPECT_EQ(scrub(key, "\"" + own + "docker.io/library/app:latest\" (must force)."), "\"app:latest\" (must force).");
@@ -70,7 +70,7 @@ TEST(ImageNames, NoTextShowsAnEnginesReference)
 
 TEST(ImageNames, AJobCannotChooseANameOfOurs)
 {
-    EXPECT_FALSE(real_reference(key, parse_reference("berth." + other + "/docker.io/library/app:1").value()));
+    EXPECT_FALSE(real_reference(key, parse_reference("berth." + another_key + "/docker.io/library/app:1").value()));
     EXPECT_TRUE(real_reference(key, parse_reference("berthold.example/app:1").value()));
 }
 

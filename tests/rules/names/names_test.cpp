@@ -10,12 +10,12 @@
 namespace rules {
 namespace {
 
-constexpr std::string_view key = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view a_key = "abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view other_key = "zyxwvutsrqponmlkjihgfedcba";
 
 TEST(Names, NoObjectIsCalledLikeARealOne)
 {
-    const std::string real = real_name(key, "x");
+    const std::string real = real_name(a_key, "x");
     for (const std::string& name : {real, "a" + real, real_name(other_key, "x")})
         for (const Kind kind : {Kind::container, Kind::network, Kind::volume}) {
             const auto checked = checked_name(kind, name);
@@ -27,21 +27,21 @@ TEST(Names, NoObjectIsCalledLikeARealOne)
         EXPECT_FALSE(holds_real_name(name)) << name;
         EXPECT_TRUE(checked_name(Kind::volume, name)) << name;
     }
-    EXPECT_TRUE(holds_real_name("berth." + std::string(key) + "/docker.io/x"));
+    EXPECT_TRUE(holds_real_name("berth." + std::string(a_key) + "/docker.io/x"));
 }
 
 TEST(Names, ARealNameIsReadable)
 {
-    EXPECT_EQ(real_name(key, "db"), "berth.abcdefghijklmnopqrstuvwxyz.db");
-    EXPECT_EQ(real_name(key, "my net/1~"), "berth.abcdefghijklmnopqrstuvwxyz.my~20net~2F1~7E");
-    EXPECT_EQ(real_name(key, "\xc3\xa9"), "berth.abcdefghijklmnopqrstuvwxyz.~C3~A9");
+    EXPECT_EQ(real_name(a_key, "db"), "berth.abcdefghijklmnopqrstuvwxyz.db");
+    EXPECT_EQ(real_name(a_key, "my net/1~"), "berth.abcdefghijklmnopqrstuvwxyz.my~20net~2F1~7E");
+    EXPECT_EQ(real_name(a_key, "\xc3\xa9"), "berth.abcdefghijklmnopqrstuvwxyz.~C3~A9");
 }
 
 TEST(Names, EveryNameComesBackAndNoTwoShareARealName)
 {
     std::mt19937 random(7);
     std::set<std::string> names = {
-        "", "~", "~41", "A", "a.b", "a~2Eb", "berth.", real_name(key, "x"), std::string(1, '\0')};
+        "", "~", "~41", "A", "a.b", "a~2Eb", "berth.", real_name(a_key, "x"), std::string(1, '\0')};
     for (int round = 0; round < 5000; ++round) {
         std::string name;
         for (std::size_t length = random() % 8; length > 0; --length) name.push_back(static_cast<char>(random()));
@@ -49,9 +49,9 @@ TEST(Names, EveryNameComesBackAndNoTwoShareARealName)
     }
     std::set<std::string> reals;
     for (const std::string& name : names) {
-        const std::string real = real_name(key, name);
-        EXPECT_EQ(virtual_name(key, real), name);
-        EXPECT_EQ(virtual_name(key, "/" + real), name);
+        const std::string real = real_name(a_key, name);
+        EXPECT_EQ(virtual_name(a_key, real), name);
+        EXPECT_EQ(virtual_name(a_key, "/" + real), name);
         EXPECT_EQ(virtual_name(other_key, real), std::nullopt);
         EXPECT_TRUE(reals.insert(real).second);
     }
@@ -59,11 +59,11 @@ TEST(Names, EveryNameComesBackAndNoTwoShareARealName)
 
 TEST(Names, WhatIsNotARealNameOfTheJobHasNoVirtualName)
 {
-    const std::string prefix = "berth." + std::string(key) + ".";
+    const std::string prefix = "berth." + std::string(a_key) + ".";
     for (const std::string& real :
-         {std::string("db"), std::string("berth.db"), "berth." + std::string(key), prefix + "~41", prefix + "~2f",
-          prefix + "~2", prefix + "a/b", "xberth." + std::string(key) + ".db", "//" + prefix + "db"})
-        EXPECT_EQ(virtual_name(key, real), std::nullopt) << real;
+         {std::string("db"), std::string("berth.db"), "berth." + std::string(a_key), prefix + "~41", prefix + "~2f",
+          prefix + "~2", prefix + "a/b", "xberth." + std::string(a_key) + ".db", "//" + prefix + "db"})
+        EXPECT_EQ(virtual_name(a_key, real), std::nullopt) << real;
 }
 
 TEST(Names, AnIdIsTwelveToSixtyFourHexDigits)
@@ -120,20 +120,20 @@ TEST(Names, AreCheckedAsDockerdChecksThem)
 
 TEST(Names, ATextShowsNoRealName)
 {
-    const std::string own = real_name(key, "db");
+    const std::string own = real_name(a_key, "db");
     const std::string foreign = real_name(other_key, "secret");
-    EXPECT_EQ(scrub(key, "Conflict. The name \"/" + own + "\" is used"), "Conflict. The name \"/db\" is used");
-    EXPECT_EQ(scrub(key, "network " + foreign + " and " + real_name(key, "a b") + ": no"),
+    EXPECT_EQ(scrub(a_key, "Conflict. The name \"/" + own + "\" is used"), "Conflict. The name \"/db\" is used");
+    EXPECT_EQ(scrub(a_key, "network " + foreign + " and " + real_name(a_key, "a b") + ": no"),
               "network (another job's object) and a b: no");
-    EXPECT_EQ(scrub(key, "berth.berth." + std::string(key) + ".db"), "berth.db");
-    EXPECT_EQ(scrub(key, "berth. is quiet"), "berth. is quiet");
-    EXPECT_EQ(scrub(key, ""), "");
-    EXPECT_EQ(scrub(key, "berth." + std::string(key) + ".~41"), "(another job's object)");
+    EXPECT_EQ(scrub(a_key, "berth.berth." + std::string(a_key) + ".db"), "berth.db");
+    EXPECT_EQ(scrub(a_key, "berth. is quiet"), "berth. is quiet");
+    EXPECT_EQ(scrub(a_key, ""), "");
+    EXPECT_EQ(scrub(a_key, "berth." + std::string(a_key) + ".~41"), "(another job's object)");
 }
 
 TEST(Names, OnlyOurLabelsAreOurs)
 {
-    for (const char* label : {"berth.job", "BERTH.Job", " berth.key", "\tberth.", "berth.profile "})
+    for (const char* label : {"berth.job", "BERTH.Job", " berth.a_key", "\tberth.", "berth.profile "})
         EXPECT_TRUE(is_own_label(label)) << label;
     for (const char* label : {"berth", "berths.job", "com.berth.job", "", " ", "org.testcontainers"})
         EXPECT_FALSE(is_own_label(label)) << label;
