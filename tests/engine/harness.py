@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from engines import Engine, Registry, remove_rest_of_killed_runs
-from tools import Api, Docker, Unavailable, busybox_rootfs, clean_env, run, tar_of, wait_for
+from tools import Api, Docker, Unavailable, clean_env, image_archive, run, tar_of, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
@@ -61,9 +61,10 @@ class Job:
         assert status == 200 and not any("error" in line for line in lines), f"build of {tag}: {status} {lines[-3:]}"
         return lines
 
-    def build_busybox(self):
-        """The job's own busybox image."""
-        self.build(self.image, {"Dockerfile": 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n', "rootfs.tar": busybox_rootfs()})
+    def load_busybox(self):
+        """The job's own busybox image. Loaded, not built: the engine has the layer from the host's, so this takes a tenth of the time."""
+        status, content = self.api.call("POST", "/images/load?quiet=1", image_archive(f"{self.image}:latest", self.key), raw=True)
+        assert status == 200 and b'"error"' not in content, f"load of {self.image}: {status} {content[-300:]}"
 
 
 class Berth:
@@ -226,7 +227,7 @@ class EngineCase(unittest.TestCase):
         job = cls.berth.open_job(*args)
         cls.opened.append(job)
         if busybox:
-            job.build_busybox()
+            job.load_busybox()
         return job
 
     def registry(self):
@@ -275,7 +276,7 @@ class RuledCase(EngineCase):
         job = self.ruled.open_job(*args)
         self.addCleanup(lambda: job.closed or job.close())
         if busybox:
-            job.build_busybox()
+            job.load_busybox()
         return job
 
 

@@ -122,7 +122,7 @@ class Counted(EngineCase):
 
     def setUp(self):
         self.job = self.few.open_job()
-        self.job.build_busybox()
+        self.job.load_busybox()
         self.addCleanup(lambda: self.job.closed or self.job.close())
 
     @attacks.shows("R-12")

@@ -276,7 +276,7 @@ class Requests(EngineCase):
         gone = {what: before[what] - names for what, names in self.engine.snapshot().items()}
         self.assertEqual({name for names in (gone["containers"], gone["volumes"]) for name in names if self.victim.key in name}, set())
         self.job.docker("network", "create", "own-net")  # pruned as the job's own unused one
-        self.job.build_busybox()
+        self.job.load_busybox()
 
     @attacks.shows("I-14 G-01 G-02 G-11 B-21 I-15")
     def test_labels_of_an_image_give_nothing(self):

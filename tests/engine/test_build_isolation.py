@@ -323,7 +323,7 @@ class Moved(Builds):
         self.assert_nothing_held()
         self.job.ok("rmi", "built:1")
         self.assertNotEqual(self.engine.docker("image", "inspect", good).code, 0, "what the job removed is gone, now that nothing rests on it")
-        self.job.build_busybox()
+        self.job.load_busybox()
         self.start(self.dockerfile(f"FROM {self.job.image}", "RUN false"), "built:1")()
         self.assert_nothing_held()
 

@@ -97,7 +97,7 @@ class CrashTable(EngineCase):
         """A job to whose n-th step something happens: (name of the step or None, what became of it)."""
         self.reached.unlink(missing_ok=True)
         job = self.berth.open_job()
-        job.build_busybox()
+        job.load_busybox()
         self.order(step, act)
         answers, ended = [], []
 

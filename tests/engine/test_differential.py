@@ -83,7 +83,7 @@ class Differential(EngineCase):
         cls.recorded = RecordedBerth(cls.engine).start()
         cls.recorder = cls.recorded.recorder
         cls.job = cls.recorded.open_job()
-        cls.job.build_busybox()
+        cls.job.load_busybox()
         cls.job.ok("tag", cls.job.image, "busybox")  # as the corpus calls it
         # The same image for the engine alone: what differs then is not the image's.
         cls.hosts_own = cls.engine.docker.ok("inspect", "-f", "{{.Id}}", "busybox")

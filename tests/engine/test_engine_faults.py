@@ -115,7 +115,7 @@ class EngineFaults(EngineCase):
             self.assertNotEqual((now["Version"], now["ApiVersion"]), (before["Version"], before["ApiVersion"]))
             # What the job has is judged by the lists of the engine that is there: it has none of it.
             wait_for(lambda: self.job.show()["objects"] == {"container": 0, "image": 0, "network": 0, "volume": 0}, 60, "the rows to go")
-            self.job.build_busybox()
+            self.job.load_busybox()
             self.box("there")
             self.assertEqual(self.job.ok("ps", "--format", "{{.Names}}"), "there")
             self.assertEqual(self.job.close().code, 0)

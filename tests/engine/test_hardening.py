@@ -87,7 +87,7 @@ class Hardening(EngineCase):
         self.runtime.mkdir(mode=0o755)
         self.daemon.start()
         job = self.daemon.open_job()
-        job.build_busybox()
+        job.load_busybox()
         found = [self.state, *self.state.rglob("*"), self.runtime, *self.runtime.rglob("*")]
         self.assertIn(self.state / "berth.db-wal", found)
         for path in found:
@@ -156,7 +156,7 @@ class Hardening(EngineCase):
         os.chown(workspace, 1234, 1235)
         self.daemon.start()
         job = self.daemon.open_job("--workspace", workspace)
-        job.build_busybox()
+        job.load_busybox()
         job.ok("run", "--rm", "-v", f"{workspace}/new/deep:/d", job.image, "true")
         for path in (workspace / "new", workspace / "new/deep"):
             facts = path.stat()

@@ -162,7 +162,7 @@ class HostNames(EngineCase):
         berth = Berth(self.engine).start()
         try:
             job = berth.open_job()
-            job.build_busybox()
+            job.load_busybox()
             job.ok("tag", job.image, name)
             identity = job.ok("image", "inspect", "-f", "{{.Id}}", name)
             for taken in (False, True):

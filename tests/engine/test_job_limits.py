@@ -32,7 +32,7 @@ class Limits(EngineCase):
 
     def setUp(self):
         self.job = self.limited.open_job()
-        self.job.build_busybox()
+        self.job.load_busybox()
         self.addCleanup(lambda: self.job.closed or self.job.close())
 
     def directories(self, key):
@@ -74,7 +74,7 @@ class Limits(EngineCase):
     def test_too_much_memory_in_several_containers_ends_that_job_alone(self):
         other = self.limited.open_job()
         self.addCleanup(other.close)
-        other.build_busybox()
+        other.load_busybox()
         other.ok("run", "-d", "--name", "calm", other.image, "sleep", "1000")
         fill = ("dd", "if=/dev/zero", "of=/dev/shm/full", "bs=1M", "count=45")
         for name in ("first", "second"):

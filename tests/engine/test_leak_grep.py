@@ -88,7 +88,7 @@ class Leaks(EngineCase):
     @classmethod
     def fill(cls, job, word, path):
         """Some of everything, each name with `word` in it."""
-        job.build_busybox()
+        job.load_busybox()
         for turn in (1, 2):  # the first one loses its name
             job.build(f"{word}-app:1", {"Dockerfile": f"FROM {job.image}\nLABEL team={word}\nRUN echo {word}{turn} >/text\nVOLUME /declared\n"})
         job.ok("tag", f"{word}-app:1", f"{Registry.address}/{word}/app:2")

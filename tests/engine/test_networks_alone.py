@@ -267,8 +267,8 @@ class Leases(Case):
     def test_a_restart_keeps_leases_and_builds_the_rules_anew(self):
         berth = self.other_berth()
         job, other = berth.open_job(), berth.open_job()
-        job.build_busybox()
-        other.build_busybox()
+        job.load_busybox()
+        other.load_busybox()
         serve(job, "web", "-p", "8080:80")
         other.ok("run", "-d", "--name", "idle", other.image, "sleep", "300")
         address, before, held = job.address(), self.ruleset(), leases(berth)
@@ -293,7 +293,7 @@ class Leases(Case):
         berth = self.other_berth(engine_socket=recorder.path)
         job, other = berth.open_job(), berth.open_job()
         for each in (job, other):
-            each.build_busybox()
+            each.load_busybox()
             serve(each, "web", "-p", "8080:80")
         port = f"{job.address()}:8080"
         def bridges():
@@ -330,7 +330,7 @@ class Leases(Case):
         identity = self.engine.docker.ok("inspect", "-f", "{{.Id}}", "anchor")
         job = self.other_berth().open_job("--anchor", identity)
         try:
-            job.build_busybox()
+            job.load_busybox()
             serve(job, "web", "-p", "8080:80")
             script = "for i in 1 2 3 4 5 6 7 8; do timeout 2 wget -qO- http://docker:8080/ && exit; sleep 0.3; done; exit 1"
             self.assertEqual(self.engine.docker.ok("exec", "anchor", "sh", "-c", script), job.key)

@@ -14,7 +14,7 @@ class ReapCase(EngineCase):
     def setUp(self):
         self.job = self.open_job(busybox=False)
         self.at_start = self.engine.snapshot()
-        self.job.build_busybox()
+        self.job.load_busybox()
 
     def run_box(self, *flags, command=("sleep", "1000"), job=None):
         job = job or self.job

@@ -60,7 +60,7 @@ class HostCase(EngineCase):
     def live(self):
         """Makes something that stays in every place where a job can leave something."""
         job = self.job
-        job.build_busybox()
+        job.load_busybox()
         job.ok("network", "create", "app")
         job.ok("network", "create", "--subnet", "10.79.0.0/24", "chosen")
         job.ok("run", "-d", "--name", "web", "-p", "8080:80", "-v", f"{self.workspace}/sub:/w", "-v", "named:/named", "-v", "/anonymous",
@@ -178,7 +178,7 @@ class Reaped(HostCase):
 
     def test_a_job_whose_builds_and_creates_failed(self):
         job = self.job
-        job.build_busybox()
+        job.load_busybox()
         for text in ("RUN echo 1 >/x\nRUN false\n", "COPY absent /x\n"):
             self.assertIn(b'"error"', job.api.call("POST", "/build?t=bad", tar_of({"Dockerfile": f"FROM {job.image}\n{text}"}), raw=True)[1])
         for body in ({"Cmd": ["/absent"], "HostConfig": {"Binds": [f"{self.workspace}/sub:/w", "half:/half"]}},
@@ -192,7 +192,7 @@ class Reaped(HostCase):
 
     def test_a_process_of_a_step_that_the_engine_has_forgotten(self):
         """As an engine leaves one that was killed as it started the step's container. Such a container is no object of the job."""
-        self.job.build_busybox()
+        self.job.load_busybox()
         self.job.build("built", {"Dockerfile": f"FROM {self.job.image}\nRUN echo built >/x\n"})
         steps = wait_for(lambda: self.ledger("SELECT id FROM objects WHERE job = ? AND kind = 'container' AND real = ''"), 30, "the step in the ledger")
         self.served.kill()
@@ -205,7 +205,7 @@ class Reaped(HostCase):
         self.assertEqual(shim.wait(10), -signal.SIGKILL)
 
     def test_networks_made_and_removed_leave_nothing_while_the_job_is_open(self):
-        self.job.build_busybox()
+        self.job.load_busybox()
         for turn in range(3):
             self.job.ok("network", "create", f"n{turn}")
             self.job.ok("run", "--rm", "--network", f"n{turn}", "-p", "8080:80", self.job.image, "true")
@@ -254,7 +254,7 @@ class PushCutOff(HostCase):
             self.skipTest(str(reason))
         super().setUp()
         self.name = f"{self.made.address}/lent/{self._testMethodName.replace('_', '-')}:1"
-        self.job.build_busybox()
+        self.job.load_busybox()
         self.job.ok("tag", self.job.image, self.name)
         self.learn()
 

@@ -30,7 +30,7 @@ class Resources(EngineCase):
     def busy_job(self):
         """An open job with something of each kind."""
         job = self.own.open_job()
-        job.build_busybox()
+        job.load_busybox()
         job.ok("run", "-d", "--name", "box", "-v", "data:/v", job.image, "sleep", "1000")
         return job
 

@@ -228,12 +228,12 @@ class Changes(EngineCase):
 
     def test_reloaded_rules_are_those_of_new_jobs(self):
         before = self.open()
-        before.build_busybox()
+        before.load_busybox()
         self.assertFalse(self.publishes(before))
         self.ruled.write_rules("[profile.ci]\nports.max = 2\n[profile.more]\n")
         self.assertIn("8 profiles", self.ruled.ok("rules", "reload"))
         after = self.open()
-        after.build_busybox()
+        after.load_busybox()
         self.assertTrue(self.publishes(after))
         self.assertFalse(self.publishes(before), "an open job keeps its rules")
         self.assertEqual(self.open("more").show()["profile"], "more")
@@ -257,7 +257,7 @@ class Changes(EngineCase):
         self.assertEqual((report["ok"], report["profiles"], len(report["mistakes"])), (False, [], 1))
         self.assertTrue(report["mistakes"][0].startswith(f"{self.ruled.rules_file}:5:10: "), report)
         job = self.open()
-        job.build_busybox()
+        job.load_busybox()
         self.assertFalse(self.publishes(job), "the old rules stand")
         os.kill(self.ruled.process.pid, signal.SIGHUP)
         wait_for(lambda: self.ruled.log.read_text().count("the rules are not changed") >= 2, 20, "the refusal in the log")

@@ -317,7 +317,7 @@ class Tools(RuledCase):
         self.addCleanup(ruled.stop)
         second = ruled.open_job("--profile", "shop")
         self.addCleanup(lambda: second.closed or second.close())
-        second.build_busybox()
+        second.load_busybox()
         up_and_down(second)
         self.assertEqual(second.show()["refusals"], 0, ruled.ok("audit", "--denied"))
         self.refused(second.docker("run", "--privileged", second.image), '"privileged"')

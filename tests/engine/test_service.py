@@ -151,7 +151,7 @@ class Service(MachineCase):
     def job_with_a_box(self, *args):
         """A job with a container that has its door mounted as a file."""
         job = Job(self, json.loads(self.ok("job", "open", *args, "--json")))
-        job.build_busybox()
+        job.load_busybox()
         job.ok("run", "-d", "--name", "box", "-v", "/var/run/docker.sock:/var/run/docker.sock", job.image, "sleep", "100000")
         return job
 

@@ -68,7 +68,7 @@ class Doors(SupervisedCase):
         """The door's file stays, requests made in between wait, and are answered by the next process."""
         self.daemon.start()
         job = self.open_one()
-        job.build_busybox()
+        job.load_busybox()
         job.ok("run", "-d", "--name", "box", "-v", "/var/run/docker.sock:/var/run/docker.sock", job.image, "sleep", "1000")
         inside = job.ok("exec", "box", "stat", "-c", "%i", "/var/run/docker.sock")
         mounted = self.mounted(job)

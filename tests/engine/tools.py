@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import functools
+import hashlib
 import http.client
 import io
 import json
@@ -281,3 +282,13 @@ def busybox_rootfs():
         add("etc/nsswitch.conf", tarfile.REGTYPE, 0o644, b"passwd: files\ngroup: files\nhosts: files dns\n")
         add("etc/group", tarfile.REGTYPE, 0o644, b"root:x:0:\nnobody:x:65534:\n")
     return buffer.getvalue()
+
+
+def image_archive(name, comment):
+    """An archive as `docker save` makes it, of an image around busybox_rootfs(); it is another image for another comment."""
+    layer = busybox_rootfs()
+    config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"], "Env": [f"PATH={SYSTEM_PATH}"]}, "created": "2024-01-01T00:00:00Z",
+              "history": [{"created": "2024-01-01T00:00:00Z", "comment": comment}],
+              "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]}}
+    return tar_of({"config.json": json.dumps(config), "manifest.json": json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]),
+                   "layer.tar": layer})
