@@ -1,10 +1,11 @@
 """Runs the Python tests on one kind of engine (real or fake): one line a test, then `kind: N passed, N failed, N skipped`.
 
     /usr/bin/python3 tests/engine/run.py --engine distribution|trixie|newest|fake [-k PATTERN]... [--counts FILE] [--attacks FILE]
-        [--failures FILE]
+        [--failures FILE] [--durations FILE]
 
 Exit status 0 when nothing failed. --counts writes the three numbers for a caller, --attacks what became of the attacks of the catalogue, for
-attacks.py, --failures appends a line for each failure. Without -k, the files that run on this kind.
+attacks.py, --failures appends a line for each failure, --durations one for each test, with the seconds that it took. Without -k, the files
+whose ENGINES name this kind.
 """
 
 import argparse
@@ -20,26 +21,15 @@ import engines
 import harness
 
 
-# On which engines a file's tests run, where it is not all three: what only the oldest could do differently, there and on a newer one; what berth
-# does by itself, or in the same way before each engine, on one. They are dealt out so that the three end at about the same time: each test
-# costs processor time for the others as well.
-RUNS_ON = {
-    "newest distribution": ("attacks_containers", "attacks_objects", "budget", "clients", "endings", "image_transfers", "isolation", "job_limits", "options", "reap_crashes",
-                            "reap_streams"),
-    "distribution trixie": ("attacks_host", "binds", "build_isolation", "differential", "networks_by_profile"),
-    "newest trixie": ("egress", "networks_alone", "reap"),
-    "newest": ("cli_containers", "cli_images", "cli_lists", "cli_networks", "cli_run", "cli_volumes", "compose", "job_ends", "leak_grep", "reap_host", "refusals", "save_load",
-               "service", "skopeo", "ten_jobs"),
-    "distribution": ("cleanup", "crash_table", "in_the_anchor", "testcontainers"),
-    "trixie": ("bench", "cache_pressure", "ci_docs", "doctor", "engine_faults", "hardening", "hostile_jobs", "image_cache", "jobs", "reap_storms", "resources", "rules",
-               "rules_tools", "spool", "supervised"),
-}
-
-
-def runs_on(kind, name):
-    """Whether the file test_NAME.py runs on this kind of engine."""
-    kinds = [each.split() for each, names in RUNS_ON.items() if name in names]
-    return kind in kinds[0] if kinds else True
+def engines_of(test):
+    """The kinds of engine on which a test runs: the ENGINES of its file, which each file has."""
+    module = sys.modules[type(test).__module__]
+    if module is unittest.loader:  # a file that cannot be loaded: this test is the failure that says so
+        return engines.KINDS
+    kinds = getattr(module, "ENGINES", ())
+    if not kinds or not set(kinds) <= set(engines.KINDS):
+        sys.exit(f"{module.__file__}: ENGINES must name the engines on which its tests run, of {', '.join(engines.KINDS)}")
+    return kinds
 
 
 class Progress(unittest.TestResult):
@@ -53,6 +43,7 @@ class Progress(unittest.TestResult):
         self.started = 0.0
         self.failed_parts = 0
         self.short = []  # a line for each failure: which, and what it says first
+        self.took = []  # (seconds, test)
 
     def say(self, word, test, note=""):
         seconds = f"{time.monotonic() - self.started:.1f} s" if self.started else ""
@@ -68,6 +59,10 @@ class Progress(unittest.TestResult):
         super().startTest(test)
         self.started = time.monotonic()
         self.failed_parts = 0
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.took.append((time.monotonic() - self.started, name_of(test)))
 
     def addSuccess(self, test):
         if not self.failed_parts:
@@ -126,10 +121,11 @@ def chosen(suite, patterns):
 def discovered(kind, patterns):
     """The tests of this kind of engine that match."""
     here = Path(__file__).parent
-    tests = list(chosen(unittest.defaultTestLoader.discover(here.parent / "fake" if kind == "fake" else here, "test_*.py"), patterns))
-    if kind == "fake" or patterns:
-        return tests
-    return [test for test in tests if runs_on(kind, test.id().split(".")[0].removeprefix("test_"))]
+    tests = list(chosen(unittest.defaultTestLoader.discover(here.parent / "fake" if kind == "fake" else here, "test_*.py"), ()))
+    if kind != "fake":
+        kinds = {test: engines_of(test) for test in tests}
+        tests = [test for test in tests if patterns or kind in kinds[test]]
+    return list(chosen(tests, patterns))
 
 
 def main():
@@ -139,6 +135,7 @@ def main():
     parser.add_argument("--counts", type=Path, metavar="FILE")
     parser.add_argument("--attacks", type=Path, metavar="FILE")
     parser.add_argument("--failures", type=Path, metavar="FILE")
+    parser.add_argument("--durations", type=Path, metavar="FILE")
     options = parser.parse_args()
 
     # A cancelled run ends as an interrupted one does: what it started is removed.
@@ -165,6 +162,9 @@ def main():
     if options.failures and result.short:
         with options.failures.open("a") as out:
             out.write("".join(f"{line}\n" for line in result.short))
+    if options.durations:
+        with options.durations.open("a") as out:
+            out.write("".join(f"{seconds:7.1f} s  {options.engine:12} {name}\n" for seconds, name in result.took))
     if options.counts:
         options.counts.write_text("{} {} {}\n".format(*counts))
     return 1 if result.failed else 0

@@ -5,6 +5,8 @@ import json
 import attacks
 from harness import EngineCase
 
+ENGINES = ("distribution", "newest")
+
 HOST = "HostConfig."
 
 

@@ -12,6 +12,8 @@ import attacks
 from harness import EngineCase, RuledBerth
 from tools import Api, UnixConnection, tar_of, wait_for
 
+ENGINES = ("distribution", "trixie")
+
 
 class FewOfAll(RuledBerth):
     rules = """

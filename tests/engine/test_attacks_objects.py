@@ -10,6 +10,8 @@ from harness import EngineCase
 from test_save_load import image_archive
 from tools import tar_of, wait_for
 
+ENGINES = ("distribution", "newest")
+
 # (name, method, path, body, status through a door, words of the answer). BOX, EXEC, NET: the victim's ids; OWN: a container of the job's. GUESS: a prefix of
 # the victim's id.
 REFUSED = [

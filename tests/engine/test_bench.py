@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 from harness import ROOT, EngineCase
 from tools import clean_env, run
 
+ENGINES = ("trixie",)
+
 
 class Bench(EngineCase):
     jobs_wanted = ()

@@ -10,6 +10,8 @@ import attacks
 from harness import BINARY, EngineCase
 from tools import busybox_rootfs, run
 
+ENGINES = ("distribution", "trixie")
+
 FLIP_SECONDS = 20
 
 

@@ -12,6 +12,8 @@ from harness import EngineCase, RuledBerth, RuledCase
 from tools import tar_of
 from watch import ASAN, Watch
 
+ENGINES = ("distribution", "newest")
+
 
 class SmallBerth(RuledBerth):
     """In a memory of 256 MiB."""

@@ -13,6 +13,8 @@ import attacks
 from harness import EngineCase
 from tools import tar_of
 
+ENGINES = ("distribution", "trixie")
+
 VICTIM = "victim/private:1"
 SECRET = "TOPSECRET"
 

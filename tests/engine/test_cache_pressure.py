@@ -12,6 +12,8 @@ import time
 from harness import EngineCase, RuledBerth
 from tools import tar_of
 
+ENGINES = ("trixie",)
+
 MINUTES = float(os.environ.get("BERTH_CACHE_MINUTES", "0.5"))
 IMAGES = 8
 WORKERS = 3

@@ -7,6 +7,8 @@ from pathlib import Path
 from harness import BINARY, ROOT, EngineCase
 from tools import SYSTEM_PATH, run
 
+ENGINES = ("trixie",)
+
 
 class Hooks(EngineCase):
     jobs_wanted = ()

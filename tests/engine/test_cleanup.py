@@ -12,6 +12,8 @@ import attacks
 from harness import BINARY, Berth, EngineCase
 from tools import clean_env, wait_for
 
+ENGINES = ("distribution",)
+
 UNKNOWN = "unknown" + "2" * 19  # as a key, of no job
 
 

@@ -8,6 +8,8 @@ import time
 from harness import EngineCase
 from tools import Terminal, tar_of, wait_for
 
+ENGINES = ("newest",)
+
 
 class Lifecycle(EngineCase):
     def setUp(self):

@@ -2,6 +2,8 @@
 
 from harness import EngineCase
 
+ENGINES = ("newest",)
+
 
 class Builds(EngineCase):
     def build(self, files, tag, *args, code=0):

@@ -6,6 +6,8 @@ import time
 import attacks
 from harness import EngineCase
 
+ENGINES = ("newest",)
+
 
 class Lists(EngineCase):
     @classmethod

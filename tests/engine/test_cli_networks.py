@@ -5,6 +5,8 @@ import re
 
 from harness import EngineCase
 
+ENGINES = ("newest",)
+
 
 class Networks(EngineCase):
     def test_lifecycle_of_a_network(self):

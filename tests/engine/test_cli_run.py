@@ -6,6 +6,8 @@ import subprocess
 from harness import EngineCase
 from tools import Terminal, wait_for
 
+ENGINES = ("newest",)
+
 
 class Run(EngineCase):
     def test_run_shows_the_output_and_removes_the_container(self):

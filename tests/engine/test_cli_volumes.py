@@ -4,6 +4,8 @@ import json
 
 from harness import EngineCase
 
+ENGINES = ("newest",)
+
 
 class Volumes(EngineCase):
     def test_lifecycle_of_a_volume(self):

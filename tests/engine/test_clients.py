@@ -8,6 +8,8 @@ from engines import CACHE, reason_of
 from harness import EngineCase
 from tools import clean_env, run
 
+ENGINES = ("distribution", "newest")
+
 HERE = Path(__file__).parent
 
 

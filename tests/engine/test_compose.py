@@ -7,6 +7,8 @@ from engines import reason_of
 from harness import EngineCase
 from tools import wait_for
 
+ENGINES = ("newest",)
+
 PROJECT = """
 services:
   db:

@@ -14,6 +14,8 @@ import attacks
 from harness import EngineCase
 from tools import tar_of, wait_for
 
+ENGINES = ("distribution",)
+
 STRIDE = int(os.environ.get("BERTH_CRASH_STRIDE", "29"))
 
 

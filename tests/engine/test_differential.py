@@ -18,6 +18,8 @@ from harness import Berth, EngineCase
 from recorder import Recorder, canonical
 from tools import UnixConnection
 
+ENGINES = ("distribution", "trixie")
+
 SEED = int(os.environ.get("BERTH_DIFFERENTIAL_SEED", "1"))
 COUNT = int(os.environ.get("BERTH_DIFFERENTIAL_COUNT", "1"))
 

@@ -8,6 +8,8 @@ import sqlite3
 from harness import BINARY, Berth, EngineCase
 from tools import clean_env, run
 
+ENGINES = ("trixie",)
+
 CHECKS = ["user", "daemon", "engine", "api", "cgroups", "storage", "confinement", "users", "restarts", "images", "paths",
           "isolation", "addresses", "doors", "state", "ledger"]
 WITHOUT_ENGINE = ["user", "daemon", "engine", "isolation", "addresses", "doors", "state", "ledger"]

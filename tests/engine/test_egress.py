@@ -9,6 +9,8 @@ from harness import RuledBerth
 from test_networks_alone import Case, answers, inspected, serve
 from tools import WEB_SERVER, mounted, run, running, tar_of, wait_for
 
+ENGINES = ("trixie", "newest")
+
 HOST = "198.18.0.1"
 METADATA = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.0.23", "169.254.42.42", "168.63.129.16", "100.100.100.200", "192.0.0.192")
 METADATA6 = ("[fd00:ec2::254]", "[fd00:ec2::23]", "[fd20:ce::254]", "[fd00:c1::a9fe:a9fe]", "[fd00:42::42]")

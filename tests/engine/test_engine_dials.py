@@ -14,6 +14,8 @@ from harness import BINARY, Berth, EngineCase
 from test_networks_alone import inspected, serve
 from tools import tar_of, wait_for
 
+ENGINES = ("distribution", "trixie", "newest")
+
 PORT = 7099
 HOST = "198.18.0.1"  # the engine's host's own, beside loopback
 LISTENER = r"""

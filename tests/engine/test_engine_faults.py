@@ -8,6 +8,8 @@ from harness import EngineCase
 from engines import Toolchain
 from tools import Unavailable, wait_for
 
+ENGINES = ("trixie",)
+
 
 class EngineFaults(EngineCase):
     jobs_wanted = ()

@@ -13,6 +13,8 @@ from engines import PrivateRegistry
 from harness import BINARY, Berth, EngineCase
 from tools import Unavailable, run, tar_of
 
+ENGINES = ("trixie",)
+
 # broker/host/privileges.cpp says why.
 CAPABILITIES = {"DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "LINUX_IMMUTABLE": 9, "NET_ADMIN": 12, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
 WITHOUT_CAPABILITIES = ("setpriv", "--inh-caps=-all", "--bounding-set=-all")

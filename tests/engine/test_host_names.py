@@ -9,6 +9,8 @@ from engines import PrivateRegistry
 from harness import Berth, EngineCase
 from tools import Docker, Unavailable, wait_for
 
+ENGINES = ("distribution", "trixie", "newest")
+
 # Stops a registry amid an upload: a push then hangs until it goes on.
 
 

@@ -7,6 +7,8 @@ from harness import EngineCase
 from tools import wait_for
 from watch import Watch
 
+ENGINES = ("trixie",)
+
 
 class Storms(EngineCase):
     jobs_wanted = ("other",)

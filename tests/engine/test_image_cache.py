@@ -10,6 +10,8 @@ from engines import Registry
 from harness import EngineCase, RuledBerth
 from tools import tar_of, wait_for
 
+ENGINES = ("trixie",)
+
 PAYLOAD = 1_000_000  # bytes of one image
 
 

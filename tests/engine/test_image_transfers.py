@@ -10,6 +10,8 @@ import attacks
 from engines import Registry
 from harness import EngineCase
 
+ENGINES = ("distribution", "newest")
+
 
 class Transfers(EngineCase):
     jobs_wanted = ("job", "other")

@@ -11,6 +11,8 @@ from harness import EngineCase
 from test_testcontainers import RYUK_IN_THE_LIBRARY, compile_ryuk
 from tools import busybox_rootfs, tar_of
 
+ENGINES = ("distribution",)
+
 HERE = Path(__file__).parent
 WORK = "/builds/project"  # of every anchor
 

@@ -6,6 +6,8 @@ import attacks
 from harness import EngineCase
 from tools import tar_of
 
+ENGINES = ("distribution", "newest")
+
 
 class Foreign(EngineCase):
     """`mine` asks for objects of `theirs` and of the host, by every reference that the engine would take."""

@@ -9,6 +9,8 @@ from engines import clean_env
 from harness import BINARY, EngineCase, RuledBerth
 from tools import wait_for
 
+ENGINES = ("newest",)
+
 
 class Patient(RuledBerth):
     rules = """

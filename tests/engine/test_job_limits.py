@@ -7,6 +7,8 @@ import attacks
 from harness import EngineCase, RuledBerth
 from tools import wait_for
 
+ENGINES = ("distribution", "newest")
+
 MEGABYTE = 1 << 20
 
 

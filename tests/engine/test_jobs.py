@@ -5,6 +5,8 @@ import json
 import attacks
 from harness import EngineCase, RuledBerth
 
+ENGINES = ("trixie",)
+
 
 class Jobs(EngineCase):
     def test_a_closed_jobs_door_is_gone(self):

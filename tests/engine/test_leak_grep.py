@@ -17,6 +17,8 @@ from engines import Registry
 from harness import ROOT, EngineCase, RuledBerth
 from tools import Unavailable, UnixConnection, run, tar_of, wait_for
 
+ENGINES = ("newest",)
+
 THEIRS = "quokka"  # in every name of the other job
 HOSTS = "wombat"   # in every name of the host
 

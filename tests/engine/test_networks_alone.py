@@ -11,6 +11,8 @@ from harness import BINARY, Berth, EngineCase
 from recorder import Recorder
 from tools import WEB_SERVER, busybox_rootfs, clean_env, run, running, tar_of, wait_for
 
+ENGINES = ("trixie", "newest")
+
 
 def inspected(job, *reference):
     return json.loads(job.ok("inspect", *reference))[0]

@@ -5,6 +5,8 @@ import re
 from harness import RuledBerth
 from test_networks_alone import Case, answers, ask, inspected, serve
 
+ENGINES = ("distribution", "trixie")
+
 HOST = "198.18.0.1"  # the host's own, beside loopback
 METADATA = ("169.254.169.254", "169.254.170.2")
 

@@ -8,6 +8,8 @@ import attacks
 from harness import EngineCase
 from tools import run, tar_of
 
+ENGINES = ("distribution", "newest")
+
 
 def mount(**fields):
     return {"HostConfig": {"Mounts": [{"Type": "volume", "Source": "data", "Target": "/x", **fields}]}}

@@ -10,6 +10,8 @@ from engines import PrivateRegistry
 from harness import EngineCase
 from tools import Docker, Unavailable, tar_of
 
+ENGINES = ("distribution", "trixie", "newest")
+
 
 class PrivateImages(EngineCase):
     """`first` has logged in and pulled; `other` has not."""

@@ -7,6 +7,8 @@ import attacks
 from harness import EngineCase
 from tools import tar_of, wait_for
 
+ENGINES = ("trixie", "newest")
+
 
 class ReapCase(EngineCase):
     jobs_wanted = ()

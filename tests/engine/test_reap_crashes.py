@@ -9,6 +9,8 @@ import attacks
 from test_reap import ReapCase
 from tools import tar_of, wait_for
 
+ENGINES = ("distribution", "newest")
+
 
 class Crashes(ReapCase):
     """berth or the engine dies while a job is open."""

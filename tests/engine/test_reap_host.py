@@ -13,6 +13,8 @@ from pathlib import Path
 from harness import EngineCase, RuledBerth
 from tools import run, tar_of, wait_for
 
+ENGINES = ("newest",)
+
 
 class Limited(RuledBerth):
     rules = """

@@ -8,6 +8,8 @@ import attacks
 from test_reap import ReapCase
 from tools import tar_of
 
+ENGINES = ("trixie",)
+
 
 class Storm:
     """Random operations of one job, the same for the same seed as far as the engine's timing allows."""

@@ -9,6 +9,8 @@ import attacks
 from test_reap import ReapCase
 from tools import tar_of
 
+ENGINES = ("distribution", "newest")
+
 
 class OpenStreams(ReapCase):
     """The job ends while its clients are busy."""

@@ -6,6 +6,8 @@ import attacks
 from harness import EngineCase
 from tools import tar_of
 
+ENGINES = ("newest",)
+
 
 class Refusals(EngineCase):
     def test_what_would_be_a_way_to_the_host_is_refused(self):

@@ -8,6 +8,8 @@ import sqlite3
 from harness import Berth, EngineCase
 from tools import run, wait_for
 
+ENGINES = ("trixie",)
+
 
 class Resources(EngineCase):
     jobs_wanted = ()

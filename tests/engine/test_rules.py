@@ -8,6 +8,8 @@ import attacks
 from harness import EngineCase, RuledBerth, RuledCase
 from tools import busybox_rootfs, wait_for
 
+ENGINES = ("trixie",)
+
 MEGABYTE = 1 << 20
 
 

@@ -11,6 +11,8 @@ from engines import reason_of
 from harness import BINARY, EngineCase, RuledBerth, RuledCase
 from tools import clean_env, run, wait_for
 
+ENGINES = ("trixie",)
+
 EXAMPLE = Path(__file__).parents[1] / "rules/example"
 SECRET = "s3cret-of-the-job"
 

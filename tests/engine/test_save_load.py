@@ -9,6 +9,8 @@ import threading
 import attacks
 from harness import EngineCase
 
+ENGINES = ("newest",)
+
 
 def tar(files):
     out = io.BytesIO()

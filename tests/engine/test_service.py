@@ -14,6 +14,8 @@ from harness import BINARY, EngineCase, Job
 from machine import Machine
 from tools import Api, Unavailable, run, running, wait_for
 
+ENGINES = ("newest",)
+
 PACKAGE_FILES = ["/etc/berth/berth.toml", "/usr/bin/berth", "/usr/lib/systemd/system/berth.service", "/usr/lib/systemd/system/berth.socket",
                  "/usr/lib/systemd/system/berth-names.socket", "/usr/lib/systemd/system/berth-names@.service",
                  "/usr/lib/systemd/system/berth-cleanup.service", "/usr/lib/systemd/system/berth-cleanup.timer", "/usr/lib/sysusers.d/berth.conf",

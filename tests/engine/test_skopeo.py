@@ -5,6 +5,8 @@ import json
 from harness import EngineCase
 from tools import clean_env, run
 
+ENGINES = ("newest",)
+
 
 class Skopeo(EngineCase):
     jobs_wanted = ("job", "other")

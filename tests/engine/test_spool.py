@@ -5,6 +5,8 @@ import os
 from harness import Berth, EngineCase
 from tools import mounted, tar_of
 
+ENGINES = ("trixie",)
+
 MEGABYTE = 1 << 20
 
 

@@ -12,6 +12,8 @@ from harness import BINARY, Berth, EngineCase
 from supervisor import Supervisor
 from tools import wait_for
 
+ENGINES = ("trixie",)
+
 
 class SupervisedCase(EngineCase):
     jobs_wanted = ()

@@ -8,6 +8,8 @@ from engines import reason_of
 from harness import EngineCase
 from tools import busybox_rootfs, wait_for
 
+ENGINES = ("newest",)
+
 JOBS = 10
 PROJECT = """
 services:

@@ -9,6 +9,8 @@ from engines import CACHE, reason_of
 from harness import BINARY, EngineCase
 from tools import busybox_rootfs, clean_env, run, tar_of
 
+ENGINES = ("distribution",)
+
 HERE = Path(__file__).parent
 RYUK = "testcontainers/ryuk:stand-in"
 RYUK_IN_THE_LIBRARY = "testcontainers/ryuk:0.11.0"  # what the library of package.json's version asks for
