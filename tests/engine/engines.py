@@ -15,7 +15,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tools import Api, Docker, SYSTEM_PATH, Unavailable, busybox_rootfs, clean_env, run, wait_for
+from commands import build, do, load
+from tools import Api, Docker, SYSTEM_PATH, Unavailable, clean_env, image_archive, run, wait_for
 
 CACHE = Path(os.environ.get("BERTH_TEST_CACHE")
              or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth-tests")
@@ -84,6 +85,14 @@ class Engine:
             (self.config / "cli-plugins").mkdir()
             (self.config / "cli-plugins/docker-compose").symlink_to(self.toolchain.plugins / "docker-compose")
         (self.folder / "daemon.json").write_text("{}")
+
+    def do(self, *words):
+        """A docker command of the host's around what the test is about, without a client."""
+        return do(self.api, *words)
+
+    def build(self, tag, dockerfile):
+        """An image of the host's."""
+        build(self.api, {"Dockerfile": dockerfile}, t=tag)
 
     def make_namespace(self):
         """A network namespace with loopback, and a second address on a pair whose both ends stay inside."""
@@ -204,8 +213,7 @@ class Engine:
 
     def load_busybox(self, name="busybox:latest"):
         """Makes the image of the host: a job does not see it."""
-        # One tar imported twice is one image unless the message differs.
-        return self.docker.ok("import", "-c", 'CMD ["sh"]', "-m", name, "-", name, input=busybox_rootfs(), text=False).decode().strip()
+        load(self.api, image_archive(name, comment=name))
 
 
 def is_running(pid):
@@ -279,9 +287,9 @@ class Registry:
     def push(self, image, name):
         """Pushes the host's `image` as `name`, and removes the host's own reference to it."""
         target = f"{self.address}/{name}"
-        self.docker.ok("tag", image, target)
+        self.engine.do("tag", image, target)
         self.docker.ok("push", target)
-        self.docker.ok("rmi", target)
+        self.engine.do("rmi", target)
         return target
 
     def stop(self):

@@ -5,10 +5,10 @@ import os
 import subprocess
 import unittest
 from pathlib import Path
-from urllib.parse import quote
 
+from commands import build, do, load
 from engines import Engine, Registry, remove_rest_of_killed_runs
-from tools import Api, Docker, Unavailable, clean_env, image_archive, run, tar_of, wait_for
+from tools import Api, Docker, Unavailable, clean_env, image_archive, run, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
@@ -40,6 +40,10 @@ class Job:
         self.image = "own-busybox"  # the same in every job: tags are private
         self.closed = False
 
+    def do(self, *words):
+        """A docker command around what the test is about, without a client."""
+        return do(self.api, *words)
+
     def show(self):
         return json.loads(self.berth.ok("job", "show", self.id, "--json"))
 
@@ -55,16 +59,11 @@ class Job:
 
     def build(self, tag, files, **arguments):
         """A classic build through the door, without a CLI. The answer's lines; raises AssertionError if the build failed."""
-        query = f"/build?t={quote(tag, safe='')}&rm=1" + "".join(f"&{key}={quote(value, safe='')}" for key, value in arguments.items())
-        status, content = self.api.call("POST", query, tar_of(files), raw=True)
-        lines = [json.loads(line) for line in content.splitlines() if line.strip()]
-        assert status == 200 and not any("error" in line for line in lines), f"build of {tag}: {status} {lines[-3:]}"
-        return lines
+        return build(self.api, files, t=tag, **arguments)
 
     def load_busybox(self):
         """The job's own busybox image. Loaded, not built: the engine has the layer from the host's, so this takes a tenth of the time."""
-        status, content = self.api.call("POST", "/images/load?quiet=1", image_archive(f"{self.image}:latest", self.key), raw=True)
-        assert status == 200 and b'"error"' not in content, f"load of {self.image}: {status} {content[-300:]}"
+        load(self.api, image_archive(f"{self.image}:latest", comment=self.key))
 
 
 class Berth:

@@ -167,8 +167,8 @@ class Containers(EngineCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.victim.ok("create", "--name", "victim-box", "-v", "victim-volume:/v", cls.victim.image)
-        cls.busybox_id = cls.engine.docker.ok("inspect", "-f", "{{.Id}}", "busybox:latest")
+        cls.victim.do("create", "--name", "victim-box", "-v", "victim-volume:/v", cls.victim.image)
+        cls.busybox_id = cls.engine.api.get("/images/busybox:latest/json")["Id"]
 
     def create(self, api, image, body):
         """The answer to a create with what `body` says besides the image; `?name` is the container's name."""
@@ -187,8 +187,8 @@ class Containers(EngineCase):
             self.assertTrue(value, f"{field} shows the attack")
             return f"alone the engine takes it, {field}={json.dumps(value)}"
         finally:
-            self.engine.docker.ok("rm", "-fv", content["Id"])
-            self.engine.docker("volume", "rm", "vol")
+            self.engine.do("rm", "-fv", content["Id"])
+            self.engine.api.call("DELETE", "/volumes/vol")
 
     @attacks.shows(attacks.ids_of(REFUSED))
     def test_what_is_refused_makes_nothing_on_the_engine(self):
@@ -200,7 +200,7 @@ class Containers(EngineCase):
                 self.assertEqual(got, status, content)
                 self.assertIn(words, json.dumps(content))
                 if got == 201:
-                    self.job.ok("rm", content["Id"])
+                    self.job.do("rm", content["Id"])
                 self.assertEqual(self.difference(before).replace(self.own_network(), ""), "")
                 for attack in attacks.first_ids(name):
                     attacks.saw(attack, f"{status}", f"{content.get('message', '')} | nothing new on the engine; {alone}")
@@ -222,6 +222,6 @@ class Containers(EngineCase):
                 labels = facts["Config"]["Labels"]
                 self.assertEqual((labels["berth.key"], labels["berth.job"]), (self.job.key, self.job.id))
                 self.assertFalse([key for key in labels if key.strip().lower().startswith("berth.") and key != key.strip().lower()])
-                self.job.ok("rm", content["Id"])
+                self.job.do("rm", content["Id"])
                 for attack in attacks.first_ids(name):
                     attacks.saw(attack, "accepted by design" if attack == "P-11" else "written anew", f"the engine has {json.dumps(expected)}")

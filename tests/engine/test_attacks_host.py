@@ -69,7 +69,7 @@ class Builds(EngineCase):
                     self.assertTrue(status == 403 or "error" in content, content)
                     self.assertEqual(server.asked(), before)
             self.job.build("kept", {"Dockerfile": f"FROM {self.job.image}\nARG F=x\nADD $F /y\nADD [\"$F\", \"/z\"]\n", "x": "of the context"})
-            self.assertEqual(self.job.ok("run", "--rm", "kept", "cat", "/y", "/z"), "of the contextof the context")
+            self.assertEqual(self.job.do("run", "--rm", "kept", "cat", "/y", "/z"), "of the contextof the context")
             attacks.saw("B-05", "403, or a file of the context", f"alone the engine asked the host's server {alone - 1} times; for nine spellings of ADD through a door not once")
             attacks.saw("B-23", "closed", "neither remote= nor an ADD has the engine fetch")
         finally:
@@ -80,11 +80,11 @@ class Builds(EngineCase):
         registry = self.registry()
         name = f"{registry.address}/busybox"
         if self.job.docker("pull", "--platform", "linux/s390x", name).code == 0:  # some engines take what there is
-            self.job.ok("rmi", name)
+            self.job.do("rmi", name)
         self.refused(self.job.docker("image", "inspect", name), "no such image")
         self.job.ok("pull", name)
         self.assertIn("up to date", self.job.ok("pull", name))
-        self.job.ok("rmi", name)
+        self.job.do("rmi", name)
         self.refused(self.job.docker("image", "inspect", name), "no such image")
         self.engine.docker.ok("image", "inspect", name)
 
@@ -129,9 +129,9 @@ class Counted(EngineCase):
 
     @attacks.shows("R-12")
     def test_execs_have_a_number(self):
-        self.job.ok("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
+        self.job.do("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
         for _ in range(3):
-            self.job.ok("exec", "box", "true")
+            self.job.do("exec", "box", "true")
         self.refused(self.job.docker("exec", "box", "true"), "limits.job.execs")
         attacks.saw("R-12", "counted", "with limits.job.execs = 3 the fourth is refused; the engine made three")
 
@@ -141,11 +141,11 @@ class Counted(EngineCase):
             self.assertNotEqual(self.job.docker("create", "nowhere/nothing").code, 0)
             self.assertNotEqual(self.job.docker("create", "-w", "relative", self.job.image).code, 0)
         for number in range(3):
-            self.job.ok("run", "--rm", self.job.image, "true")
-        names = [self.job.ok("create", self.job.image) for _ in range(3)]
+            self.job.do("run", "--rm", self.job.image, "true")
+        names = [self.job.do("create", self.job.image) for _ in range(3)]
         self.refused(self.job.docker("create", self.job.image), "limits.job.containers")
-        self.job.ok("rm", names[0])
-        self.job.ok("create", self.job.image)
+        self.job.do("rm", names[0])
+        self.job.do("create", self.job.image)
         attacks.saw("K-14", "given back", "ten failed creates and three that removed themselves leave room for all three")
 
     @attacks.shows("R-20")
@@ -174,13 +174,13 @@ class Counted(EngineCase):
 
     @attacks.shows("G-10")
     def test_a_flood_of_events_hides_no_removal(self):
-        identity = self.job.ok("run", "-d", self.job.image, "sh", "-c", "i=0; while [ $i -lt 50 ]; do i=$((i+1)); done; sleep 1000")
+        identity = self.job.do("run", "-d", self.job.image, "sh", "-c", "i=0; while [ $i -lt 50 ]; do i=$((i+1)); done; sleep 1000")
         events = self.job.docker.start("events", "--format", "{{.Action}} {{.Actor.ID}}")
         try:
             for _ in range(40):
-                self.job.ok("pause", identity)
-                self.job.ok("unpause", identity)
-            self.job.ok("rm", "-f", identity)
+                self.job.do("pause", identity)
+                self.job.do("unpause", identity)
+            self.job.do("rm", "-f", identity)
             wait_for(lambda: self.job.ok("ps", "-aq") == "", 20, "the list without it")
         finally:
             events.terminate()
@@ -193,12 +193,12 @@ class Itself(EngineCase):
 
     @attacks.shows("X-09")
     def test_stats_are_the_hosts_as_on_any_engine(self):
-        self.job.ok("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
+        self.job.do("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
         status, content = self.job.api.call("GET", "/containers/box/stats?stream=0")
         self.assertEqual(status, 200)
         self.assertGreater(content["precpu_stats"].get("system_cpu_usage", 0) + content["cpu_stats"].get("system_cpu_usage", 0), 0)
         self.assertEqual(content["name"], "/box")
-        self.job.ok("rm", "-f", "box")
+        self.job.do("rm", "-f", "box")
         attacks.saw("X-09", "accepted by design", "system_cpu_usage is the host's, as in a container's own /proc/stat; the name is the job's")
 
     @attacks.shows("X-04")
@@ -211,28 +211,28 @@ class Itself(EngineCase):
                 self.assert_private(shown)
                 for word in (self.job.key, str(self.engine.folder), "berth"):
                     self.assertNotIn(word, shown)
-                self.job.ok("rm", identity)
+                self.job.do("rm", identity)
         attacks.saw("X-04", "dropped", "a template of the log's tag, and patterns of labels, do not reach the engine: `logs --details` shows the job's own labels alone")
 
     @attacks.shows("W-10 W-17")
     def test_networks_of_ipv6_do_not_reach_each_other(self):
         for job in (self.job, self.victim):
-            job.ok("network", "create", "--ipv6", "six")
-        self.victim.ok("run", "-d", "--name", "web", "--network", "six", self.victim.image, "sleep", "1000")
+            job.do("network", "create", "--ipv6", "six")
+        self.victim.do("run", "-d", "--name", "web", "--network", "six", self.victim.image, "sleep", "1000")
         address = json.loads(self.victim.ok("inspect", "web"))[0]["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"]
         ping = f"for i in 1 2 3 4 5 6 7 8; do ping -c 1 -W 1 {address} && exit; sleep 1; done; exit 1"
-        self.victim.ok("run", "--rm", "--network", "six", self.victim.image, "sh", "-c", ping)
+        self.victim.do("run", "--rm", "--network", "six", self.victim.image, "sh", "-c", ping)
         for options in ((), ("--network", "six")):
             self.assertNotEqual(self.job.docker("run", "--rm", *options, self.job.image, "ping", "-c", "2", "-W", "1", address).code, 0)
         for attack in ("W-10", "W-17"):
             attacks.saw(attack, "no way across", "berth gives the subnets; a container of another job is not reached")
-        self.victim.ok("rm", "-f", "web")
+        self.victim.do("rm", "-f", "web")
         for job in (self.job, self.victim):
-            job.ok("network", "rm", "six")
+            job.do("network", "rm", "six")
 
     @attacks.shows("L-03 N-11 K-07")
     def test_the_jobs_own_container_is_in_no_table(self):
-        anchor = self.engine.docker.ok("run", "-d", "--name", "runner", "busybox", "sleep", "1000")
+        anchor = self.engine.do("run", "-d", "--name", "runner", "busybox", "sleep", "1000")
         job = self.open_job("--anchor", "runner", busybox=False)
         try:
             for reference in ("runner", anchor, anchor[:12]):
@@ -247,16 +247,16 @@ class Itself(EngineCase):
                 attacks.saw(attack, "404", "exec, stop, update, rename, inspect and connect by name, id and prefix; it runs on as before")
         finally:
             job.close()
-            self.engine.docker.ok("rm", "-f", "runner")
+            self.engine.do("rm", "-f", "runner")
 
     @attacks.shows("K-01")
     def test_the_door_says_who_is_speaking(self):
-        self.job.ok("volume", "create", "mine")
+        self.job.do("volume", "create", "mine")
         # One process, one user, both doors, and headers that say otherwise.
         for job, expected in ((self.job, {"mine"}), (self.victim, set())):
             status, content = job.api.call("GET", "/volumes", headers={"X-Berth-Job": self.job.id, "Authorization": self.job.key, "Forwarded": f"for={self.job.key}"})
             self.assertEqual((status, {each["Name"] for each in content["Volumes"] or []}), (200, expected))
-        self.job.ok("volume", "rm", "mine")
+        self.job.do("volume", "rm", "mine")
         attacks.saw("K-01", "the door alone", "one process at two doors has two views, whatever its headers say")
 
     @attacks.shows("K-02 K-20 M-06 H-15")

@@ -138,10 +138,10 @@ class Requests(EngineCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.victim.ok("network", "create", "victim-net")
-        box = cls.victim.ok("run", "-d", "--name", "victim-box", "--network", "victim-net", "-v", "victim-volume:/v", cls.victim.image, "sleep", "1000")
-        cls.job.ok("network", "create", "own-net")
-        own = cls.job.ok("run", "-d", "--name", "own-box", cls.job.image, "sleep", "1000")
+        cls.victim.do("network", "create", "victim-net")
+        box = cls.victim.do("run", "-d", "--name", "victim-box", "--network", "victim-net", "-v", "victim-volume:/v", cls.victim.image, "sleep", "1000")
+        cls.job.do("network", "create", "own-net")
+        own = cls.job.do("run", "-d", "--name", "own-box", cls.job.image, "sleep", "1000")
         network = next(each for each in cls.engine.api.get("/networks") if each["Name"] == f"berth.{cls.victim.key}.victim-net")
         cls.words = {"BOX": box, "OWN": own, "NET": network["Id"], "REALNET": network["Name"],
                      "EXEC": cls.engine.api.call("POST", f"/containers/{box}/exec", {"Cmd": ["true"]})[1]["Id"],
@@ -185,14 +185,14 @@ class Requests(EngineCase):
                 made = self.engine.api.get(f"/volumes/berth.{self.job.key}.{name}")
                 self.assertEqual(made["Labels"]["berth.key"], self.job.key)
                 attacks.saw("M-20", "its own", f"the engine has {made['Name']} beside {name}")
-                identity = self.job.ok("create", "-v", f"{name}:/c", self.job.image)
+                identity = self.job.do("create", "-v", f"{name}:/c", self.job.image)
                 mounts = self.engine.api.get(f"/containers/{identity}/json")["Mounts"]
                 self.assertEqual([each["Name"] for each in mounts], [made["Name"]])
                 attacks.saw("M-19", "its own", f"-v {name}:/c mounts {made['Name']}")
-                self.job.ok("rm", identity)
-                self.job.ok("volume", "rm", name)
+                self.job.do("rm", identity)
+                self.job.do("volume", "rm", name)
         finally:
-            self.engine.docker.ok("volume", "rm", "gitlab-cache")
+            self.engine.do("volume", "rm", "gitlab-cache")
 
     @attacks.shows("N-07")
     def test_the_id_in_an_endpoint_chooses_no_network(self):
@@ -200,14 +200,14 @@ class Requests(EngineCase):
         status, content = self.job.api.call("POST", "/containers/create", {"Image": self.job.image, "Cmd": ["sleep", "100"], "HostConfig": {"NetworkMode": "own-net"},
                                                                             "NetworkingConfig": {"EndpointsConfig": {"own-net": endpoint}}})
         self.assertEqual(status, 201, content)
-        self.job.ok("start", content["Id"])
+        self.job.do("start", content["Id"])
         self.job.ok("network", "disconnect", "own-net", content["Id"])
         self.assertEqual(self.job.api.call("POST", "/networks/own-net/connect", {"Container": content["Id"], "EndpointConfig": endpoint})[0], 200)
         networks = self.engine.api.get(f"/containers/{content['Id']}/json")["NetworkSettings"]["Networks"]
         self.assertEqual(list(networks), [f"berth.{self.job.key}.own-net"])
         self.assertNotEqual(networks[f"berth.{self.job.key}.own-net"]["NetworkID"], self.words["NET"])
         attacks.saw("N-07", "dropped", f"created and connected with it, the engine has the container on {list(networks)} alone")
-        self.job.ok("rm", "-f", content["Id"])
+        self.job.do("rm", "-f", content["Id"])
 
     @attacks.shows("M-25 L-04 R-05 W-03 W-12 W-13 W-15 B-20 N-12 R-15", "accepted by design: the container's own, or the knob's to refuse")
     def test_what_is_the_containers_own_is_left_to_it(self):
@@ -221,22 +221,22 @@ class Requests(EngineCase):
         self.assertEqual(list(facts["NetworkSettings"]["Networks"]), [f"berth.{self.job.key}.fixed"], "never on docker0")
         self.assertEqual(facts["HostConfig"]["Memory"], 0)
         self.assertEqual(facts["HostConfig"]["ExtraHosts"], [f"host.docker.internal:{self.job.address()}"])
-        self.job.ok("create", "--name", "guest", "--network", "container:donor", self.job.image, "true")
-        self.job.ok("rm", "-f", "donor")
+        self.job.do("create", "--name", "guest", "--network", "container:donor", self.job.image, "true")
+        self.job.do("rm", "-f", "donor")
         self.assertNotEqual(self.job.docker("start", "guest").code, 0)
-        self.job.ok("rm", "guest")
-        self.job.ok("network", "rm", "fixed")
+        self.job.do("rm", "guest")
+        self.job.do("network", "rm", "fixed")
 
     @attacks.shows("M-26")
     def test_links_of_a_container_lead_archives_nowhere_else(self):
-        self.job.ok("exec", "own-box", "sh", "-c", "ln -s / /up; mkdir -p /deep; ln -s ../../../../.. /deep/out")
+        self.job.do("exec", "own-box", "sh", "-c", "ln -s / /up; mkdir -p /deep; ln -s ../../../../.. /deep/out")
         marker = f"berth-attack-{self.job.key}"
         for link in ("up", "deep/out"):
             status, content = self.job.api.call("PUT", f"/containers/own-box/archive?path=/{link}/tmp", tar_of({marker: "x"}))
             self.assertEqual(status, 200, content)
-            self.assertEqual(self.job.ok("exec", "own-box", "cat", f"/tmp/{marker}"), "x")
+            self.assertEqual(self.job.do("exec", "own-box", "cat", f"/tmp/{marker}"), "x")
             self.assertNotEqual(self.engine.inside("cat", f"/tmp/{marker}").code, 0, "written to the host")
-            self.job.ok("exec", "own-box", "rm", f"/tmp/{marker}")
+            self.job.do("exec", "own-box", "rm", f"/tmp/{marker}")
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             up = tarfile.TarInfo(f"../../../../../../tmp/{marker}")
@@ -257,8 +257,8 @@ class Requests(EngineCase):
     @attacks.shows("R-22 G-16 G-17 B-08")
     def test_prunes_are_berths_own(self):
         before = self.engine.snapshot()
-        bystander = self.engine.docker.ok("create", "--name", "bystander", "busybox")
-        self.engine.docker.ok("volume", "create", "bystander")
+        bystander = self.engine.do("create", "--name", "bystander", "busybox")
+        self.engine.do("volume", "create", "bystander")
         try:
             turned = quote(json.dumps({"label!": [f"berth.key={self.job.key}"]}))
             for attack, path in (("G-16", f"/containers/prune?filters={turned}"), ("G-16", f"/networks/prune?filters={turned}"),
@@ -286,7 +286,7 @@ class Requests(EngineCase):
         labels = " ".join(f'"{key}"="{value}"' for key, value in spoofed.items())
         self.job.build("spoofed", {"Dockerfile": f"FROM {self.job.image}\nLABEL {labels}\nHEALTHCHECK --interval=1ms CMD true\n"}, labels=json.dumps(spoofed))
         attacks.saw("B-21", "no authority", "the build is the job's whatever its labels say")
-        identity = self.job.ok("run", "-d", "--name", "spoof", "spoofed", "sleep", "1000")
+        identity = self.job.do("run", "-d", "--name", "spoof", "spoofed", "sleep", "1000")
         facts = self.engine.api.get(f"/containers/{identity}/json")
         self.assertEqual(facts["Config"]["Labels"]["berth.key"], self.job.key)
         self.assertEqual(facts["Config"]["Healthcheck"]["Interval"], 10**9)
@@ -296,33 +296,33 @@ class Requests(EngineCase):
         attacks.saw("G-01", "no authority", "a container with the victim's labels in its image is in no list of the victim")
         # Committed, its labels are not ours; the events' own attributes come from the engine.
         self.job.ok("commit", "-c", f"LABEL berth.key={self.victim.key}", "spoof", "again")
-        second = self.job.ok("run", "-d", "again", "sleep", "1000")
+        second = self.job.do("run", "-d", "again", "sleep", "1000")
         self.assertEqual(self.engine.api.get(f"/containers/{second}/json")["Config"]["Labels"]["berth.key"], self.job.key)
         attacks.saw("G-02", "overwritten", "a container of an image committed with the victim's label has the job's")
-        foreign = self.engine.docker.ok("run", "-d", f"berth.{self.job.key}/docker.io/library/again:latest", "sleep", "1000")
+        foreign = self.engine.do("run", "-d", f"berth.{self.job.key}/docker.io/library/again:latest", "sleep", "1000")
         try:
             self.assertNotIn(foreign, self.job.ok("ps", "-aq", "--no-trunc") + self.victim.ok("ps", "-aq", "--no-trunc"))
-            self.job.ok("rm", "-f", "spoof", second)
+            self.job.do("rm", "-f", "spoof", second)
             self.job.docker("rm", "-f", foreign)
             self.engine.docker.ok("inspect", foreign)
             wait_for(lambda: "spoof" not in self.job.ok("ps", "-a"), 10, "the removal")
             attacks.saw("G-11", "not believed", "labels exitCode, execID and signal: the removal is seen, and the host's own container of that image is nobody's")
         finally:
             self.engine.docker("rm", "-f", foreign)
-        self.job.ok("rmi", "again", "spoofed")
+        self.job.do("rmi", "again", "spoofed")
 
     @attacks.shows("K-15 K-16 K-17")
     def test_names_have_one_meaning(self):
-        first = self.job.ok("run", "-d", "--name", "aa-b", "--network", "own-net", self.job.image, "sleep", "1000")
-        second = self.job.ok("run", "-d", "--name", "aa", "--network", "own-net", self.job.image, "sleep", "1000")
+        first = self.job.do("run", "-d", "--name", "aa-b", "--network", "own-net", self.job.image, "sleep", "1000")
+        second = self.job.do("run", "-d", "--name", "aa", "--network", "own-net", self.job.image, "sleep", "1000")
         names = sorted(self.engine.api.get(f"/containers/{each}/json")["Name"] for each in (first, second))
         self.assertEqual(names, [f"/berth.{self.job.key}.aa", f"/berth.{self.job.key}.aa-b"])
         attacks.saw("K-15", "injective", f"the engine has {names}")
-        self.job.ok("exec", "aa", "nslookup", "aa-b")
+        self.job.do("exec", "aa", "nslookup", "aa-b")
         attacks.saw("K-16", "by alias", "`aa` finds `aa-b` by its virtual name")
-        self.assertEqual(self.job.ok("exec", "aa", "hostname"), second[:12])
+        self.assertEqual(self.job.do("exec", "aa", "hostname"), second[:12])
         attacks.saw("K-17", "real ids", f"the host name is {second[:12]}, the short id")
-        self.job.ok("rm", "-f", "aa", "aa-b")
+        self.job.do("rm", "-f", "aa", "aa-b")
 
 
 class Large(EngineCase):
@@ -372,7 +372,7 @@ class Large(EngineCase):
         self.assertEqual(job.ok("volume", "ls", "-q"), "")
         status, answer = self.create(job, {"Cmd": ["true"], "Volumes": {"/data": {}}}, "?name=large")
         self.assertEqual(status, 201, answer)
-        job.ok("rm", "large")
+        job.do("rm", "large")
         self.assert_none_left(job, images)
 
     @attacks.shows("V-12", "found in the lists, and removed")

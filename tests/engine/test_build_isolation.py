@@ -41,11 +41,11 @@ class Builds(EngineCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.engine.docker.ok("build", "-t", VICTIM, "-", input=f"FROM busybox\nRUN echo {SECRET} >/secret\n")
+        cls.engine.build(VICTIM, f"FROM busybox\nRUN echo {SECRET} >/secret\n")
 
     @classmethod
     def tearDownClass(cls):
-        cls.engine.docker.ok("rmi", VICTIM)
+        cls.engine.do("rmi", VICTIM)
         super().tearDownClass()
 
     def send(self, context, tag="loot", job=None, **query):
@@ -58,8 +58,8 @@ class Builds(EngineCase):
         status, text = self.send(context, **query)
         self.assertTrue(status >= 400 or '"error"' in text, f"was built: {status} {text}")
         self.assertNotIn(SECRET, text)
-        self.assertNotIn("loot:latest", self.job.ok("images", "--format", "{{.Repository}}:{{.Tag}}"))
-        self.assertNotEqual(self.engine.docker("image", "inspect", "loot").code, 0, "the engine has the refused build's tag")
+        self.assertNotIn("loot:latest", [name for each in self.job.api.get("/images/json") for name in each["RepoTags"] or []])
+        self.assertEqual(self.engine.api.call("GET", "/images/loot/json")[0], 404, "the engine has the refused build's tag")
 
     def dockerfile(self, *lines):
         return tar_of({"Dockerfile": "\n".join(lines) + "\n"})
@@ -68,7 +68,7 @@ class Builds(EngineCase):
 class Attacks(Builds):
     @attacks.shows("I-03 B-19", "refused or pulled with the job's own credentials")
     def test_from_a_foreign_image(self):
-        identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", VICTIM)
+        identity = self.engine.api.get(f"/images/{VICTIM}/json")["Id"]
         for name in (VICTIM, identity, identity.removeprefix("sha256:")[:12]):
             with self.subTest(name):
                 self.assert_no_loot(self.dockerfile(f"FROM {name}"))
@@ -96,12 +96,12 @@ class Attacks(Builds):
             f"COPY --from={VICTIM} / /loot", "RUN cat /loot/secret"))
 
     def test_the_current_stage_is_an_image_to_copy_from(self):
-        self.engine.docker.ok("tag", VICTIM, "stagename")
+        self.engine.do("tag", VICTIM, "stagename")
         self.addCleanup(self.engine.docker.ok, "rmi", "stagename")
         self.assert_no_loot(self.dockerfile(f"FROM {self.job.image} AS stagename", "COPY --from=stagename / /loot", "RUN cat /loot/secret"))
 
     def test_here_documents_hide_no_stage(self):
-        self.engine.docker.ok("tag", VICTIM, "stagename")
+        self.engine.do("tag", VICTIM, "stagename")
         self.addCleanup(self.engine.docker.ok, "rmi", "stagename")
         base = f"FROM {self.job.image}"
         self.assert_no_loot(self.dockerfile(base, "RUN <<E", f"{base} AS stagename", base, "E", "COPY --from=stagename / /loot"))
@@ -133,16 +133,16 @@ class Attacks(Builds):
 
     @attacks.shows("K-10 B-03", "what steps print is not believed")
     def test_ids_that_a_step_prints_are_not_recorded(self):
-        self.engine.docker.ok("build", "-t", "dangling", "-", input="FROM busybox\nRUN echo hosts-own >/x\n")
-        identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", "dangling")
-        self.engine.docker.ok("build", "-t", "dangling", "-", input="FROM busybox\nRUN echo next >/x\n")
+        self.engine.build("dangling", "FROM busybox\nRUN echo hosts-own >/x\n")
+        identity = self.engine.api.get("/images/dangling/json")["Id"]
+        self.engine.build("dangling", "FROM busybox\nRUN echo next >/x\n")
         self.addCleanup(self.engine.docker, "rmi", identity)
         self.addCleanup(self.engine.docker.ok, "rmi", "dangling")
         time.sleep(3)
         short = identity.removeprefix("sha256:")[:12]
         self.send(self.dockerfile(f"FROM {self.job.image}", f'RUN printf " ---> {short}\\n"; sleep 1; echo'), tag="printed")
         self.assertNotEqual(self.job.docker("image", "inspect", identity).code, 0)
-        self.job.ok("rmi", "printed")
+        self.job.do("rmi", "printed")
 
     @attacks.shows("I-02", "tags are the job's own")
     def test_a_tag_that_moves_in_another_job_moves_no_base(self):
@@ -156,8 +156,8 @@ class Attacks(Builds):
         other.build("handed", {"Dockerfile": f"FROM {other.image}\nRUN echo theirs >/whose\n"})
         build.join()
         self.assertIn("Successfully tagged resting:latest", answers[0][1])
-        self.assertEqual(other.ok("run", "--rm", "handed", "cat", "/whose"), "theirs")
-        self.assertEqual(self.job.ok("run", "--rm", "handed", "cat", "/whose"), "mine")
+        self.assertEqual(other.do("run", "--rm", "handed", "cat", "/whose"), "theirs")
+        self.assertEqual(self.job.do("run", "--rm", "handed", "cat", "/whose"), "mine")
 
     @attacks.shows("B-08 B-17", "not taken over")
     def test_steps_of_another_job_are_no_cache(self):
@@ -166,7 +166,7 @@ class Attacks(Builds):
         sums = []
         for job in (self.job, self.job, other):
             self.send(self.dockerfile(f"FROM {job.image}", *steps), "cached", job)
-            sums.append(job.ok("run", "--rm", "cached", "md5sum", "/random"))
+            sums.append(job.do("run", "--rm", "cached", "md5sum", "/random"))
         self.assertEqual(sums[0], sums[1], "a job's own steps are its cache")
         self.assertNotEqual(sums[0], sums[2], "another job's step was taken over")
 
@@ -177,7 +177,7 @@ class Triggers(Builds):
     trigger = f"ONBUILD COPY --from={VICTIM} /secret /loot"
 
     def names(self):
-        identity = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", VICTIM).removeprefix("sha256:")
+        identity = self.engine.api.get(f"/images/{VICTIM}/json")["Id"].removeprefix("sha256:")
         return VICTIM, next(identity[:length] for length in range(4, 13) if not identity[:length].isdigit())
 
     @attacks.shows("V-01", "refused: a trigger names nothing but stages")
@@ -196,7 +196,7 @@ class Triggers(Builds):
     def test_of_an_image_however_it_came(self):
         rest = self.dockerfile("FROM evil", "RUN cat /loot")
         expression = self.trigger.removeprefix("ONBUILD ")
-        self.job.ok("create", "--name", "source", self.job.image)
+        self.job.do("create", "--name", "source", self.job.image)
         archive = self.archive_with(expression)
         for how, make in {"settings of a commit": lambda: self.job.api.call("POST", "/commit?container=source&repo=evil", {"OnBuild": [expression]}),
                           "an archive": lambda: self.job.api.call("POST", "/images/load", archive, raw=True),
@@ -207,8 +207,8 @@ class Triggers(Builds):
                 self.assert_no_loot(rest)
                 self.assert_no_loot(self.dockerfile("FROM evil AS a", "FROM a", "FROM a", "RUN cat /loot"))
                 self.assert_no_loot(self.dockerfile(f"FROM {self.job.image}", "FROM evil AS victim", "RUN cat /loot"))
-                self.job.ok("rmi", "evil")
-        self.job.ok("rm", "source")
+                self.job.do("rmi", "evil")
+        self.job.do("rm", "source")
 
     def archive_with(self, expression):
         layer = tar_with(("made", "x"))
@@ -226,26 +226,26 @@ class Triggers(Builds):
     @attacks.shows("V-03", "refused in the build that rests on it")
     def test_of_a_pulled_image(self):
         registry = self.registry()
-        self.engine.docker.ok("build", "-t", "pulled-trigger", "-", input=f"FROM busybox\n{self.trigger}\n")
+        self.engine.build("pulled-trigger", f"FROM busybox\n{self.trigger}\n")
         name = registry.push("pulled-trigger", "trigger")
-        self.engine.docker.ok("rmi", "pulled-trigger")
+        self.engine.do("rmi", "pulled-trigger")
         self.assert_no_loot(self.dockerfile(f"FROM {name}", "RUN cat /loot"))
-        self.engine.docker.ok("rmi", name)  # the host's cache
+        self.engine.do("rmi", name)  # the host's cache
 
     @attacks.shows("V-04", "refused")
     def test_among_the_changes_of_a_commit_and_an_import(self):
-        self.job.ok("create", "--name", "source", self.job.image)
+        self.job.do("create", "--name", "source", self.job.image)
         for changes in ((self.trigger,), ("CMD x", "ONBUILD COPY \\", f"--from={VICTIM} /secret /loot")):
             query = "".join("&changes=" + quote(each) for each in changes)
             for path, body in (("/commit?container=source&repo=evil" + query, {}), ("/images/create?fromSrc=-&repo=evil" + query, tar_with(("a", "b")))):
                 with self.subTest(path):
                     status, content = self.job.api.call("POST", path, body)
                     self.assertEqual((status, "dockerfile" in str(content)), (403, True), content)
-        self.job.ok("rm", "source")
+        self.job.do("rm", "source")
 
     def test_names_of_stages_are_those_of_the_build_that_runs_it(self):
         """A stage's name in an image's trigger is an image's name where the build has no such stage."""
-        self.engine.docker.ok("tag", VICTIM, "builder")
+        self.engine.do("tag", VICTIM, "builder")
         self.addCleanup(self.engine.docker.ok, "rmi", "builder")
         own = f"FROM {self.job.image} AS builder"
         status, text = self.send(self.dockerfile(own, "RUN echo mine >/secret", f"FROM {self.job.image}", "ONBUILD COPY --from=builder /secret /loot"), tag="base")
@@ -254,7 +254,7 @@ class Triggers(Builds):
         self.assert_no_loot(self.dockerfile("FROM base AS builder", "RUN cat /loot"))
         status, text = self.send(self.dockerfile(own, "RUN echo own >/secret", "FROM base", "RUN cat /loot"))
         self.assertIn("own\\n", text, status)
-        self.job.ok("rmi", "loot", "base")
+        self.job.do("rmi", "loot", "base")
 
     def test_a_number_is_never_an_image(self):
         """Nor do RUN --mount and variables name one."""
@@ -283,13 +283,13 @@ class Moved(Builds):
 
     def make(self, tag, *lines):
         self.job.build(tag, {"Dockerfile": "\n".join((f"FROM {self.job.image}", *lines)) + "\n"})
-        return self.job.ok("inspect", "-f", "{{.Id}}", tag)
+        return self.job.api.get(f"/images/{tag}/json")["Id"]
 
     def evil(self):
         """An image with a trigger that no Dockerfile of this job's can have."""
-        self.job.ok("create", "--name", "source", self.job.image)
+        self.job.do("create", "--name", "source", self.job.image)
         self.job.api.call("POST", "/commit?container=source&repo=evil&tag=1", {"OnBuild": [f"COPY --from={VICTIM} /secret /loot"]})
-        self.job.ok("rm", "source")
+        self.job.do("rm", "source")
         self.assertIn("--from", self.job.ok("inspect", "-f", "{{json .Config.OnBuild}}", "evil:1"))
 
     @attacks.shows("V-02", "the ids that were judged are built on")
@@ -298,32 +298,32 @@ class Moved(Builds):
         self.evil()
         for source in ("FROM good:1", f"FROM --platform=linux/amd64 good:1 AS named\nFROM {self.job.image}\nCOPY --from=good:1 /text /text"):
             with self.subTest(source):
-                self.job.ok("tag", good, "good:1")
+                self.job.do("tag", good, "good:1")
                 result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", source, "RUN cat /text; cat /loot || true"), "built:1", nocache="1")
                 time.sleep(1.5)
-                self.job.ok("tag", "evil:1", "good:1")
+                self.job.do("tag", "evil:1", "good:1")
                 status, text = result()
                 self.assertNotIn(SECRET, text)
                 self.assertIn("Successfully tagged built:1", text, status)
                 self.assertIn("FROM good:1" if source.endswith("good:1") else "COPY --from=good:1 /text /text", text, "the client sees what it wrote")
                 for sent in ("FROM sha256:", "--from=sha256:", "berth."):
                     self.assertNotIn(sent, text)
-                self.assertEqual(self.job.ok("run", "--rm", "built:1", "cat", "/text"), "good")
-        self.job.ok("rmi", "-f", "built:1", "good:1", "evil:1")
+                self.assertEqual(self.job.do("run", "--rm", "built:1", "cat", "/text"), "good")
+        self.job.do("rmi", "-f", "built:1", "good:1", "evil:1")
 
     @attacks.shows("V-07", "held until the build has ended")
     def test_a_base_that_is_removed_while_the_build_sleeps(self):
         good = self.make("gone:1", "RUN echo kept >/text")
         result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", "FROM gone:1", "RUN cat /text >/copy"), "built:1", nocache="1")
         time.sleep(1.5)
-        self.job.ok("rmi", "gone:1")
+        self.job.do("rmi", "gone:1")
         self.job.docker("rmi", "-f", good)
         self.job.ok("image", "prune", "-af")
         status, text = result()
         self.assertIn("Successfully tagged built:1", text, status)
-        self.assertEqual(self.job.ok("run", "--rm", "built:1", "cat", "/copy"), "kept")
+        self.assertEqual(self.job.do("run", "--rm", "built:1", "cat", "/copy"), "kept")
         self.assert_nothing_held()
-        self.job.ok("rmi", "built:1")
+        self.job.do("rmi", "built:1")
         self.assertNotEqual(self.engine.docker("image", "inspect", good).code, 0, "what the job removed is gone, now that nothing rests on it")
         self.job.load_busybox()
         self.start(self.dockerfile(f"FROM {self.job.image}", "RUN false"), "built:1")()
@@ -342,7 +342,7 @@ class Moved(Builds):
                 for tag in ("plain:1", "checked:1"):
                     self.job.api.call("POST", f"/images/{tag}/tag?repo=flipped&tag=1")
 
-        self.job.ok("tag", "plain:1", "flipped:1")
+        self.job.do("tag", "plain:1", "flipped:1")
         flipper = threading.Thread(target=flip)
         flipper.start()
         try:
@@ -359,7 +359,7 @@ class Moved(Builds):
             stop.set()
             flipper.join()
         self.job.ok("container", "prune", "-f")
-        self.job.ok("rmi", "flipped:1", "plain:1", "checked:1")
+        self.job.do("rmi", "flipped:1", "plain:1", "checked:1")
 
     @attacks.shows("V-06", "what is saved is the job's own, under the name that was asked for")
     def test_a_tag_that_moves_while_it_is_saved(self):
@@ -371,7 +371,7 @@ class Moved(Builds):
                 for tag in ("first:1", "second:1"):
                     self.job.api.call("POST", f"/images/{tag}/tag?repo=flipped&tag=1")
 
-        self.job.ok("tag", "first:1", "flipped:1")
+        self.job.do("tag", "first:1", "flipped:1")
         flipper = threading.Thread(target=flip)
         flipper.start()
         try:
@@ -387,7 +387,7 @@ class Moved(Builds):
         finally:
             stop.set()
             flipper.join()
-        self.job.ok("rmi", "flipped:1", "first:1", "second:1")
+        self.job.do("rmi", "flipped:1", "first:1", "second:1")
 
 
 class Bounds(Builds):
@@ -395,7 +395,7 @@ class Bounds(Builds):
     def test_what_the_engine_would_have_to_write_out(self):
         base, first = f"FROM {self.job.image}", "ENV A0=" + "x" * 1000
         doubled = [f"ENV A{i + 1}=$A{i}$A{i}" for i in range(10)]
-        self.job.ok("create", "--name", "source", self.job.image)
+        self.job.do("create", "--name", "source", self.job.image)
         for lines in ((base, first, *doubled), (base + " AS s", "ENV A=" + "x" * 1000, *["ONBUILD ENV A=$A$A"] * 10, "FROM s"), (base, *["RUN true"] * 1001)):
             with self.subTest(lines[2]):
                 status, text = self.send(self.dockerfile(*lines))
@@ -405,8 +405,8 @@ class Bounds(Builds):
         self.assertEqual(self.job.api.call("POST", "/commit?container=source&repo=long" + changes, {})[0], 403)
         self.job.ok("commit", "-c", "ENV A=$PATH:/x B=b", "source", "short:1")
         self.assertIn("/x", self.job.ok("inspect", "-f", "{{.Config.Env}}", "short:1"))
-        self.job.ok("rm", "source")
-        self.job.ok("rmi", "short:1")
+        self.job.do("rm", "source")
+        self.job.do("rmi", "short:1")
 
     @attacks.shows("V-09", "refused by rule \"build.remote_files\", which no job that only observes has open")
     def test_what_the_engine_would_dial(self):
@@ -471,7 +471,7 @@ class Kept(Builds):
         self.assert_no_loot(self.dockerfile(f"FROM {self.job.image}", "RUN false"))
         other = self.open_job()
         other.build("loot", {"Dockerfile": f"FROM {other.image}\nLABEL a=b\n"})
-        other.ok("rmi", "loot")
+        other.do("rmi", "loot")
 
     def test_a_failed_build_keeps_the_tag_where_it_was(self):
         self.build(self.dockerfile(f"FROM {self.job.image}", "RUN echo first >/x"))

@@ -72,7 +72,7 @@ class Cleanup(EngineCase):
         stays, over = self.open_job(busybox=False), self.open_job("--ttl", "15s", busybox=False)  # it is open until the kill, on a slow machine too
         its_end = time.time() + 16
         for job in (over, stays):
-            job.ok("volume", "create", "data")
+            job.do("volume", "create", "data")
         over.closed = True
         self.berth.kill()
         try:
@@ -96,7 +96,7 @@ class Cleanup(EngineCase):
     def test_the_ledger_was_lost(self):
         job = self.open_job()
         job.closed = True
-        job.ok("run", "-d", "--name", "box", "-v", "data:/v", "-p", "80", job.image, "sleep", "600")
+        job.do("run", "-d", "--name", "box", "-v", "data:/v", "-p", "80", job.image, "sleep", "600")
         self.berth.kill()
         shutil.rmtree(self.berth.folder / "state")
         self.berth.start()
@@ -143,17 +143,17 @@ class Cleanup(EngineCase):
 
     def test_an_open_jobs_objects_stay(self):
         job = self.open_job()
-        job.ok("run", "-d", "--name", "box", "-v", "data:/v", job.image, "sleep", "600")
+        job.do("run", "-d", "--name", "box", "-v", "data:/v", job.image, "sleep", "600")
         self.assertEqual(self.outcomes(self.cleanup("--orphans")), [])
         self.assertEqual(job.ok("ps", "--format", "{{.Names}}"), "box")
         self.assertEqual(job.close().code, 0)
 
     def test_what_was_removed_by_hand_leaves_the_ledger(self):
         job = self.open_job()
-        job.ok("create", "--name", "box", job.image, "x")
-        job.ok("volume", "create", "data")
-        job.ok("network", "create", "net")
-        job.ok("tag", job.image, "app:1")
+        job.do("create", "--name", "box", job.image, "x")
+        job.do("volume", "create", "data")
+        job.do("network", "create", "net")
+        job.do("tag", job.image, "app:1")
         self.berth.kill()
         for command in (("rm", f"berth.{job.key}.box"), ("volume", "rm", f"berth.{job.key}.data"), ("network", "rm", f"berth.{job.key}.net"),
                         ("rmi", f"berth.{job.key}/docker.io/library/app:1")):
@@ -161,7 +161,7 @@ class Cleanup(EngineCase):
         self.berth.start()
         # Its default network stays.
         wait_for(lambda: job.show()["objects"] == {"container": 0, "image": 1, "network": 1, "volume": 0}, 20, "the rows to go")
-        job.ok("create", "--name", "box", job.image, "x")
+        job.do("create", "--name", "box", job.image, "x")
         self.assertEqual(job.close().code, 0)
 
     def fill_ledger(self, file, jobs):

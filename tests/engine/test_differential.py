@@ -86,10 +86,10 @@ class Differential(EngineCase):
         cls.recorder = cls.recorded.recorder
         cls.job = cls.recorded.open_job()
         cls.job.load_busybox()
-        cls.job.ok("tag", cls.job.image, "busybox")  # as the corpus calls it
+        cls.job.do("tag", cls.job.image, "busybox")  # as the corpus calls it
         # The same image for the engine alone: what differs then is not the image's.
         cls.hosts_own = cls.engine.docker.ok("inspect", "-f", "{{.Id}}", "busybox")
-        cls.engine.docker.ok("tag", f"berth.{cls.job.key}/docker.io/library/{cls.job.image}:latest", "busybox")
+        cls.engine.do("tag", f"berth.{cls.job.key}/docker.io/library/{cls.job.image}:latest", "busybox")
         cls.api = "v" + cls.engine.api.get("/version")["ApiVersion"]
         cls.job.api.version = cls.engine.api.version = cls.api
         status, content = cls.job.api.call("POST", "/containers/create", {"Image": "busybox"})
@@ -100,7 +100,7 @@ class Differential(EngineCase):
     @classmethod
     def tearDownClass(cls):
         cls.engine.api.version = "v1.41"
-        cls.engine.docker.ok("tag", cls.hosts_own, "busybox")
+        cls.engine.do("tag", cls.hosts_own, "busybox")
         try:
             result = cls.job.close()
             assert result.code == 0, result
@@ -253,7 +253,7 @@ class Differential(EngineCase):
     @attacks.shows("V-63", "cut as the engine cuts it, or refused")
     def test_texts_that_are_cut(self):
         tally = collections.Counter()
-        self.engine.docker.ok("create", "--name", "base", "busybox")
+        self.engine.do("create", "--name", "base", "busybox")
         self.job.ok("run", "-d", "--name", "base", "--ipc", "shareable", "busybox", "sleep", "1000")
         for field, values in corpus.CUT_TEXTS.items():
             for value in values:
@@ -274,7 +274,7 @@ class Differential(EngineCase):
                         tally["accepted" if status == 201 else "refused by both" if alone != 201 else "refused, and the engine alone would take it"] += 1
                     finally:
                         self.remove_new(before)
-        self.job.ok("rm", "-f", "base")
+        self.job.do("rm", "-f", "base")
         self.engine.docker("rm", "-f", "base")
         self.engine.docker("volume", "rm", "cut")
         self.report("texts that are cut", tally)
@@ -314,8 +314,8 @@ class Differential(EngineCase):
 
     @attacks.shows("J-29 J-30 J-31 J-32 J-33")
     def test_queries_by_seed(self):
-        self.box = self.job.ok("run", "-d", "--name", "box", "-l", "a=b", "busybox", "sh", "-c", "for n in 1 2 3 4 5; do echo $n; done; echo e >&2; sleep 1000")
-        self.job.ok("create", "--name", "idle", "-l", "c=d", "busybox")
+        self.box = self.job.do("run", "-d", "--name", "box", "-l", "a=b", "busybox", "sh", "-c", "for n in 1 2 3 4 5; do echo $n; done; echo e >&2; sleep 1000")
+        self.job.do("create", "--name", "idle", "-l", "c=d", "busybox")
         own = {each["Id"] for each in self.engine.api.get("/containers/json?all=1") if each["Labels"].get("berth.key") == self.job.key}
         quoted = [each.replace("{", "%7B").replace("}", "%7D").replace('"', "%22").replace(" ", "+") for each in (
             '{"label":["a=b"]}', '{"label":{"a=b":true}}', '{"label":{"a=b":false}}', '{"label":["a","c"]}', '{"status":["running"]}', '{"status":["created","running"]}', "{}",
@@ -338,7 +338,7 @@ class Differential(EngineCase):
                 query = "stream=0&" + query  # else it has no end
             with self.subTest(f"{SEED}/{number} {path}?{query}"):
                 self.try_query(tally, method, path, query, understood)
-        self.job.ok("rm", "-f", "box", "idle")
+        self.job.do("rm", "-f", "box", "idle")
         text = self.report("queries by seed", tally)
         self.assertGreater(tally["accepted"], 30)
         for attack in ("J-29", "J-30", "J-31", "J-32", "J-33"):
@@ -348,8 +348,8 @@ class Differential(EngineCase):
 
     @attacks.shows("H-05 N-09")
     def test_paths_by_seed(self):
-        box = self.job.ok("create", "--name", "box", "busybox")
-        self.engine.docker.ok("create", "--name", "box", "busybox")
+        box = self.job.do("create", "--name", "box", "busybox")
+        self.engine.do("create", "--name", "box", "busybox")
         tally = collections.Counter()
         for number in range(200 * COUNT):
             target = variants.path_variant(variants.seeded(f"path {SEED} {number}"), "box")
@@ -370,8 +370,8 @@ class Differential(EngineCase):
                     tally["refused"] += 1
                     tally["refused, and the engine alone would take it"] += alone == 200
                     tally["refused, and the engine alone would redirect it"] += alone == 301
-        self.job.ok("rm", "box")
-        self.engine.docker.ok("rm", "box")
+        self.job.do("rm", "box")
+        self.engine.do("rm", "box")
         text = self.report("paths by seed", tally)
         for attack in ("H-05", "N-09"):
             attacks.saw(attack, "written anew, or 400 and 404", text)

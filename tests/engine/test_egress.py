@@ -74,7 +74,7 @@ class OutOfContainers(Case):
     @classmethod
     def open_served(cls, profile):
         job = cls.open_job("--profile", profile)
-        job.ok("network", "create", "--ipv6", "six")
+        job.do("network", "create", "--ipv6", "six")
         serve(job, "web", "-p", "8080:80")
         return job
 
@@ -102,7 +102,7 @@ class OutOfContainers(Case):
     @attacks.shows("V-49", "no answer")
     def test_another_jobs_ipv6(self):
         mine, theirs = self.everywhere, self.cloud
-        theirs.ok("network", "connect", "six", "web")
+        theirs.do("network", "connect", "six", "web")
         network = inspected(theirs, "web")["NetworkSettings"]["Networks"]["six"]
         self.assertTrue(network["IPv6Gateway"], network)
         addresses, ping = {network["IPv6Gateway"], network["GlobalIPv6Address"]}, "ping -c 1 -W 1 {}"
@@ -142,7 +142,7 @@ class OutOfContainers(Case):
         with self.resolver_of_host() as heard:
             everywhere.docker("run", "--rm", everywhere.image, "timeout", "2", "nslookup", "plain.test")
             self.assertIn("plain", heard.read_text(), "left to itself the engine asks")
-            identity = alone.ok("run", "-d", alone.image, "sh", "-c", "timeout 2 nslookup leak.test; true")
+            identity = alone.do("run", "-d", alone.image, "sh", "-c", "timeout 2 nslookup leak.test; true")
             alone.ok("wait", identity)
             self.assertNotIn("leak", heard.read_text())
             self.assertEqual(json.loads(alone.ok("inspect", identity))[0]["HostConfig"]["Dns"] or [], [])

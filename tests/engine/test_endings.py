@@ -66,7 +66,7 @@ class Endings(RuledCase):
     def test_a_build_cannot_have_another_container_removed(self):
         """Its step prints the id of a container of the job's own, as if the builder ran it."""
         job = self.open()
-        mine = job.ok("run", "-d", "--name", "mine", "--network", "bridge", job.image, "sleep", "1000")
+        mine = job.do("run", "-d", "--name", "mine", "--network", "bridge", job.image, "sleep", "1000")
         self.abandon(job, f"RUN echo ' ---> Running in {mine[:12]}'").close()
         wait_for(lambda: not self.steps(), 10, "the end of the abandoned build")
         self.assertEqual(job.ok("inspect", "-f", "{{.State.Running}}", "mine"), "true")
@@ -75,7 +75,7 @@ class Endings(RuledCase):
     def test_all_jobs_end_side_by_side(self):
         jobs = [self.open() for _ in range(4)]
         for job in jobs:
-            job.ok("run", "-d", "--stop-signal", "SIGCONT", job.image, "sh", "-c", "trap '' TERM INT; while :; do sleep 1; done")
+            job.do("run", "-d", "--stop-signal", "SIGCONT", job.image, "sh", "-c", "trap '' TERM INT; while :; do sleep 1; done")
             self.abandon(job, "LABEL berth.key=x")
             job.closed = True
         reports = json.loads(self.closed("--all", "--json", limit=25))
@@ -89,7 +89,7 @@ class Endings(RuledCase):
     @attacks.shows("V-91", "closed in time")
     def test_an_engine_that_stands_still(self):
         jobs = [self.open(), self.open(busybox=False)]
-        jobs[0].ok("run", "-d", "--name", "box", jobs[0].image, "sleep", "1000")
+        jobs[0].do("run", "-d", "--name", "box", jobs[0].image, "sleep", "1000")
         self.abandon(jobs[0])
         for job in jobs:
             job.closed = True
@@ -110,7 +110,7 @@ class Endings(RuledCase):
     def test_a_volume_without_labels(self):
         """The engine makes a volume anew, without labels, when it was removed between the judgement of a container and its create."""
         job = self.open(busybox=False)
-        self.engine.docker.ok("volume", "create", f"berth.{job.key}.data")
+        self.engine.do("volume", "create", f"berth.{job.key}.data")
         job.closed = True
         self.closed(job.id, limit=10)
         self.assert_as_before()

@@ -88,9 +88,9 @@ class EngineDials(Case):
                 self.assertEqual(self.job.api.call("POST", "/auth", {"username": "a", "password": "b", "serveraddress": server})[0], 400)
         for name in (f"127.0.0.1:{PORT}/x:1", f"{HOST}:{PORT}/x:1"):
             with self.subTest(push=name):
-                self.job.ok("tag", self.job.image, name)
+                self.job.do("tag", self.job.image, name)
                 self.refused_dial(self.job.api.call("POST", f"/images/{quote(name.removesuffix(':1'), safe='/:')}/push?tag=1", headers={"X-Registry-Auth": "e30="}))
-                self.job.ok("rmi", name)
+                self.job.do("rmi", name)
         for dockerfile in (f"FROM 127.0.0.1:{PORT}/x\n", f"FROM {self.job.image}\nCOPY --from=localhost:{PORT}/x / /\n", f"FROM 127.0.0.1:{PORT}/x@{digest}\n"):
             with self.subTest(dockerfile):
                 status, content = self.job.api.call("POST", "/build", tar_of({"Dockerfile": dockerfile}), raw=True)
@@ -101,7 +101,7 @@ class EngineDials(Case):
     def test_what_is_of_others_and_what_is_the_jobs_own(self):
         for job in (self.job, self.other):
             serve(job, "registry", "-p", f"{PORT + 1}:80")
-        self.engine.docker.ok("run", "-d", "--name", "hosts-own", "busybox", "sleep", "1000")
+        self.engine.do("run", "-d", "--name", "hosts-own", "busybox", "sleep", "1000")
         self.addCleanup(lambda: self.engine.docker("rm", "-f", "hosts-own"))
         of_host = json.loads(self.engine.docker.ok("inspect", "hosts-own"))[0]["NetworkSettings"]["Networks"]["bridge"]
         foreign = inspected(self.other, "registry")["NetworkSettings"]["Networks"]["bridge"]
@@ -113,7 +113,7 @@ class EngineDials(Case):
             with self.subTest(own=address):  # no registry answers there, but it is asked
                 self.assertNotIn("is refused by rule", self.pull(f"{address}:{PORT + 1}/x")[1])
         for job in (self.job, self.other):
-            job.ok("rm", "-f", "registry")
+            job.do("rm", "-f", "registry")
 
     @contextlib.contextmanager
     def names(self):
@@ -174,4 +174,4 @@ class EngineDials(Case):
         name = self.registry().push("busybox", "listed:1")
         self.job.ok("pull", "-q", name)
         self.refused(self.job.docker("pull", "localhost:5000/listed:1"), '"images.registries_local"', code=1)
-        self.job.ok("rmi", name)
+        self.job.do("rmi", name)

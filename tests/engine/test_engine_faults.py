@@ -27,7 +27,7 @@ class EngineFaults(EngineCase):
             self.engine.start()
 
     def box(self, name="box"):
-        self.job.ok("run", "-d", "--name", name, "-v", "data:/data", "-p", "80", self.job.image, "sleep", "1000")
+        self.job.do("run", "-d", "--name", name, "-v", "data:/data", "-p", "80", self.job.image, "sleep", "1000")
 
     def reachable(self):
         wait_for(lambda: self.job.docker("ps").code == 0, 60, "an answer of the engine through the door")
@@ -73,7 +73,7 @@ class EngineFaults(EngineCase):
     def test_away_while_its_time_runs_out(self):
         job = self.open_job("--ttl", "2s", busybox=False)
         job.closed = True
-        job.ok("volume", "create", "data")
+        job.do("volume", "create", "data")
         self.engine.crash()
         wait_for(lambda: "its time is up" in self.berth.log_tail(200), 30, "the end of its time")
         self.engine.start()
@@ -147,7 +147,7 @@ class EngineFaults(EngineCase):
                 self.engine.start()
                 self.reachable()
                 self.assertEqual(self.job.ok("inspect", "-f", "{{.State.Running}} {{.State.StartedAt}}", "box"), f"true {started}")
-                self.assertEqual(self.job.ok("exec", "box", "echo", "hi"), "hi")
+                self.assertEqual(self.job.do("exec", "box", "echo", "hi"), "hi")
             self.assertEqual(self.job.close().code, 0)
             self.assertEqual(self.difference(self.at_start), "")
         finally:

@@ -159,7 +159,7 @@ class Hardening(EngineCase):
         self.daemon.start()
         job = self.daemon.open_job("--workspace", workspace)
         job.load_busybox()
-        job.ok("run", "--rm", "-v", f"{workspace}/new/deep:/d", job.image, "true")
+        job.do("run", "--rm", "-v", f"{workspace}/new/deep:/d", job.image, "true")
         for path in (workspace / "new", workspace / "new/deep"):
             facts = path.stat()
             self.assertEqual((facts.st_uid, facts.st_gid, stat.S_IMODE(facts.st_mode)), (1234, 1235, 0o755))

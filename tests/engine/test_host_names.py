@@ -25,7 +25,7 @@ class HostNames(EngineCase):
 
     def image_of_host(self, name, text):
         """An image that somebody on the host made, as `name`; its id."""
-        self.host.ok("build", "-q", "-t", name, "-", input=f"FROM busybox\nRUN echo {text} >/text\n", DOCKER_BUILDKIT="0")
+        self.engine.build(name, f"FROM busybox\nRUN echo {text} >/text\n")
         self.addCleanup(lambda: self.host("rmi", "-f", name))
         return self.named(name)
 
@@ -41,10 +41,10 @@ class HostNames(EngineCase):
     def in_registry(self, name, text):
         """`name` in the registry, whose image the host does not keep; its id."""
         target = f"{self.address}/{name}"
-        self.host.ok("build", "-q", "-t", target, "-", input=f"FROM busybox\nRUN echo {text} >/text\n", DOCKER_BUILDKIT="0")
+        self.engine.build(target, f"FROM busybox\nRUN echo {text} >/text\n")
         identity = self.named(target)
         self.host.ok("push", "-q", target) if self.engine.kind != "distribution" else self.host.ok("push", target)
-        self.host.ok("rmi", target)
+        self.engine.do("rmi", target)
         self.assertIsNone(self.named(identity))
         return target, identity
 
@@ -57,7 +57,7 @@ class HostNames(EngineCase):
         name = f"{self.address}/hostapp:1"
         self.image_of_host(name, "of the host")
         before = self.facts(name)
-        self.job.ok("tag", self.job.image, name)
+        self.job.do("tag", self.job.image, name)
         stop, seen = threading.Event(), set()
 
         def look():
@@ -74,11 +74,11 @@ class HostNames(EngineCase):
             looker.join()
         self.assertEqual(seen, {before["Id"]})
         # The way out.
-        self.job.ok("tag", self.job.image, f"{self.address}/hostapp:2")
+        self.job.do("tag", self.job.image, f"{self.address}/hostapp:2")
         self.job.ok("push", f"{self.address}/hostapp:2")
         self.assertEqual(self.facts(name), before)
         self.assertIsNone(self.named(f"{self.address}/hostapp:2"))
-        self.job.ok("rmi", name, f"{self.address}/hostapp:2")
+        self.job.do("rmi", name, f"{self.address}/hostapp:2")
         self.assertEqual(self.facts(name), before)
 
     @attacks.shows("V-53", "the registry's image comes by its digest; the host's name stays as it was")
@@ -93,11 +93,11 @@ class HostNames(EngineCase):
         self.assertIn("1: Pulling from moved", out)
         self.assertEqual(self.facts(name), before)
         self.assertEqual(job.ok("image", "inspect", "-f", "{{.Id}}", name), identity)
-        self.assertEqual(job.ok("run", "--rm", name, "cat", "/text"), "of the registry")
+        self.assertEqual(job.do("run", "--rm", name, "cat", "/text"), "of the registry")
         self.assertIn(f"up to date for {name}", job.ok("pull", name))
         self.assertIn("of the registry", job.ok("build", "-", input=f"FROM {name}\nRUN cat /text\n"))
         self.assertEqual(self.facts(name), before)
-        self.assertIn(name, job.ok("rmi", name))
+        self.assertIn(name, job.do("rmi", name))
         job.ok("pull", name)
         self.assertEqual(job.close().code, 0)
         self.assertEqual(self.facts(name), before)
@@ -113,15 +113,15 @@ class HostNames(EngineCase):
         self.image_of_host(name, "something else")  # until it has the registry's, by an archive: without its digest
         other = self.open_job(busybox=False)
         other.ok("pull", name)
-        self.host.ok("tag", identity, f"{self.address}/loaded:1")
+        self.engine.do("tag", identity, f"{self.address}/loaded:1")
         archive = self.engine.folder / "same.tar"
         self.host.ok("save", "-o", archive, f"{self.address}/loaded:1")
         self.assertEqual(other.close().code, 0)
         self.forget(f"{self.address}/loaded:1", identity, name)
         self.assertIsNone(self.named(identity))
         self.host.ok("load", "-i", archive)
-        self.host.ok("tag", f"{self.address}/loaded:1", name)
-        self.host.ok("rmi", f"{self.address}/loaded:1")
+        self.engine.do("tag", f"{self.address}/loaded:1", name)
+        self.engine.do("rmi", f"{self.address}/loaded:1")
         before = self.facts(name)
         job = self.open_job(busybox=False)
         job.ok("pull", name)
@@ -142,12 +142,12 @@ class HostNames(EngineCase):
     @attacks.shows("V-54", "what the host has named so meanwhile stays")
     def test_a_name_that_the_host_takes_during_a_push_stays_its(self):
         name = f"{self.address}/taken:1"
-        self.job.ok("tag", self.job.image, name)
+        self.job.do("tag", self.job.image, name)
         identity = self.job.ok("image", "inspect", "-f", "{{.Id}}", name)
         registry, thread, results = self.stalled_push(self.job, name)
         try:
             wait_for(lambda: self.named(name) == identity, 20, "the push")
-            self.host.ok("tag", "busybox", name)
+            self.engine.do("tag", "busybox", name)
             self.addCleanup(self.forget, name)
         finally:
             registry.send_signal(18)  # SIGCONT
@@ -155,7 +155,7 @@ class HostNames(EngineCase):
         before = self.named("busybox")
         self.assertEqual(self.named(name), before)
         self.refused(self.job.docker("push", name), "the host has an image of its own", code=1)
-        self.job.ok("rmi", name)
+        self.job.do("rmi", name)
         self.assertEqual(self.named(name), before)
 
     @attacks.shows("V-55", "the name is given back at the start")
@@ -165,7 +165,7 @@ class HostNames(EngineCase):
         try:
             job = berth.open_job()
             job.load_busybox()
-            job.ok("tag", job.image, name)
+            job.do("tag", job.image, name)
             identity = job.ok("image", "inspect", "-f", "{{.Id}}", name)
             for taken in (False, True):
                 with self.subTest(taken=taken):
@@ -174,7 +174,7 @@ class HostNames(EngineCase):
                         wait_for(lambda: self.named(name) == identity, 20, "the push")
                         berth.kill()
                         if taken:
-                            self.host.ok("tag", "busybox", name)
+                            self.engine.do("tag", "busybox", name)
                             self.addCleanup(self.forget, name)
                     finally:
                         registry.send_signal(18)
@@ -200,7 +200,7 @@ class PrivateNames(EngineCase):
             self.skipTest(str(reason))
         try:
             name = private.push("busybox", "kept:1")
-            self.engine.docker.ok("build", "-q", "-t", name, "-", input="FROM busybox\nRUN echo own >/own\n", DOCKER_BUILDKIT="0")
+            self.engine.build(name, "FROM busybox\nRUN echo own >/own\n")
             before = self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", name)
             job = self.open_job(busybox=False)
             self.refused(job.docker("pull", name), "no basic auth credentials", code=1)

@@ -73,7 +73,7 @@ class ImageCache(EngineCase):
         files = {"payload": os.urandom(PAYLOAD), "name": name}
         made = self.engine.docker.ok("import", "-c", 'CMD ["x"]', "-", "made-here:1", input=tar_of(files), text=False).decode().strip()
         target = self.registry.push("made-here:1", name)
-        self.engine.docker.ok("rmi", "made-here:1")
+        self.engine.do("rmi", "made-here:1")
         self.assertFalse(self.has(made))
         return target
 
@@ -129,9 +129,9 @@ class ImageCache(EngineCase):
         job = self.job(berth)
         for name in names.values():
             job.ok("pull", "-q", name)
-        box = self.engine.docker.ok("create", names["boxed"])
+        box = self.engine.do("create", names["boxed"])
         self.addCleanup(self.engine.docker, "rm", box)
-        self.engine.docker.ok("tag", names["tagged"], "mine:1")
+        self.engine.do("tag", names["tagged"], "mine:1")
         self.addCleanup(self.engine.docker, "rmi", "mine:1")
         job.ok("rmi", *(name for key, name in names.items() if key != "held"))
         self.assertEqual(self.why(berth, names["held"]), "kept: a job has it")
@@ -174,7 +174,7 @@ class ImageCache(EngineCase):
         self.assertTrue(self.has(before) and self.has(after) and self.has("busybox"))
         # The name is the host's also when it is another image's by now: that of the registry comes by its digest, and goes.
         self.push("after:1")
-        self.engine.docker.ok("tag", "busybox", after)
+        self.engine.do("tag", "busybox", after)
         self.use(berth, after)
         self.collect(berth)
         self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.Id}}", after), self.engine.docker.ok("inspect", "-f", "{{.Id}}", "busybox"))
@@ -193,7 +193,7 @@ class ImageCache(EngineCase):
         self.assertEqual(result.code, 0)
         self.assertFalse(self.has(name), "its name is gone from the host")
         self.assertEqual(len(other.ok("images", "-q", name).split()), 1, "the other job has the image still")
-        other.ok("create", name)
+        other.do("create", name)
         self.assertEqual(other.close().code, 0)
         self.assertNotIn(name.split("/")[1].split(":")[0], json.dumps(self.engine.api.get("/images/json?all=1&digests=1")))
         self.assertEqual(keeper.close().code, 0)

@@ -20,9 +20,9 @@ class Transfers(EngineCase):
         return json.loads(self.job.ok("inspect", "-f", "{{json .Config.Labels}}", image)) or {}
 
     def test_a_commit_is_the_jobs_image(self):
-        self.job.ok("run", "--name", "source", "--label", "kept=yes", self.job.image, "sh", "-c", "echo committed >/made")
+        self.job.do("run", "--name", "source", "--label", "kept=yes", self.job.image, "sh", "-c", "echo committed >/made")
         identity = self.job.ok("commit", "-m", "why", "-a", "who", "-c", "CMD cat /made", "source", "committed:1")
-        self.assertEqual(self.job.ok("run", "--rm", "committed:1"), "committed")
+        self.assertEqual(self.job.do("run", "--rm", "committed:1"), "committed")
         self.assertEqual(self.labels("committed:1"), {"kept": "yes"})
         self.assertEqual(self.job.ok("inspect", "-f", "{{.Id}}", "committed:1"), identity)
         nameless = self.job.ok("commit", "source")
@@ -31,8 +31,8 @@ class Transfers(EngineCase):
         self.refused(self.job.docker("commit", "absent", "x"), "No such container", code=1)
         real = self.engine.docker.ok("inspect", "-f", "{{json .Config.Labels}}", identity)
         self.assertNotIn(self.job.key, real, "a label tells whose container it was")
-        self.job.ok("rm", "source")
-        self.job.ok("rmi", "committed:1", nameless)
+        self.job.do("rm", "source")
+        self.job.do("rmi", "committed:1", nameless)
 
     def test_an_import_is_the_jobs_image(self):
         archive = self.engine.folder / "import.tar"
@@ -44,14 +44,14 @@ class Transfers(EngineCase):
         out = self.job.ok("import", "-c", "ENV A=b", "-m", "why", archive, "imported:1")
         self.assertEqual(out, self.job.ok("inspect", "-f", "{{.Id}}", "imported:1"))
         self.assertEqual(self.job.ok("inspect", "-f", "{{.Config.Env}}", "imported:1"), "[A=b]")
-        self.job.ok("create", "--name", "importing", "imported:1", "x")
+        self.job.do("create", "--name", "importing", "imported:1", "x")
         self.assertIn("etc/made", tarfile.open(fileobj=io.BytesIO(self.job.api.call("GET", "/containers/importing/export", raw=True)[1])).getnames())
         nameless = self.job.ok("import", archive)
         self.assertEqual(self.job.ok("images", "-q", "--no-trunc", "--filter", "dangling=true"), nameless)
         status, content = self.job.api.call("POST", "/images/create?fromSrc=http://169.254.169.254/x&repo=x")
         self.assertEqual(status, 403, content)
-        self.job.ok("rm", "importing")
-        self.job.ok("rmi", "imported:1", nameless)
+        self.job.do("rm", "importing")
+        self.job.do("rmi", "imported:1", nameless)
 
 
 class Pushes(EngineCase):
@@ -81,17 +81,17 @@ class Pushes(EngineCase):
             self.assertEqual(answer.code, 0, answer.out + answer.err)
             self.assertIn("digest: sha256:", answer.out)
             self.assert_private(answer.out + answer.err)
-            contents[job] = job.ok("run", "--rm", name)
+            contents[job] = job.do("run", "--rm", name)
             self.assertIn("sha256:", job.ok("images", "--digests", "--format", "{{.Digest}}", name.rsplit(":", 1)[0]))
             job.ok("rmi", "-f", job.ok("images", "-q", name))
         self.assertEqual((contents[self.job], contents[self.other]), ("mine", "theirs"))
         third = self.open_job(busybox=False)
         third.ok("pull", "-q", name)
-        self.assertIn(third.ok("run", "--rm", name), ("mine", "theirs"))
+        self.assertIn(third.do("run", "--rm", name), ("mine", "theirs"))
         third.close()
         cached = self.engine.docker.ok("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={self.address}/*/*")
         self.assertEqual(cached, name, "the cache has what was pulled, and nothing else")
-        self.engine.docker.ok("rmi", name)
+        self.engine.do("rmi", name)
 
     def test_a_push_is_an_event_of_the_job_that_pushed(self):
         since = str(int(time.time()) - 1)
@@ -99,11 +99,11 @@ class Pushes(EngineCase):
         follower = self.other.docker.start("events", "--filter", "event=push", "--format", "{{.Actor.ID}}")
         for job, tags in ((self.job, (name,)), (self.other, (name, f"{self.address}/told:2"))):
             for tag in tags:
-                job.ok("tag", job.image, tag)
+                job.do("tag", job.image, tag)
                 job.ok("push", tag)
-        self.engine.docker.ok("tag", "busybox", name)
+        self.engine.do("tag", "busybox", name)
         self.engine.docker.ok("push", name)
-        self.engine.docker.ok("rmi", name)
+        self.engine.do("rmi", name)
 
         def pushes(job):
             lines = job.ok("events", "--since", since, "--until", str(int(time.time()) + 1), "--filter", "event=push", "--format", "{{json .}}").splitlines()
@@ -123,17 +123,17 @@ class Pushes(EngineCase):
     @attacks.shows("I-02 I-08", "the host's tag is as before")
     def test_the_hosts_own_tag_is_as_before(self):
         name = f"{self.address}/host:1"
-        self.engine.docker.ok("tag", "busybox", name)
+        self.engine.do("tag", "busybox", name)
         before = self.engine.docker.ok("inspect", "-f", "{{.Id}} {{.RepoTags}} {{.RepoDigests}}", name)
-        self.job.ok("tag", self.job.image, name)
+        self.job.do("tag", self.job.image, name)
         self.refused(self.job.docker("push", name), "the host has an image of its own", code=1)
         self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.Id}} {{.RepoTags}} {{.RepoDigests}}", name), before)
-        self.job.ok("rmi", "-f", name)
-        self.engine.docker.ok("rmi", name)
+        self.job.do("rmi", "-f", name)
+        self.engine.do("rmi", name)
 
     @attacks.shows("I-08", "404")
     def test_what_is_not_the_jobs_is_not_pushed(self):
-        self.engine.docker.ok("tag", "busybox", f"{self.address}/secret:1")
+        self.engine.do("tag", "busybox", f"{self.address}/secret:1")
         result = self.job.docker("push", f"{self.address}/secret:1")
         self.refused(result, "does not exist", code=1)
-        self.engine.docker.ok("rmi", f"{self.address}/secret:1")
+        self.engine.do("rmi", f"{self.address}/secret:1")

@@ -17,9 +17,9 @@ class Foreign(EngineCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.mine.ok("run", "-d", "--name", "own", cls.mine.image, "sleep", "1000")
-        cls.mine.ok("network", "create", "own-net")
-        cls.theirs.ok("tag", cls.theirs.image, "theirs-alone")
+        cls.mine.do("run", "-d", "--name", "own", cls.mine.image, "sleep", "1000")
+        cls.mine.do("network", "create", "own-net")
+        cls.theirs.do("tag", cls.theirs.image, "theirs-alone")
         cls.references = []
         for owner, docker, image in (("theirs", cls.theirs.docker, cls.theirs.image), ("host", cls.engine.docker, "busybox")):
             container = docker.ok("run", "-d", "--name", f"{owner}-box", "-v", f"{owner}-vol:/v", image, "sleep", "1000")
@@ -125,9 +125,9 @@ class Foreign(EngineCase):
     def test_a_volume_of_the_same_name_is_the_jobs_own(self):
         for name in ("theirs-vol", "host-vol"):
             with self.subTest(name):
-                self.theirs.ok("run", "--rm", "-v", "theirs-vol:/v", self.theirs.image, "touch", "/v/secret")
-                self.assertEqual(self.mine.ok("run", "--rm", "-v", f"{name}:/v", self.mine.image, "ls", "/v"), "")
-                self.mine.ok("volume", "rm", name)
+                self.theirs.do("run", "--rm", "-v", "theirs-vol:/v", self.theirs.image, "touch", "/v/secret")
+                self.assertEqual(self.mine.do("run", "--rm", "-v", f"{name}:/v", self.mine.image, "ls", "/v"), "")
+                self.mine.do("volume", "rm", name)
 
     @attacks.shows("L-02", "404")
     def test_execs_are_absent(self):
@@ -189,20 +189,20 @@ class Foreign(EngineCase):
 
     @attacks.shows("X-05 K-15", "free in each job")
     def test_names_taken_by_another_job_are_free(self):
-        self.mine.ok("create", "--name", "theirs-box", self.mine.image)
-        self.mine.ok("rm", "theirs-box")
-        self.mine.ok("network", "create", "theirs-net")
-        self.mine.ok("network", "rm", "theirs-net")
+        self.mine.do("create", "--name", "theirs-box", self.mine.image)
+        self.mine.do("rm", "theirs-box")
+        self.mine.do("network", "create", "theirs-net")
+        self.mine.do("network", "rm", "theirs-net")
 
     @attacks.shows("W-10 W-13", "no way across")
     def test_networks_of_two_jobs_do_not_reach_each_other(self):
-        self.theirs.ok("run", "-d", "--name", "web", self.theirs.image, "httpd", "-f", "-p", "80", "-h", "/etc")
+        self.theirs.do("run", "-d", "--name", "web", self.theirs.image, "httpd", "-f", "-p", "80", "-h", "/etc")
         try:
             facts = json.loads(self.theirs.ok("inspect", "web"))[0]["NetworkSettings"]["Networks"]["bridge"]
             script = "for i in 1 2 3 4 5 6; do wget -qO- http://{}/passwd && exit; sleep 0.3; done; exit 1".format(facts["IPAddress"])
-            self.assertIn("root:", self.theirs.ok("run", "--rm", self.theirs.image, "sh", "-c", script))
+            self.assertIn("root:", self.theirs.do("run", "--rm", self.theirs.image, "sh", "-c", script))
             result = self.mine.docker("run", "--rm", self.mine.image, "sh", "-c",
                                       f"timeout 2 wget -qO- http://{facts['IPAddress']}/passwd; true")
             self.assertNotIn("root:", result.out)
         finally:
-            self.theirs.ok("rm", "-f", "web")
+            self.theirs.do("rm", "-f", "web")

@@ -70,20 +70,20 @@ class Ends(EngineCase):
         self.engine.docker.ok("restart", "-t", "0", "stops")
         time.sleep(3)
         self.assertTrue(self.is_open(job), "an anchor that was started again is there still")
-        self.engine.docker.ok("kill", "stops")
+        self.engine.do("kill", "stops")
         self.assert_ends(job)
 
     def test_its_anchor_is_removed(self):
         self.anchor("removed")
         job = self.job_with("--anchor", "removed")
-        self.engine.docker.ok("rm", "-f", "removed")
+        self.engine.do("rm", "-f", "removed")
         self.assert_ends(job)
 
     def test_its_anchor_goes_while_the_daemon_is_away(self):
         self.anchor("away")
         job = self.job_with("--anchor", "away")
         self.berth.kill()
-        self.engine.docker.ok("rm", "-f", "away")
+        self.engine.do("rm", "-f", "away")
         self.berth.start()
         self.assert_ends(job, 30)
 
@@ -92,8 +92,8 @@ class Ends(EngineCase):
         job = self.job_with("--anchor", "later")
         time.sleep(3)
         self.assertTrue(self.is_open(job))
-        self.engine.docker.ok("start", "later")
-        self.engine.docker.ok("rm", "-f", "later")
+        self.engine.do("start", "later")
+        self.engine.do("rm", "-f", "later")
         self.assert_ends(job)
 
     def test_the_time_that_its_ci_system_gives_it_is_up(self):
@@ -109,10 +109,10 @@ class Ends(EngineCase):
     def test_many_signs_are_one_end(self):
         self.anchor("signs")
         job = self.job_with("--anchor", "signs", "--ttl", "3s", "--lease", "3s")
-        self.engine.docker.ok("kill", "signs")
+        self.engine.do("kill", "signs")
         codes = [self.berth.cli("job", "close", job.id, timeout=90).code for _ in range(2)]
         self.assertEqual(codes[0], 0)
-        self.engine.docker.ok("rm", "-f", "signs")
+        self.engine.do("rm", "-f", "signs")
         self.assert_ends(job)
         self.assertEqual(self.berth.log.read_text(errors="replace").count(f"job={job.id} removed="), 1)
 
@@ -125,8 +125,8 @@ class Ends(EngineCase):
 
     def test_a_job_id_that_comes_back_inherits_nothing(self):
         first = self.open_job("again", busybox=False)
-        first.ok("volume", "create", "data")
-        first.ok("network", "create", "net")
+        first.do("volume", "create", "data")
+        first.do("network", "create", "net")
         self.assertEqual(first.close().code, 0)
         second = self.open_job("again", busybox=False)
         self.assertNotEqual((second.key, second.door), (first.key, first.door))
@@ -135,7 +135,7 @@ class Ends(EngineCase):
         # What bears the old key, left by whatever, is not the new one's either.
         self.engine.docker.ok("volume", "create", "--label", f"berth.key={first.key}", "--label", "berth.job=again", f"berth.{first.key}.data")
         self.assertEqual(second.ok("volume", "ls", "-q"), "")
-        second.ok("volume", "create", "data")
+        second.do("volume", "create", "data")
         self.berth.ok("cleanup")
         self.assertEqual(second.ok("volume", "ls", "-q"), "data")
         self.assertEqual(second.close().code, 0)
@@ -166,20 +166,20 @@ class Ends(EngineCase):
         self.anchor("at-once")
         job = berth.open_job("--profile", "at-once", "--anchor", "at-once")
         job.closed = True  # by itself
-        self.engine.docker.ok("kill", "at-once")
+        self.engine.do("kill", "at-once")
         wait_for(lambda: job.key not in open_jobs(), 20, "the end of the job")
 
         self.anchor("patient")
         stopped = berth.open_job("--profile", "patient", "--anchor", "patient")
         leased = berth.open_job("--profile", "patient", "--lease", "1s")
         leased.closed = True
-        self.engine.docker.ok("kill", "patient")
+        self.engine.do("kill", "patient")
         berth.kill()  # the next one finds an anchor that has stopped
         berth.start()
         time.sleep(4)  # longer than the grace that a profile has which says nothing
         self.assertIn(stopped.key, open_jobs())
         berth.ok("job", "renew", leased.id)  # after its lease, within the grace
-        self.engine.docker.ok("start", "patient")
+        self.engine.do("start", "patient")
         wait_for(lambda: leased.key not in open_jobs(), 60, "the end of the job that nobody renews, after the grace of the anchor")
         self.assertIn(stopped.key, open_jobs(), "its anchor was started again within the grace")
         self.assertEqual(stopped.close().code, 0)

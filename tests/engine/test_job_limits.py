@@ -43,7 +43,7 @@ class Limits(EngineCase):
 
     @attacks.shows("R-04 R-05", "under the job's own control group")
     def test_all_containers_are_under_one_parent_that_goes_with_the_job(self):
-        self.job.ok("run", "-d", "--name", "one", self.job.image, "sleep", "1000")
+        self.job.do("run", "-d", "--name", "one", self.job.image, "sleep", "1000")
         self.job.ok("run", "-d", "--name", "two", "-m", "32m", "--cgroup-parent", "/", self.job.image, "sleep", "1000")
         for name in ("one", "two"):
             facts = self.engine.api.get(f"/containers/{self.job.ok('inspect', '-f', '{{.Id}}', name)}/json")
@@ -55,7 +55,7 @@ class Limits(EngineCase):
         self.assertIn(str(64 * MEGABYTE), limits.values())
         self.assertIn("40", limits.values())
         self.assertTrue({"150000", "150000 100000"} & set(limits.values()), limits)
-        own = self.job.ok("exec", "two", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true")
+        own = self.job.do("exec", "two", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true")
         self.assertEqual(own, str(32 * MEGABYTE))
         self.assertEqual(self.job.close().code, 0)
         self.assertEqual(self.directories(self.job.key), [])
@@ -77,10 +77,10 @@ class Limits(EngineCase):
         other = self.limited.open_job()
         self.addCleanup(other.close)
         other.load_busybox()
-        other.ok("run", "-d", "--name", "calm", other.image, "sleep", "1000")
+        other.do("run", "-d", "--name", "calm", other.image, "sleep", "1000")
         fill = ("dd", "if=/dev/zero", "of=/dev/shm/full", "bs=1M", "count=45")
         for name in ("first", "second"):
-            self.job.ok("run", "-d", "--name", name, self.job.image, "sleep", "1000")
+            self.job.do("run", "-d", "--name", name, self.job.image, "sleep", "1000")
         self.job.ok("exec", "first", *fill)
         result = self.job.docker("exec", "second", *fill)
         still_up = self.job.ok("ps", "-q", "--filter", "status=running").split()
@@ -89,7 +89,7 @@ class Limits(EngineCase):
         other.ok("exec", "calm", *fill)
 
     def test_processes_of_all_containers_are_counted_together(self):
-        self.job.ok("run", "-d", "--name", "full", self.job.image, "sh", "-c", "for i in $(seq 30); do sleep 1000 & done; sleep 1000")
+        self.job.do("run", "-d", "--name", "full", self.job.image, "sh", "-c", "for i in $(seq 30); do sleep 1000 & done; sleep 1000")
         result = self.job.docker("run", "--rm", self.job.image, "sh", "-c", "for i in $(seq 30); do sleep 1000 & done; echo all")
         self.assertNotIn("all", result.out)
         self.assertNotEqual(result.code, 0)
@@ -97,7 +97,7 @@ class Limits(EngineCase):
     def test_a_restarted_daemon_keeps_the_limits(self):
         self.limited.kill()
         self.limited.start()
-        self.job.ok("run", "-d", "--name", "later", self.job.image, "sleep", "1000")
+        self.job.do("run", "-d", "--name", "later", self.job.image, "sleep", "1000")
         pid = self.engine.api.get(f"/containers/{self.job.ok('inspect', '-f', '{{.Id}}', 'later')}/json")["State"]["Pid"]
         self.assertIn(f"/berth/{self.job.key}/", Path(f"/proc/{pid}/cgroup").read_text())
         self.assertEqual(self.job.close().code, 0)

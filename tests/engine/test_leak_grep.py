@@ -62,7 +62,7 @@ class Leaks(EngineCase):
         (host / "late").mkdir()
         (host / "file").write_text("a file")
         docker.ok("run", "-d", "--name", "leak-anchor", "-v", f"{host}:/builds", "busybox", "sleep", "100000")
-        cls.host = [docker.ok("run", "-d", "--name", f"{HOSTS}-box", "-v", f"{HOSTS}-vol:/v", "busybox", "sleep", "100000"),
+        cls.host = [docker.do("run", "-d", "--name", f"{HOSTS}-box", "-v", f"{HOSTS}-vol:/v", "busybox", "sleep", "100000"),
                     docker.ok("network", "create", f"{HOSTS}-net")]
         docker.ok("tag", "busybox", f"{HOSTS}-image")
         work = cls.engine.folder / f"leak/{THEIRS}"
@@ -93,7 +93,7 @@ class Leaks(EngineCase):
         job.load_busybox()
         for turn in (1, 2):  # the first one loses its name
             job.build(f"{word}-app:1", {"Dockerfile": f"FROM {job.image}\nLABEL team={word}\nRUN echo {word}{turn} >/text\nVOLUME /declared\n"})
-        job.ok("tag", f"{word}-app:1", f"{Registry.address}/{word}/app:2")
+        job.do("tag", f"{word}-app:1", f"{Registry.address}/{word}/app:2")
         job.ok("push", f"{Registry.address}/{word}/app:2")
         job.ok("pull", f"{Registry.address}/busybox")
         job.ok("network", "create", "--label", f"of={word}", f"{word}-net")
@@ -103,9 +103,9 @@ class Leaks(EngineCase):
                "--health-cmd", "true", f"{word}-app:1", "sh", "-c", f"echo {word} in the log; exec httpd -f -p 80 -h /etc")
         job.ok("run", "-d", "--name", f"{word}-idle", "--volumes-from", f"{word}-web", "-m", "64m", "-P", job.image, "sleep", "100000")
         job.ok("run", "--name", f"{word}-done", "--network", "none", "--mount", f"type=bind,source={path},target=/x", job.image, "true")
-        job.ok("run", "-d", "--name", f"{word}-joined", "--network", f"container:{word}-web", job.image, "sleep", "100000")
-        job.ok("network", "connect", "bridge", f"{word}-web")
-        job.ok("exec", f"{word}-web", "true")
+        job.do("run", "-d", "--name", f"{word}-joined", "--network", f"container:{word}-web", job.image, "sleep", "100000")
+        job.do("network", "connect", "bridge", f"{word}-web")
+        job.do("exec", f"{word}-web", "true")
         job.exec = job.api.call("POST", f"/containers/{word}-web/exec", {"Cmd": ["echo", word], "AttachStdout": True})[1]["Id"]
         job.ok("commit", f"{word}-done", f"{word}-committed")
         job.containers = job.ok("ps", "-aq", "--no-trunc").split()
@@ -442,12 +442,12 @@ class Leaks(EngineCase):
             for turn in range(10):
                 status, content = self.ask("GET", "/system/df")
                 self.assertEqual(status, 200, content)
-            self.mine.ok("run", "--rm", "--name", "mine-last", self.mine.image, "true")
+            self.mine.do("run", "--rm", "--name", "mine-last", self.mine.image, "true")
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
-        self.mine.ok("volume", "create", "mine-end")
+        self.mine.do("volume", "create", "mine-end")
         seen = b""
         while b"mine-end" not in seen:
             got = client.stdout.read(65536)
@@ -455,6 +455,6 @@ class Leaks(EngineCase):
             seen += got
         client.kill()
         client.communicate()
-        self.mine.ok("volume", "rm", "mine-end")
+        self.mine.do("volume", "rm", "mine-end")
         self.assertIn(b"mine-last", seen)
         self.search("events", seen)

@@ -20,7 +20,7 @@ def inspected(job, *reference):
 
 def serve(job, name, *options, image=None):
     """A web server whose page is the job's key, in a container of `job`."""
-    job.ok("run", "-d", "--name", name, *options, image or job.image, "sh", "-c", f"mkdir -p /w; echo {job.key} >/w/index.html; exec httpd -f -p 80 -h /w")
+    job.do("run", "-d", "--name", name, *options, image or job.image, "sh", "-c", f"mkdir -p /w; echo {job.key} >/w/index.html; exec httpd -f -p 80 -h /w")
 
 
 def ask(job, address, *options, tries=1):
@@ -91,11 +91,11 @@ class NoWayAcross(Case):
     @attacks.shows("W-10 B-09", "no way across")
     def test_nothing_of_a_job_answers_another(self):
         serve(self.job, "web", "-p", "8080:80")
-        self.job.ok("network", "create", "app")
+        self.job.do("network", "create", "app")
         serve(self.job, "inner", "--network", "app", "-p", "8081:80")
         self.job.ok("network", "create", "--subnet", "10.88.0.0/24", "chosen")
         serve(self.job, "fixed", "--network", "chosen", "--ip", "10.88.0.9")
-        self.other.ok("network", "create", "app")
+        self.other.do("network", "create", "app")
         gateway = self.job.address()
         web = inspected(self.job, "web")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
         inner = inspected(self.job, "inner")["NetworkSettings"]["Networks"]["app"]["IPAddress"]
@@ -108,7 +108,7 @@ class NoWayAcross(Case):
         self.assertEqual(answers((self.other, foreign), (self.other, foreign, "--network", "app")), [{}, {}])
         pinged, = answers((self.other, (gateway, self.other.address())), how="ping -c 1 -W 1 {}")
         self.assertEqual(list(pinged), [self.other.address()])
-        self.job.ok("rm", "-f", "web", "inner", "fixed")
+        self.job.do("rm", "-f", "web", "inner", "fixed")
 
     def test_the_same_port_in_two_jobs_reaches_each_its_own(self):
         for job in (self.job, self.other):
@@ -120,7 +120,7 @@ class NoWayAcross(Case):
             self.assertEqual(ask(job, "host.docker.internal:8088", "--add-host", "host.docker.internal:host-gateway"), job.key)
             job.ok("create", "--name", "hosts", "--add-host", "host.docker.internal:host-gateway", job.image)
             self.assertEqual(inspected(job, "hosts")["HostConfig"]["ExtraHosts"], ["host.docker.internal:host-gateway"])
-            job.ok("rm", "-f", "same", "hosts")
+            job.do("rm", "-f", "same", "hosts")
 
     @attacks.shows("W-11", "by knob: the metadata service is closed, the host's services are open unless networks.host_reachable says no")
     def test_the_metadata_service_is_out_of_reach_and_the_host_is_not(self):
@@ -135,9 +135,9 @@ class NoWayAcross(Case):
         self.refused(self.other.docker("network", "create", "--subnet", "198.18.0.0/24", "public"), "subnet", code=1)
         self.engine.inside("ip", "route", "add", "10.66.0.0/16", "dev", "ext0")
         self.refused(self.other.docker("network", "create", "--subnet", "10.66.3.0/24", "routed"), "the host routes 10.66.0.0/16", code=1)
-        self.job.ok("network", "rm", "mine")
+        self.job.do("network", "rm", "mine")
         self.other.ok("network", "create", "--subnet", "10.77.0.0/24", "mine")
-        self.other.ok("network", "rm", "mine")
+        self.other.do("network", "rm", "mine")
         # A client need not wait for the row to go: the subnet is free at once, and after a crash the lease is given back all the same.
         wait_for(lambda: not any(network == "mine" for key, network, _ in leases(self.berth) if key in (self.job.key, self.other.key)), 10, "the end of the leases")
 
@@ -167,10 +167,10 @@ class OwnNetwork(Case):
                     self.assertNotIn(self.job.address(), text)
                 if tcp := re.search(r"^80/tcp -> 0\.0\.0\.0:(\d+)$", ports, re.M):
                     self.assertEqual(self.fetch(f"{self.job.address()}:{tcp[1]}").strip(), self.job.key)
-                self.job.ok("rm", "-f", "web")
+                self.job.do("rm", "-f", "web")
 
     def test_udp_arrives(self):
-        identity = self.job.ok("run", "-d", "--name", "echo", "-p", "9053:53/udp", self.job.image, "sleep", "300")
+        identity = self.job.do("run", "-d", "--name", "echo", "-p", "9053:53/udp", self.job.image, "sleep", "300")
         pid = self.engine.api.get(f"/containers/{identity}/json")["State"]["Pid"]
         echo = ("import socket; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind(('',53))\n"
                 "while True: s.sendto(*s.recvfrom(99))")
@@ -181,11 +181,11 @@ class OwnNetwork(Case):
                   "s.sendto(b'ping',(sys.argv[1],9053)); print(s.recv(9).decode())")
         answer = wait_for(lambda: self.engine.inside("/usr/bin/python3", "-c", script, self.job.address()).out.strip(), 15, "an answer over UDP", 0.2)
         self.assertEqual(answer, "ping")
-        self.job.ok("rm", "-f", "echo")
+        self.job.do("rm", "-f", "echo")
 
     @attacks.shows("W-03", "the job's own network is shown as bridge")
     def test_the_default_network_is_bridge_everywhere(self):
-        self.job.ok("run", "-d", "--name", "idle", self.job.image, "sleep", "60")
+        self.job.do("run", "-d", "--name", "idle", self.job.image, "sleep", "60")
         network = json.loads(self.job.ok("network", "inspect", "bridge"))[0]
         self.assertEqual((network["Name"], network["Driver"], network["Scope"]), ("bridge", "bridge", "local"))
         self.assertEqual(network["Options"]["com.docker.network.bridge.name"], "docker0")
@@ -201,10 +201,10 @@ class OwnNetwork(Case):
                 self.assertTrue(endpoint[key])
                 self.assertEqual(settings[key], endpoint[key])
         self.assertEqual(settings["Gateway"], self.job.address())
-        self.job.ok("network", "create", "plain")
+        self.job.do("network", "create", "plain")
         self.assertNotIn("com.docker.network.bridge.name", json.loads(self.job.ok("network", "inspect", "plain"))[0]["Options"])
-        self.job.ok("network", "rm", "plain")
-        self.job.ok("rm", "-f", "idle")
+        self.job.do("network", "rm", "plain")
+        self.job.do("rm", "-f", "idle")
 
     def test_host_and_none_are_there_and_host_is_refused(self):
         rows = self.job.ok("network", "ls", "--format", "{{.Name}} {{.Driver}} {{.Scope}}").splitlines()
@@ -239,9 +239,9 @@ class Leases(Case):
         self.refused(result, "could not find an available, non-overlapping IPv4 address pool", "10.214.0.0/28", "--network-pool", code=1)
         third.ok("network", "create", "--subnet", "10.78.0.0/24", "own")
         self.assertEqual(first.close().code, 0)
-        third.ok("network", "create", "now")
+        third.do("network", "create", "now")
         self.assertIn("10.214.0.0/29", third.ok("network", "inspect", "now"))
-        third.ok("network", "rm", "now", "own")
+        third.do("network", "rm", "now", "own")
         wait_for(lambda: leases(berth) == {(second.key, "bridge", "10.214.0.8/29")}, 10, "the leases to be given back, which nobody waits for")
 
     def test_networks_made_at_once_have_different_subnets(self):
@@ -264,7 +264,7 @@ class Leases(Case):
             berth = self.other_berth("--network-pool", "10.215.0.0/24")
             self.assertEqual([berth.open_job().address() for _ in range(3)], ["10.215.0.129", "10.215.0.193", ""])
         finally:
-            self.engine.docker.ok("network", "rm", "of-the-host")
+            self.engine.do("network", "rm", "of-the-host")
 
     def test_a_restart_keeps_leases_and_builds_the_rules_anew(self):
         berth = self.other_berth()
@@ -272,7 +272,7 @@ class Leases(Case):
         job.load_busybox()
         other.load_busybox()
         serve(job, "web", "-p", "8080:80")
-        other.ok("run", "-d", "--name", "idle", other.image, "sleep", "300")
+        other.do("run", "-d", "--name", "idle", other.image, "sleep", "300")
         address, before, held = job.address(), self.ruleset(), leases(berth)
         table = job.show()["isolation"]["table"]
         self.assertIn(table, before)
@@ -302,7 +302,7 @@ class Leases(Case):
             return set(re.findall(r"bt-\w+", self.engine.inside("ip", "-br", "link").out))
         before = bridges()
         recorder.answering = lambda data: [self.engine.inside("ip", "link", "del", each) for each in bridges() - before]
-        job.ok("network", "create", "gone")
+        job.do("network", "create", "gone")
         recorder.answering = lambda data: None
         self.assertEqual(bridges(), before)
         self.assertTrue(job.show()["isolation"]["enforced"], job.show())
@@ -316,7 +316,7 @@ class Leases(Case):
                 berth = Berth(self.engine).start(within=within)
                 try:
                     job = berth.open_job()
-                    job.ok("network", "create", "app")
+                    job.do("network", "create", "app")
                     isolation = job.show()["isolation"]
                     self.assertFalse(isolation["enforced"])
                     self.assertIn(words, isolation["problem"])
@@ -327,7 +327,7 @@ class Leases(Case):
                     berth.stop()
 
     def test_the_anchor_finds_the_ports_at_docker(self):
-        self.engine.docker.ok("run", "-d", "--name", "anchor", "--network", "none", "busybox", "sleep", "300")
+        self.engine.do("run", "-d", "--name", "anchor", "--network", "none", "busybox", "sleep", "300")
         self.engine.docker.ok("network", "disconnect", "none", "anchor")
         identity = self.engine.docker.ok("inspect", "-f", "{{.Id}}", "anchor")
         job = self.other_berth().open_job("--anchor", identity)
@@ -335,11 +335,11 @@ class Leases(Case):
             job.load_busybox()
             serve(job, "web", "-p", "8080:80")
             script = "for i in 1 2 3 4 5 6 7 8; do timeout 2 wget -qO- http://docker:8080/ && exit; sleep 0.3; done; exit 1"
-            self.assertEqual(self.engine.docker.ok("exec", "anchor", "sh", "-c", script), job.key)
+            self.assertEqual(self.engine.do("exec", "anchor", "sh", "-c", script), job.key)
             self.assertEqual(job.close().code, 0)
             facts = json.loads(self.engine.docker.ok("inspect", "anchor"))[0]
             self.assertTrue(facts["State"]["Running"])
             self.assertEqual(facts["NetworkSettings"]["Networks"], {})
-            self.assertNotIn("docker", self.engine.docker.ok("exec", "anchor", "cat", "/etc/hosts"))
+            self.assertNotIn("docker", self.engine.do("exec", "anchor", "cat", "/etc/hosts"))
         finally:
-            self.engine.docker.ok("rm", "-f", "anchor")
+            self.engine.do("rm", "-f", "anchor")

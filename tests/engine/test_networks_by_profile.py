@@ -68,7 +68,7 @@ class ByProfile(Case):
         self.assertEqual(self.fetch("127.0.0.1:8080").strip(), first.key)
         self.assertEqual(first.close().code, 0)
         self.assertFalse(self.answers_on_the_host("127.0.0.1:8080"))
-        second.ok("rm", "-f", "late")
+        second.do("rm", "-f", "late")
         serve(second, "web", "-p", "8080:80")
         self.assertEqual(self.fetch("127.0.0.1:8080").strip(), second.key)
         self.assertEqual(self.fetch(f"{other.address()}:8080").strip(), other.key)
@@ -89,7 +89,7 @@ class ByProfile(Case):
         closed, open_ = self.open_job("--profile", "closed"), self.open_job()
         for job in (closed, open_):
             serve(job, "web", "-p", "8080:80")
-            job.ok("network", "create", "app")
+            job.do("network", "create", "app")
         with self.host_service():
             host, services = f"{HOST}:8099", {job: f"{job.address()}:8099" for job in (closed, open_)}
             said = answers(*((job, (host,), "--network", network) for job in (closed, open_) for network in ("bridge", "app")))

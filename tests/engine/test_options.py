@@ -51,7 +51,7 @@ class Options(EngineCase):
                 self.assertNotIn(host, hosts)
                 shown = json.loads(self.job.ok("inspect", box))[0]["HostConfig"]["ExtraHosts"]
                 self.assertEqual(shown, [entry])
-                self.job.ok("rm", box)
+                self.job.do("rm", box)
         for entry in ("host-gateway", "a=host-gateway", ":host-gateway", "a: host-gateway", "a:host-gateway ", "a:1.2.3", "a\nb:1.2.3.4"):
             with self.subTest(entry):
                 status, answer = self.job.api.call("POST", "/containers/create", {"Image": self.job.image, "HostConfig": {"ExtraHosts": [entry]}})
@@ -88,7 +88,7 @@ class Options(EngineCase):
                      f"mkdir -p {deep}; echo x > /v/file; echo y > {deep}/file; chown 1000:1000 {deep}/file; ln -s /v/file /v/link; mkfifo /v/fifo; echo z > /layer; echo ready; sleep 1000")
         facts = self.engine.api.get(f"/containers/{box}/json")
         volume = Path(facts["Mounts"][0]["Source"])
-        self.engine.docker.ok("exec", box, "sh", "-c", "until [ -e /layer ]; do sleep 0.1; done")
+        self.engine.do("exec", box, "sh", "-c", "until [ -e /layer ]; do sleep 0.1; done")
         upper = (facts["GraphDriver"] or {}).get("Data") or {}
         places = [volume / "file", volume / deep.removeprefix("/v/") / "file", volume, Path(facts["HostsPath"])]
         if "UpperDir" in upper:
@@ -113,8 +113,8 @@ class Options(EngineCase):
         job = self.open_job()
         version = self.engine.api.get("/version")["ApiVersion"]
         job.api.version = f"v{version}"
-        job.ok("run", "-d", "--name", "box", "-v", "data:/v", job.image, "sh", "-c", "mkdir -p /v/a; echo inside > /v/a/file; echo whole > /v/file; sleep 1000")
-        job.ok("exec", "box", "sh", "-c", "until [ -e /v/file ]; do sleep 0.1; done")
+        job.do("run", "-d", "--name", "box", "-v", "data:/v", job.image, "sh", "-c", "mkdir -p /v/a; echo inside > /v/a/file; echo whole > /v/file; sleep 1000")
+        job.do("exec", "box", "sh", "-c", "until [ -e /v/file ]; do sleep 0.1; done")
         for since, method, path, body, name in YOUNG:
             with self.subTest(name):
                 status, answer = job.api.call(method, path, body and {"Image": job.image, "Cmd": ["ls", "/x"], **body} if path.endswith("create") and "Name" not in (body or {}) else body)
@@ -143,9 +143,9 @@ class Options(EngineCase):
                 status, answer = self.job.api.call(method, path, body)
                 self.assertEqual(status, 400, answer)
                 self.assertIn("reserved", answer["message"])
-        self.job.ok("volume", "create", "berth.key.x")  # nobody's
+        self.job.do("volume", "create", "berth.key.x")  # nobody's
         self.assertEqual(self.job.ok("volume", "inspect", "-f", "{{.Name}}", "berth.key.x"), "berth.key.x")
-        self.job.ok("volume", "rm", "berth.key.x")
+        self.job.do("volume", "rm", "berth.key.x")
 
     @attacks.shows("V-68", "private: nothing that is mounted there later is seen, on either side")
     def test_what_the_host_mounts_later_is_not_seen_in_a_bound_path(self):
@@ -153,7 +153,7 @@ class Options(EngineCase):
         for name in ("sub/later", "later"):
             (workspace / name).mkdir(parents=True, exist_ok=True)
         job = self.open_job("--workspace", str(workspace))
-        job.ok("run", "-d", "--name", "box", "-v", f"{workspace}/sub:/sub", "-v", f"{workspace}:/all", job.image, "sleep", "1000")
+        job.do("run", "-d", "--name", "box", "-v", f"{workspace}/sub:/sub", "-v", f"{workspace}:/all", job.image, "sleep", "1000")
         made = []
         try:
             for place in (workspace / "sub/later", workspace / "later"):
@@ -161,8 +161,8 @@ class Options(EngineCase):
                 made.append(place)
                 (place / "secret").write_text("the host's")
             for path in ("/sub/later", "/all/later", "/all/sub/later"):
-                self.assertEqual(job.ok("exec", "box", "ls", path), "", path)
-            info = [line.split(" - ")[0] for line in job.ok("exec", "box", "cat", "/proc/self/mountinfo").splitlines()]
+                self.assertEqual(job.do("exec", "box", "ls", path), "", path)
+            info = [line.split(" - ")[0] for line in job.do("exec", "box", "cat", "/proc/self/mountinfo").splitlines()]
             self.assertNotIn("shared:", " ".join(line for line in info if line.split()[4] in ("/sub", "/all")))
         finally:
             for place in made:

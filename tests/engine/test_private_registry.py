@@ -29,10 +29,9 @@ class PrivateImages(EngineCase):
             raise unittest.SkipTest(str(reason)) from None
         cls.repository = f"{cls.private.address}/team/secret"
         cls.name = f"{cls.repository}:1"
-        cls.engine.docker.ok("build", "-q", "-t", "of-the-registry", "-", input="FROM busybox\nRUN echo private words >/private\nCMD cat /private\n",
-                             DOCKER_BUILDKIT="0")
+        cls.engine.build("of-the-registry", "FROM busybox\nRUN echo private words >/private\nCMD cat /private\n")
         cls.private.push("of-the-registry", "team/secret:1")
-        cls.engine.docker.ok("rmi", "of-the-registry")
+        cls.engine.do("rmi", "of-the-registry")
         cls.docker = cls.client(cls.first, "first")
         cls.docker.ok("login", "-u", cls.private.user, "--password-stdin", cls.private.address, input=cls.private.password)
         cls.pull_lines = cls.docker.ok("pull", cls.name)
@@ -170,7 +169,7 @@ class PrivateImages(EngineCase):
             {"Dockerfile": f"FROM {self.other.image}\nRUN echo mine >/x\n"}))
         self.assertEqual(status, 200, content)
         self.assertNotIn(b"Using cache", content)
-        self.other.ok("rmi", "own")
+        self.other.do("rmi", "own")
 
     @attacks.shows("I-08", "404")
     def test_push(self):
@@ -179,10 +178,10 @@ class PrivateImages(EngineCase):
         self.assertEqual(answers, [(404, "An image does not exist locally with the tag: REFERENCE")] * 2)
         self.refused(self.other.docker("push", self.name), "does not exist", code=1)
         # An image of its own, by that very name.
-        self.other.ok("tag", self.other.image, self.name)
+        self.other.do("tag", self.other.image, self.name)
         self.refused(self.other.docker("push", self.name), "no basic auth credentials", code=1)
         self.assertEqual(self.engine.docker.ok("image", "inspect", "-f", "{{.Id}}", self.name), self.identity, "the engine's own tag is as before")
-        self.other.ok("rmi", self.name)
+        self.other.do("rmi", self.name)
         self.assertEqual(self.docker.ok("image", "inspect", "-f", "{{.Id}}", self.name), self.identity)
 
     def test_lists_and_filters(self):
@@ -210,7 +209,7 @@ class PrivateImages(EngineCase):
                 self.assertEqual(status, 200, content)
                 self.assertNotIn(b"error", content)
                 self.assert_nothing_fetched(before)
-                self.assertEqual(job.ok("run", "--rm", self.identity), "private words")
+                self.assertEqual(job.do("run", "--rm", self.identity), "private words")
                 self.assertEqual(job.close().code, 0)
 
     def test_with_credentials_a_build_is_instant_too(self):

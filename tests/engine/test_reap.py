@@ -20,7 +20,7 @@ class ReapCase(EngineCase):
 
     def run_box(self, *flags, command=("sleep", "1000"), job=None):
         job = job or self.job
-        return job.ok("run", "-d", "--stop-signal", "KILL", *flags, job.image, *command)
+        return job.do("run", "-d", "--stop-signal", "KILL", *flags, job.image, *command)
 
     def start_build(self, tag, dockerfile):
         """`docker build` in the background."""
@@ -44,11 +44,11 @@ class Directed(ReapCase):
 
     @attacks.shows("L-11", "removed in every state")
     def test_a_container_of_each_state(self):
-        self.job.ok("create", "--name", "created", self.job.image)
+        self.job.do("create", "--name", "created", self.job.image)
         self.run_box("--name", "running")
         self.run_box("--name", "paused")
-        self.job.ok("pause", "paused")
-        self.job.ok("run", "--name", "exited", self.job.image, "true")
+        self.job.do("pause", "paused")
+        self.job.do("run", "--name", "exited", self.job.image, "true")
         self.run_box("--name", "stubborn", command=("sh", "-c", "trap '' TERM; while :; do sleep 1; done"))
         self.assert_reaped(within=30)
 
@@ -68,49 +68,49 @@ class Directed(ReapCase):
     @attacks.shows("M-23 G-07", "removed")
     def test_anonymous_named_and_orphaned_volumes(self):
         self.run_box("-v", "/anonymous", "-v", "named:/named")
-        self.job.ok("create", "--name", "left", "-v", "/orphan", self.job.image)
-        self.job.ok("rm", "left")  # without -v: its volume stays
-        self.job.ok("volume", "create")
-        self.job.ok("volume", "create", "made")
+        self.job.do("create", "--name", "left", "-v", "/orphan", self.job.image)
+        self.job.do("rm", "left")  # without -v: its volume stays
+        self.job.do("volume", "create")
+        self.job.do("volume", "create", "made")
         self.assert_reaped()
 
     @attacks.shows("M-23 G-07", "removed with their container")
     def test_volumes_that_an_image_declares(self):
         self.job.build("declares", {"Dockerfile": f"FROM {self.job.image}\nVOLUME /declared\n"})
-        self.job.ok("run", "-d", "declares", "sleep", "1000")
-        self.job.ok("create", "--name", "left", "declares")
-        self.job.ok("rm", "left")
+        self.job.do("run", "-d", "declares", "sleep", "1000")
+        self.job.do("create", "--name", "left", "declares")
+        self.job.do("rm", "left")
         self.assert_reaped()
 
     def test_networks_with_members(self):
         for name in ("first", "second"):
-            self.job.ok("network", "create", name)
+            self.job.do("network", "create", name)
         self.run_box("--name", "both", "--network", "first")
-        self.job.ok("network", "connect", "second", "both")
+        self.job.do("network", "connect", "second", "both")
         self.run_box("-p", "8080:80")
         self.assert_reaped()
 
     @attacks.shows("W-16 G-08", "taken off and removed")
     def test_a_network_that_the_host_has_joined(self):
-        self.job.ok("network", "create", "shared")
+        self.job.do("network", "create", "shared")
         real = f"berth.{self.job.key}.shared"
-        self.engine.docker.ok("run", "-d", "--name", "of-the-host", "--network", real, "busybox", "sleep", "1000")
+        self.engine.do("run", "-d", "--name", "of-the-host", "--network", real, "busybox", "sleep", "1000")
         try:
             result = self.job.close()
             self.assertEqual(result.code, 0, result.out + result.err)
             self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.State.Running}}", "of-the-host"), "true")
         finally:
-            self.engine.docker.ok("rm", "-f", "of-the-host")
+            self.engine.do("rm", "-f", "of-the-host")
         self.assertEqual(self.difference(self.at_start), "")
 
     def test_images_built_tagged_and_dangling(self):
         for turn in range(3):
             self.job.build("again", {"Dockerfile": f"FROM {self.job.image}\nRUN echo {turn} >/turn\nRUN echo more >>/turn\n"})
-        self.job.ok("tag", "again", "tagged:1")
-        self.job.ok("tag", "again", "some.host:5000/path/tagged:2")
-        self.job.ok("rmi", "again")
+        self.job.do("tag", "again", "tagged:1")
+        self.job.do("tag", "again", "some.host:5000/path/tagged:2")
+        self.job.do("rmi", "again")
         self.job.build("child", {"Dockerfile": "FROM tagged:1\nRUN echo child >/child\n"})
-        self.job.ok("run", "-d", "child", "sleep", "1000")
+        self.job.do("run", "-d", "child", "sleep", "1000")
         self.assert_reaped()
 
     def test_a_build_without_a_name(self):
@@ -124,8 +124,8 @@ class Directed(ReapCase):
 
     def test_an_image_untagged_under_its_container(self):
         self.job.build("used", {"Dockerfile": f"FROM {self.job.image}\nRUN echo used >/x\nRUN echo more >/y\n"})
-        self.job.ok("create", "--name", "user", "used")
-        self.job.ok("rmi", "-f", "used")
+        self.job.do("create", "--name", "user", "used")
+        self.job.do("rmi", "-f", "used")
         self.assertIn("<none>", self.job.ok("images", "--format", "{{.Repository}}"))
         self.assert_reaped()
 
@@ -133,8 +133,8 @@ class Directed(ReapCase):
         self.job.build("base", {"Dockerfile": f"FROM {self.job.image}\nRUN echo 1 >/x\n"})
         self.job.build("child", {"Dockerfile": "FROM base\nRUN echo child >/y\n"})
         self.job.build("base", {"Dockerfile": f"FROM {self.job.image}\nRUN echo 2 >/x\n"})
-        self.job.ok("tag", self.job.image, "child")
-        self.job.ok("rmi", "base")
+        self.job.do("tag", self.job.image, "child")
+        self.job.do("rmi", "base")
         self.assert_reaped()
 
     @attacks.shows("B-03", "removed")
@@ -172,7 +172,7 @@ class Directed(ReapCase):
         other = self.open_job()
         self.job.build("same", {"Dockerfile": f"FROM {self.job.image}\nRUN echo same >/same\n"})
         self.assertEqual(self.job.close().code, 0)
-        self.assertEqual(other.ok("run", "--rm", other.image, "echo", "still here"), "still here")
+        self.assertEqual(other.do("run", "--rm", other.image, "echo", "still here"), "still here")
         self.assertEqual(other.close().code, 0)
         self.assertEqual(self.difference(self.at_start), "")
 
@@ -188,10 +188,10 @@ class Directed(ReapCase):
     @attacks.shows("G-13", "404 is success")
     def test_what_the_host_removed_is_no_obstacle(self):
         container = self.run_box("--name", "gone", "-v", "named:/n")
-        self.job.ok("network", "create", "gone")
-        self.engine.docker.ok("rm", "-f", container)
-        self.engine.docker.ok("network", "rm", f"berth.{self.job.key}.gone")
-        self.engine.docker.ok("volume", "rm", f"berth.{self.job.key}.named")
+        self.job.do("network", "create", "gone")
+        self.engine.do("rm", "-f", container)
+        self.engine.do("network", "rm", f"berth.{self.job.key}.gone")
+        self.engine.do("volume", "rm", f"berth.{self.job.key}.named")
         self.assert_reaped()
 
     def test_a_closed_job_is_remembered_as_clean(self):

@@ -17,11 +17,11 @@ class Crashes(ReapCase):
 
     def test_berth_killed_and_started_again_knows_the_job(self):
         self.run_box("--name", "box", "-v", "data:/data")
-        self.job.ok("network", "create", "app")
+        self.job.do("network", "create", "app")
         self.berth.kill()
         self.berth.start()
         self.assertEqual(self.job.ok("ps", "--format", "{{.Names}}"), "box")
-        self.assertEqual(self.job.ok("exec", "box", "echo", "hi"), "hi")
+        self.assertEqual(self.job.do("exec", "box", "echo", "hi"), "hi")
         self.assertEqual(self.job.ok("volume", "ls", "-q"), "data")
         self.run_box("--name", "later", "--network", "app")
         self.assert_reaped()
@@ -86,7 +86,7 @@ class Crashes(ReapCase):
         self.refused(self.job.docker("ps"))
         self.engine.start()
         wait_for(lambda: self.job.docker("start", "box").code == 0, 30, "a start after the engine's")
-        self.assertEqual(self.job.ok("exec", "box", "echo", "hi"), "hi")
+        self.assertEqual(self.job.do("exec", "box", "echo", "hi"), "hi")
         self.assert_reaped()
 
     @attacks.shows("K-13", "looked up again")

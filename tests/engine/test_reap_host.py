@@ -63,19 +63,19 @@ class HostCase(EngineCase):
         """Makes something that stays in every place where a job can leave something."""
         job = self.job
         job.load_busybox()
-        job.ok("network", "create", "app")
+        job.do("network", "create", "app")
         job.ok("network", "create", "--subnet", "10.79.0.0/24", "chosen")
         job.ok("run", "-d", "--name", "web", "-p", "8080:80", "-v", f"{self.workspace}/sub:/w", "-v", "named:/named", "-v", "/anonymous",
                "-v", "/var/run/docker.sock:/var/run/docker.sock", job.image, "sleep", "1000")
         for network in ("app", "chosen"):
-            job.ok("network", "connect", network, "web")
-        job.ok("run", "--name", "done", "-v", "/left", "--network", "app", job.image, "true")
-        job.ok("create", "--name", "orphan", "-v", "/orphaned", job.image)
-        job.ok("rm", "orphan")  # its volume stays
+            job.do("network", "connect", network, "web")
+        job.do("run", "--name", "done", "-v", "/left", "--network", "app", job.image, "true")
+        job.do("create", "--name", "orphan", "-v", "/orphaned", job.image)
+        job.do("rm", "orphan")  # its volume stays
         job.ok("exec", "-d", "web", "sleep", "1000")
         job.build("built:1", {"Dockerfile": f"FROM {job.image}\nRUN echo built >/x\n"})
         job.build("built:1", {"Dockerfile": f"FROM {job.image}\nRUN echo again >/x\n"})  # the first is nameless now
-        job.ok("tag", "built:1", "some.host:5000/path/tagged:2")
+        job.do("tag", "built:1", "some.host:5000/path/tagged:2")
         job.ok("commit", "done", "committed")
         self.learn()
 
@@ -209,12 +209,12 @@ class Reaped(HostCase):
     def test_networks_made_and_removed_leave_nothing_while_the_job_is_open(self):
         self.job.load_busybox()
         for turn in range(3):
-            self.job.ok("network", "create", f"n{turn}")
-            self.job.ok("run", "--rm", "--network", f"n{turn}", "-p", "8080:80", self.job.image, "true")
+            self.job.do("network", "create", f"n{turn}")
+            self.job.do("run", "--rm", "--network", f"n{turn}", "-p", "8080:80", self.job.image, "true")
         self.learn()
         devices, subnets = self.devices, self.subnets
         for turn in range(3):
-            self.job.ok("network", "rm", f"n{turn}")
+            self.job.do("network", "rm", f"n{turn}")
 
         def given_back():  # the ledger is written behind the answer
             self.learn()
@@ -257,7 +257,7 @@ class PushCutOff(HostCase):
         super().setUp()
         self.name = f"{self.made.address}/lent/{self._testMethodName.replace('_', '-')}:1"
         self.job.load_busybox()
-        self.job.ok("tag", self.job.image, self.name)
+        self.job.do("tag", self.job.image, self.name)
         self.learn()
 
     def on_the_engine(self):
@@ -285,7 +285,7 @@ class PushCutOff(HostCase):
         self.assertEqual(self.on_the_engine(), [])
 
     def test_over_a_name_of_the_hosts(self):
-        self.engine.docker.ok("tag", "busybox", self.name)
+        self.engine.do("tag", "busybox", self.name)
         self.addCleanup(self.engine.docker, "rmi", self.name)
         before = self.on_the_engine()
         self.refused(self.job.docker("push", self.name), "the host has an image of its own")

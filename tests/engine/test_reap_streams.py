@@ -18,7 +18,7 @@ class OpenStreams(ReapCase):
     @attacks.shows("K-06 L-17", "cut, and removed")
     def test_logs_events_attach_exec_and_wait_are_cut(self):
         self.run_box("--name", "box", command=("sh", "-c", "while :; do echo tick; sleep 0.1; done"))
-        self.job.ok("create", "-i", "--name", "cat", self.job.image, "cat")
+        self.job.do("create", "-i", "--name", "cat", self.job.image, "cat")
         clients = [self.job.docker.start(*args) for args in (
             ("logs", "-f", "box"), ("events",), ("attach", "box"), ("exec", "box", "sleep", "1000"), ("wait", "box"),
             ("start", "-ai", "cat"), ("run", "--rm", self.job.image, "sleep", "1000"))]
@@ -91,7 +91,7 @@ class OpenStreams(ReapCase):
         self.assertIn(201, codes)
 
     def test_clients_that_were_killed(self):
-        self.job.ok("create", "-i", "--name", "cat", self.job.image, "cat")
+        self.job.do("create", "-i", "--name", "cat", self.job.image, "cat")
         clients = [self.job.docker.start(*args) for args in (
             ("run", "--rm", self.job.image, "sleep", "1000"), ("run", "-v", "/a", self.job.image, "sleep", "1000"), ("start", "-ai", "cat"),
             ("build", "-"))]

@@ -51,18 +51,18 @@ class Refusals(EngineCase):
         facts = json.loads(self.engine.docker.ok("inspect", identity))[0]
         self.assertEqual((facts["HostConfig"]["UsernsMode"], facts["HostConfig"]["CgroupParent"]), ("", ""))
         self.assertEqual((facts["Config"]["Labels"]["berth.job"], facts["Config"]["Labels"]["colour"]), (self.job.id, "red"))
-        self.job.ok("rm", identity)
+        self.job.do("rm", identity)
 
     @attacks.shows("M-05 K-05", "the engine mounts the job's own door")
     def test_the_docker_socket_in_a_container_is_the_jobs_own_door(self):
-        out = self.job.ok("run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", self.job.image, "stat", "-c", "%F", "/var/run/docker.sock")
+        out = self.job.do("run", "--rm", "-v", "/var/run/docker.sock:/var/run/docker.sock", self.job.image, "stat", "-c", "%F", "/var/run/docker.sock")
         self.assertEqual(out, "socket")
-        identity = self.job.ok("create", "-v", "/var/run/docker.sock:/var/run/docker.sock", self.job.image)
+        identity = self.job.do("create", "-v", "/var/run/docker.sock:/var/run/docker.sock", self.job.image)
         sources = [each["Source"] for each in json.loads(self.engine.docker.ok("inspect", identity))[0]["Mounts"]]
         self.assertEqual(len(sources), 1)
         self.assertIn(self.job.key, sources[0])
         self.assertNotIn(self.job.key, self.job.ok("inspect", identity))
-        self.job.ok("rm", identity)
+        self.job.do("rm", identity)
 
     def test_a_volume_of_a_host_folder_is_refused(self):
         self.refused(self.job.docker("volume", "create", "--opt", "type=none", "--opt", "o=bind", "--opt", "device=/etc", "etc"),
@@ -79,9 +79,9 @@ class Refusals(EngineCase):
         self.assertNotIn("bad", self.job.ok("network", "ls", "--format", "{{.Name}}").split())
 
     def test_an_exec_has_no_more_than_the_container(self):
-        self.job.ok("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
+        self.job.do("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
         self.refused(self.job.docker("exec", "--privileged", "box", "true"), "berth: ", "privileged", "refused")
-        self.job.ok("rm", "-f", "box")
+        self.job.do("rm", "-f", "box")
 
     def test_what_jobs_have_no_use_for_is_closed(self):
         for args in (("swarm", "init"), ("plugin", "install", "--grant-all-permissions", "x"), ("secret", "ls"), ("service", "ls"), ("node", "ls")):

@@ -33,7 +33,7 @@ class Resources(EngineCase):
         """An open job with something of each kind."""
         job = self.own.open_job()
         job.load_busybox()
-        job.ok("run", "-d", "--name", "box", "-v", "data:/v", job.image, "sleep", "1000")
+        job.do("run", "-d", "--name", "box", "-v", "data:/v", job.image, "sleep", "1000")
         return job
 
     def assert_gone(self):

@@ -79,7 +79,7 @@ class Archives(EngineCase):
 
     def test_from_job_to_job(self):
         identity = self.built(self.job, "app:1", "saved")
-        self.job.ok("tag", "app:1", "registry.example:5000/team/app:2")
+        self.job.do("tag", "app:1", "registry.example:5000/team/app:2")
         archive = self.engine.folder / "app.tar"
         self.job.ok("save", "-o", archive, "app:1", "registry.example:5000/team/app:2")
         bytes_ = archive.read_bytes()
@@ -97,11 +97,11 @@ class Archives(EngineCase):
         self.assertIn("Loaded image: app:1", out)
         self.assertIn("Loaded image: registry.example:5000/team/app:2", out)
         self.assert_private(out)
-        self.assertEqual(self.other.ok("run", "--rm", "app:1"), "saved")
+        self.assertEqual(self.other.do("run", "--rm", "app:1"), "saved")
         self.assertEqual(self.other.ok("inspect", "-f", "{{.Id}}", "app:1"), identity)
-        self.other.ok("rmi", "app:1", "registry.example:5000/team/app:2")
-        self.assertEqual(self.job.ok("run", "--rm", "app:1"), "saved", "the image is the first job's still")
-        self.job.ok("rmi", "app:1", "registry.example:5000/team/app:2")
+        self.other.do("rmi", "app:1", "registry.example:5000/team/app:2")
+        self.assertEqual(self.job.do("run", "--rm", "app:1"), "saved", "the image is the first job's still")
+        self.job.do("rmi", "app:1", "registry.example:5000/team/app:2")
 
     def test_what_can_be_asked_for(self):
         identity = self.built(self.job, "what:1", "one")
@@ -117,7 +117,7 @@ class Archives(EngineCase):
             self.refused(self.job.docker("save", "-o", self.engine.folder / "none.tar", absent), absent, code=1)
         self.refused(self.other.docker("save", "-o", self.engine.folder / "none.tar", identity), identity, code=1)
         self.refused(self.other.docker("save", "-o", self.engine.folder / "none.tar", "what:1"), "what:1", code=1)
-        self.job.ok("rmi", "what:1", "what:2")
+        self.job.do("rmi", "what:1", "what:2")
 
     def test_an_image_without_a_name(self):
         archive, identity = image_archive()
@@ -128,9 +128,9 @@ class Archives(EngineCase):
         self.assertIsNone(json.loads(self.texts(self.save(self.job, identity))["manifest.json"])[0]["RepoTags"])
         status, out = self.load(self.job, archive)
         self.assertEqual(status, 200, out)
-        self.job.ok("tag", identity, "named:1")
+        self.job.do("tag", identity, "named:1")
         self.assertEqual(self.job.ok("images", "-q", "--filter", "dangling=true"), "")
-        self.job.ok("rmi", "named:1")
+        self.job.do("rmi", "named:1")
         self.refused(self.job.docker("image", "inspect", identity), "no such", code=1)
 
     def test_a_tag_that_moves(self):
@@ -140,7 +140,7 @@ class Archives(EngineCase):
         self.assertEqual(status, 200, out)
         self.assertEqual(self.job.ok("inspect", "-f", "{{.Id}}", "moving:1"), identity)
         self.assertIn(before, self.job.ok("images", "-aq", "--no-trunc"), "the image that lost its name is the job's still")
-        self.job.ok("rmi", "moving:1", before)
+        self.job.do("rmi", "moving:1", before)
 
     @attacks.shows("I-01", "loaded under the job's own references")
     def test_tags_of_others_stay_where_they_are(self):
@@ -156,12 +156,12 @@ class Archives(EngineCase):
                 self.assertEqual(self.job.ok("inspect", "-f", "{{.Id}}", "victim:1"), mine)
                 self.assertEqual(self.engine.docker.ok("inspect", "-f", "{{.Id}}", "host-own:1"), host)
                 if expected == 200:
-                    self.other.ok("rmi", tag)
+                    self.other.do("rmi", tag)
                 else:
                     self.assertIn(b"reserved", out)
         finally:
-            self.engine.docker.ok("rmi", "host-own:1")
-            self.job.ok("rmi", "victim:1")
+            self.engine.do("rmi", "host-own:1")
+            self.job.do("rmi", "victim:1")
 
     def made_tar(self):
         path = self.engine.folder / "host.tar"
@@ -178,7 +178,7 @@ class Archives(EngineCase):
             self.assertEqual(status, 403, out)
             self.assertIn("carry", json.loads(out)["message"])
         self.refused(self.other.docker("image", "inspect", "stolen:1"), "no such", code=1)
-        self.job.ok("rmi", "secret:1")
+        self.job.do("rmi", "secret:1")
 
     def test_archives_that_are_none(self):
         for archive in (b"", b"nonsense" * 1000, tar({"oci-layout": b"{}", "index.json": b"{}"}), image_archive("app")[0], image_archive("x:1")[0][:700]):
@@ -195,11 +195,11 @@ class Archives(EngineCase):
             for turn in range(3):
                 self.built(job, "same:latest", text)
                 archive = self.save(job, "same:latest")
-                job.ok("rmi", "same:latest")
+                job.do("rmi", "same:latest")
                 status, out = self.load(job, archive)
                 assert status == 200, out
-                answers.setdefault(job, []).append(job.ok("run", "--rm", "same:latest"))
-            job.ok("rmi", "same:latest")
+                answers.setdefault(job, []).append(job.do("run", "--rm", "same:latest"))
+            job.do("rmi", "same:latest")
 
         threads = [threading.Thread(target=work, args=(job, text)) for job, text in ((self.job, "first"), (self.other, "second"))]
         for thread in threads:

@@ -71,8 +71,8 @@ class Doors(SupervisedCase):
         self.daemon.start()
         job = self.open_one()
         job.load_busybox()
-        job.ok("run", "-d", "--name", "box", "-v", "/var/run/docker.sock:/var/run/docker.sock", job.image, "sleep", "1000")
-        inside = job.ok("exec", "box", "stat", "-c", "%i", "/var/run/docker.sock")
+        job.do("run", "-d", "--name", "box", "-v", "/var/run/docker.sock:/var/run/docker.sock", job.image, "sleep", "1000")
+        inside = job.do("exec", "box", "stat", "-c", "%i", "/var/run/docker.sock")
         mounted = self.mounted(job)
         before = os.stat(job.door).st_ino
         for turn in range(3):
@@ -85,7 +85,7 @@ class Doors(SupervisedCase):
                 each.join(40)
             self.assertEqual([each.split(b"\r\n")[0] for each in answers], [b"HTTP/1.1 200 OK"] * 2, f"turn {turn}")
             self.assertEqual(os.stat(job.door).st_ino, before)
-            self.assertEqual(job.ok("exec", "box", "stat", "-c", "%i", "/var/run/docker.sock"), inside)
+            self.assertEqual(job.do("exec", "box", "stat", "-c", "%i", "/var/run/docker.sock"), inside)
             self.assertFalse(self.sup.said("FDSTORE", "1", mark), "the same socket is not given twice")
         self.assertEqual(inside, str(before))
         self.assertEqual(job.close().code, 0)
