@@ -90,9 +90,9 @@ class Engine:
         """A docker command of the host's around what the test is about, without a client."""
         return do(self.api, *words)
 
-    def build(self, tag, dockerfile):
+    def build(self, tag, dockerfile, **files):
         """An image of the host's."""
-        build(self.api, {"Dockerfile": dockerfile}, t=tag)
+        build(self.api, {"Dockerfile": dockerfile, **files}, t=tag)
 
     def make_namespace(self):
         """A network namespace with loopback, and a second address on a pair whose both ends stay inside."""

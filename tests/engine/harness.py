@@ -1,8 +1,10 @@
 """berth in front of an engine, jobs behind its doors, and the base of the tests that use them."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 import unittest
 from pathlib import Path
 
@@ -56,6 +58,15 @@ class Job:
         assert not self.closed
         self.closed = True
         return self.berth.cli("job", "close", self.id, "--timeout", timeout, timeout=120)
+
+    def read(self, image, path):
+        """The text of a file of an image, without a container that runs."""
+        box = self.do("create", image, "x")
+        status, archive = self.api.call("GET", f"/containers/{box}/archive?path={path}", raw=True)
+        assert status == 200, f"{path} of {image}: {status} {archive[-300:]}"
+        self.do("rm", box)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            return tar.extractfile(tar.next()).read().decode()
 
     def build(self, tag, files, **arguments):
         """A classic build through the door, without a CLI. The answer's lines; raises AssertionError if the build failed."""

@@ -1,5 +1,6 @@
 """A build rests on what its job pulled or built, and on nothing else that the engine has."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -11,12 +12,13 @@ from urllib.parse import quote
 
 import attacks
 from harness import EngineCase
-from tools import tar_of
+from tools import tar_of, wait_for
 
 ENGINES = ("distribution", "trixie")
 
 VICTIM = "victim/private:1"
 SECRET = "TOPSECRET"
+STEP_THAT_WAITS = "RUN trap 'exit 0' TERM; touch /waiting; while :; do sleep 0.1; done"  # until it is told to end, see Builds.amid
 
 
 def tar_with(*entries):
@@ -41,7 +43,7 @@ class Builds(EngineCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.engine.build(VICTIM, f"FROM busybox\nRUN echo {SECRET} >/secret\n")
+        cls.engine.build(VICTIM, "FROM busybox\nCOPY secret /secret\n", secret=SECRET)
 
     @classmethod
     def tearDownClass(cls):
@@ -60,6 +62,30 @@ class Builds(EngineCase):
         self.assertNotIn(SECRET, text)
         self.assertNotIn("loot:latest", [name for each in self.job.api.get("/images/json") for name in each["RepoTags"] or []])
         self.assertEqual(self.engine.api.call("GET", "/images/loot/json")[0], 404, "the engine has the refused build's tag")
+
+    @contextlib.contextmanager
+    def amid(self, context, tag, **query):
+        """The block runs while the build is in its STEP_THAT_WAITS; what is given to it waits for the build's (status, text)."""
+        answers = []
+        build = threading.Thread(target=lambda: answers.append(self.send(context, tag, **query)))
+        build.start()
+
+        def step():
+            for each in self.engine.api.get("/containers/json"):
+                if "/waiting" in each["Command"] and self.engine.api.call("HEAD", f"/containers/{each['Id']}/archive?path=/waiting")[0] == 200:
+                    return each["Id"]
+            assert build.is_alive(), f"the build ended before the step: {answers}"
+            return None
+
+        def answer():
+            build.join(60)
+            return answers[0]
+        waiting = wait_for(step, 30, "the step that waits")
+        try:
+            yield answer
+            assert build.is_alive(), f"the build did not wait: {answers}"
+        finally:
+            self.engine.api.call("POST", f"/containers/{waiting}/kill?signal=TERM")
 
     def dockerfile(self, *lines):
         return tar_of({"Dockerfile": "\n".join(lines) + "\n"})
@@ -133,12 +159,12 @@ class Attacks(Builds):
 
     @attacks.shows("K-10 B-03", "what steps print is not believed")
     def test_ids_that_a_step_prints_are_not_recorded(self):
-        self.engine.build("dangling", "FROM busybox\nRUN echo hosts-own >/x\n")
-        identity = self.engine.api.get("/images/dangling/json")["Id"]
-        self.engine.build("dangling", "FROM busybox\nRUN echo next >/x\n")
+        self.engine.build("dangling", "FROM busybox\nLABEL of=the-host\n")
+        identity, made = self.engine.api.get("/images/dangling/json")["Id"], time.monotonic()
+        self.engine.build("dangling", "FROM busybox\nLABEL of=the-next\n")
         self.addCleanup(self.engine.docker, "rmi", identity)
         self.addCleanup(self.engine.docker.ok, "rmi", "dangling")
-        time.sleep(3)
+        time.sleep(max(0, made + 3 - time.monotonic()))  # what is younger than the build, with two seconds for the clocks, could be its own
         short = identity.removeprefix("sha256:")[:12]
         self.send(self.dockerfile(f"FROM {self.job.image}", f'RUN printf " ---> {short}\\n"; sleep 1; echo'), tag="printed")
         self.assertNotEqual(self.job.docker("image", "inspect", identity).code, 0)
@@ -146,27 +172,23 @@ class Attacks(Builds):
 
     @attacks.shows("I-02", "tags are the job's own")
     def test_a_tag_that_moves_in_another_job_moves_no_base(self):
-        self.job.build("handed", {"Dockerfile": f"FROM {self.job.image}\nRUN echo mine >/whose\n"})
+        handed = {"Dockerfile": f"FROM {self.job.image}\nCOPY whose /whose\n"}
+        self.job.build("handed", {**handed, "whose": "mine\n"})
         other = self.open_job()
-        context = self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", "FROM handed", "RUN grep -x mine /whose")
-        answers = []
-        build = threading.Thread(target=lambda: answers.append(self.send(context, "resting")))
-        build.start()
-        time.sleep(1)
-        other.build("handed", {"Dockerfile": f"FROM {other.image}\nRUN echo theirs >/whose\n"})
-        build.join()
-        self.assertIn("Successfully tagged resting:latest", answers[0][1])
-        self.assertEqual(other.do("run", "--rm", "handed", "cat", "/whose"), "theirs")
-        self.assertEqual(self.job.do("run", "--rm", "handed", "cat", "/whose"), "mine")
+        with self.amid(self.dockerfile(f"FROM {self.job.image}", STEP_THAT_WAITS, "FROM handed", "RUN grep -x mine /whose"), "resting") as answer:
+            other.build("handed", {**handed, "whose": "theirs\n"})
+        self.assertIn("Successfully tagged resting:latest", answer()[1])
+        self.assertEqual(other.read("handed", "/whose"), "theirs\n")
+        self.assertEqual(self.job.read("handed", "/whose"), "mine\n")
 
     @attacks.shows("B-08 B-17", "not taken over")
     def test_steps_of_another_job_are_no_cache(self):
         other = self.open_job()
-        steps = ("RUN head -c 16 /dev/urandom >/random", "RUN echo last >/last")
+        steps = ("RUN head -c 16 /dev/urandom | md5sum >/random", "RUN cp /random /last-of-random")
         sums = []
         for job in (self.job, self.job, other):
             self.send(self.dockerfile(f"FROM {job.image}", *steps), "cached", job)
-            sums.append(job.do("run", "--rm", "cached", "md5sum", "/random"))
+            sums.append(job.read("cached", "/last-of-random"))
         self.assertEqual(sums[0], sums[1], "a job's own steps are its cache")
         self.assertNotEqual(sums[0], sums[2], "another job's step was taken over")
 
@@ -270,19 +292,8 @@ class Triggers(Builds):
 class Moved(Builds):
     """Names that the job itself moves between judgement and use."""
 
-    def start(self, context, tag, **query):
-        """A build under way, and what waits for its (status, text)."""
-        answers = []
-        build = threading.Thread(target=lambda: answers.append(self.send(context, tag, **query)))
-        build.start()
-
-        def result():
-            build.join(60)
-            return answers[0]
-        return result
-
     def make(self, tag, *lines):
-        self.job.build(tag, {"Dockerfile": "\n".join((f"FROM {self.job.image}", *lines)) + "\n"})
+        self.job.build(tag, {"Dockerfile": "\n".join((f"FROM {self.job.image}", *lines)) + "\n", "text": tag.partition(":")[0]})
         return self.job.api.get(f"/images/{tag}/json")["Id"]
 
     def evil(self):
@@ -294,39 +305,37 @@ class Moved(Builds):
 
     @attacks.shows("V-02", "the ids that were judged are built on")
     def test_a_tag_that_moves_while_the_build_sleeps(self):
-        good = self.make("good:1", "RUN echo good >/text")
+        good = self.make("good:1", "COPY text /text")
         self.evil()
         for source in ("FROM good:1", f"FROM --platform=linux/amd64 good:1 AS named\nFROM {self.job.image}\nCOPY --from=good:1 /text /text"):
             with self.subTest(source):
                 self.job.do("tag", good, "good:1")
-                result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", source, "RUN cat /text; cat /loot || true"), "built:1", nocache="1")
-                time.sleep(1.5)
-                self.job.do("tag", "evil:1", "good:1")
-                status, text = result()
+                with self.amid(self.dockerfile(f"FROM {self.job.image}", STEP_THAT_WAITS, source, "RUN cat /text; cat /loot || true"), "built:1", nocache="1") as answer:
+                    self.job.do("tag", "evil:1", "good:1")
+                status, text = answer()
                 self.assertNotIn(SECRET, text)
                 self.assertIn("Successfully tagged built:1", text, status)
                 self.assertIn("FROM good:1" if source.endswith("good:1") else "COPY --from=good:1 /text /text", text, "the client sees what it wrote")
                 for sent in ("FROM sha256:", "--from=sha256:", "berth."):
                     self.assertNotIn(sent, text)
-                self.assertEqual(self.job.do("run", "--rm", "built:1", "cat", "/text"), "good")
+                self.assertEqual(self.job.read("built:1", "/text"), "good")
         self.job.do("rmi", "-f", "built:1", "good:1", "evil:1")
 
     @attacks.shows("V-07", "held until the build has ended")
     def test_a_base_that_is_removed_while_the_build_sleeps(self):
-        good = self.make("gone:1", "RUN echo kept >/text")
-        result = self.start(self.dockerfile(f"FROM {self.job.image}", "RUN sleep 3", "FROM gone:1", "RUN cat /text >/copy"), "built:1", nocache="1")
-        time.sleep(1.5)
-        self.job.do("rmi", "gone:1")
-        self.job.docker("rmi", "-f", good)
-        self.job.ok("image", "prune", "-af")
-        status, text = result()
+        good = self.make("gone:1", "COPY text /text")
+        with self.amid(self.dockerfile(f"FROM {self.job.image}", STEP_THAT_WAITS, "FROM gone:1", "RUN cat /text >/copy"), "built:1", nocache="1") as answer:
+            self.job.do("rmi", "gone:1")
+            self.job.docker("rmi", "-f", good)
+            self.job.ok("image", "prune", "-af")
+        status, text = answer()
         self.assertIn("Successfully tagged built:1", text, status)
-        self.assertEqual(self.job.do("run", "--rm", "built:1", "cat", "/copy"), "kept")
+        self.assertEqual(self.job.read("built:1", "/copy"), "gone")
         self.assert_nothing_held()
         self.job.do("rmi", "built:1")
         self.assertNotEqual(self.engine.docker("image", "inspect", good).code, 0, "what the job removed is gone, now that nothing rests on it")
         self.job.load_busybox()
-        self.start(self.dockerfile(f"FROM {self.job.image}", "RUN false"), "built:1")()
+        self.send(self.dockerfile(f"FROM {self.job.image}", "RUN false"), "built:1")
         self.assert_nothing_held()
 
     def assert_nothing_held(self):
@@ -363,7 +372,7 @@ class Moved(Builds):
 
     @attacks.shows("V-06", "what is saved is the job's own, under the name that was asked for")
     def test_a_tag_that_moves_while_it_is_saved(self):
-        ids = {self.make("first:1", "RUN echo 1 >/text"), self.make("second:1", "RUN echo 2 >/text")}
+        ids = {self.make("first:1", "COPY text /text"), self.make("second:1", "COPY text /text")}
         stop = threading.Event()
 
         def flip():
@@ -426,11 +435,11 @@ class Kept(Builds):
     def build(self, context, tag="mine", **query):
         status, text = self.send(context, tag, **query)
         self.assertTrue(status == 200 and '"error"' not in text, f"{status} {text}")
-        self.addCleanup(self.job.docker, "rmi", "-f", tag)
+        self.addCleanup(self.job.api.call, "DELETE", f"/images/{tag}?force=1")
         return text
 
     def run_mine(self, *command):
-        return self.job.ok("run", "--rm", "mine", *command)
+        return self.job.do("run", "--rm", "mine", *command)
 
     def test_stages_variables_and_other_places(self):
         image = self.job.image
@@ -445,7 +454,7 @@ class Kept(Builds):
             with self.subTest(target):
                 text = self.build(self.dockerfile(*lines), target=target)
                 self.assertNotIn("registry.invalid", text)
-                self.assertEqual(self.run_mine("cat", "/x"), "built")
+                self.assertEqual(self.job.read("mine", "/x").strip(), "built")
 
     def test_an_own_base_with_triggers(self):
         self.build(self.dockerfile(f"FROM {self.job.image}", "ONBUILD RUN touch /triggered"), "trigger")
@@ -453,9 +462,9 @@ class Kept(Builds):
 
     def test_a_packed_context_and_one_without_names(self):
         self.build(gzip.compress(self.dockerfile(f"FROM {self.job.image}", "RUN echo packed >/x")))
-        self.assertEqual(self.run_mine("cat", "/x"), "packed")
+        self.assertEqual(self.job.read("mine", "/x").strip(), "packed")
         self.job.ok("build", "-t", "mine", "-", input=f"FROM {self.job.image}\nRUN echo alone >/x\n")
-        self.assertEqual(self.run_mine("cat", "/x"), "alone")
+        self.assertEqual(self.job.read("mine", "/x").strip(), "alone")
 
     def test_names_and_links_of_the_context_come_through(self):
         context = tar_with(("Dockerfile", f"FROM {self.job.image}\nCOPY . /ctx\n"), ("grüße", "1"), ("n" * 150, "2"), ("link", tarfile.SYMTYPE, "grüße"))
@@ -476,10 +485,10 @@ class Kept(Builds):
     def test_a_failed_build_keeps_the_tag_where_it_was(self):
         self.build(self.dockerfile(f"FROM {self.job.image}", "RUN echo first >/x"))
         self.send(self.dockerfile(f"FROM {self.job.image}", "RUN false"), "mine")
-        self.assertEqual(self.run_mine("cat", "/x"), "first")
+        self.assertEqual(self.job.read("mine", "/x").strip(), "first")
 
     def test_a_base_is_pulled_with_the_jobs_credentials(self):
         name = f"{self.registry().address}/busybox"
         text = self.build(self.dockerfile(f"FROM {name}", "RUN echo pulled >/x"))
         self.assertIn("Pulling from", text)
-        self.assertEqual(self.run_mine("cat", "/x"), "pulled")
+        self.assertEqual(self.job.read("mine", "/x").strip(), "pulled")
