@@ -5,6 +5,7 @@ own data, own socket, all in one temporary folder, so that any number of runs ma
 """
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -242,9 +243,14 @@ def remove_rest_of(folder):
     for target in sorted(ours, reverse=True):
         run(["umount", "-l", target])
     try:
-        run(["ip", "netns", "del", (folder / "namespace").read_text()])
+        name = (folder / "namespace").read_text()
     except OSError:
-        pass  # it never had one
+        name = None  # it never had one
+    for each in [name, *(place.name for place in Path("/run/netns").glob(f"{name}-*"))] if name else ():  # and those that tests made beside it
+        for pid in run(["ip", "netns", "pids", each]).out.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        run(["ip", "netns", "del", each])
     for each in (folder, *folder.parent.glob(f"{folder.name}-machine*")):
         shutil.rmtree(each, ignore_errors=True)
     run(["find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", f"*/{folder.name}-machine*", "-exec", "rmdir", "{}", ";"])

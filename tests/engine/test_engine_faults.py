@@ -27,7 +27,7 @@ class EngineFaults(EngineCase):
             self.engine.start()
 
     def box(self, name="box"):
-        self.job.do("run", "-d", "--name", name, "-v", "data:/data", "-p", "80", self.job.image, "sleep", "1000")
+        self.job.do("run", "-d", "--name", name, "-v", "data:/data", "-p", "80", "--stop-signal", "KILL", self.job.image, "sleep", "1000")
 
     def reachable(self):
         wait_for(lambda: self.job.docker("ps").code == 0, 60, "an answer of the engine through the door")

@@ -139,7 +139,7 @@ class OnTheHost(Anchor):
             self.assertEqual(self.inside("sh", "-c", script), "page of the workspace")
             self.assertEqual(self.inside(self.cli, "port", "project-web-1"), "80/tcp -> 0.0.0.0:8080")
         finally:
-            self.inside("sh", "-c", f"cd {WORK} && {plugin} down", HOME="/tmp")
+            self.inside("sh", "-c", f"cd {WORK} && {plugin} down -t 0", HOME="/tmp")
 
 
 class InAVolume(Anchor):

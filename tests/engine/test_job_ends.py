@@ -39,8 +39,8 @@ class Ends(EngineCase):
         self.assertEqual(self.engine.docker.ok("volume", "ls", "-q", "--filter", f"label=berth.key={job.key}"), "")
 
     def anchor(self, name, *args, command=("run", "-d")):
-        identity = self.engine.docker.ok(*command, "--name", name, *args, "busybox", "sleep", "600")
-        self.addCleanup(self.engine.docker, "rm", "-f", name)
+        identity = self.engine.do(*command, "--name", name, "--stop-signal", "KILL", *args, "busybox", "sleep", "600")
+        self.addCleanup(self.engine.api.call, "DELETE", f"/containers/{name}?force=1")
         return identity
 
     def test_its_time_is_up(self):

@@ -5,6 +5,7 @@ import json
 import re
 import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import attacks
 from harness import BINARY, Berth, EngineCase
@@ -14,8 +15,8 @@ from tools import WEB_SERVER, busybox_rootfs, clean_env, run, running, tar_of, w
 ENGINES = ("trixie", "newest")
 
 
-def inspected(job, *reference):
-    return json.loads(job.ok("inspect", *reference))[0]
+def inspected(job, name):
+    return job.api.get(f"/containers/{name}/json")
 
 
 def serve(job, name, *options, image=None):
@@ -31,15 +32,16 @@ def ask(job, address, *options, tries=1):
 
 
 def answers(*askers, tries=4, how="timeout 1 wget -qO- http://{}/"):
-    """What containers of jobs are answered, all asked side by side: for each asker (job, addresses, options of `docker run`) a dict of the
+    """What containers of jobs are answered, all asked side by side: for each asker (job, addresses, options of Job.do's `run`) a dict of the
     addresses that answer, with what they say."""
     def question(address):
         return f"(for i in $(seq {tries}); do a=$({how.format(address)} 2>/dev/null) && echo '{address}' $a && exit; sleep 0.2; done) & "
-    started = [job.docker.start("run", "--rm", *options, job.image, "sh", "-c", "".join(map(question, addresses)) + "wait")
-               for job, addresses, *options in askers]
-    said = [process.communicate(timeout=60) for process in started]
-    assert all(process.returncode == 0 for process in started), said
-    return [dict(line.partition(" ")[::2] for line in out.decode().splitlines()) for out, _ in said]
+
+    def said(asker):
+        job, addresses, *options = asker
+        return job.do("run", "--rm", *options, job.image, "sh", "-c", "".join(map(question, addresses)) + "wait")
+    with ThreadPoolExecutor() as pool:
+        return [dict(line.partition(" ")[::2] for line in out.splitlines()) for out in pool.map(said, askers)]
 
 
 def leases(berth):

@@ -157,7 +157,7 @@ class Directed(ReapCase):
 
     def test_a_build_under_way(self):
         build = self.start_build("slow", f"FROM {self.job.image}\nRUN echo 1 >/x\nRUN sleep 1000\n")
-        time.sleep(2)
+        wait_for(lambda: [each for each in self.engine.api.get("/containers/json") if "sleep 1000" in each["Command"]], 20, "the second step")
         self.assert_reaped(within=30)
         build.communicate()
 

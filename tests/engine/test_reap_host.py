@@ -65,14 +65,16 @@ class HostCase(EngineCase):
         job.load_busybox()
         job.do("network", "create", "app")
         job.ok("network", "create", "--subnet", "10.79.0.0/24", "chosen")
-        job.ok("run", "-d", "--name", "web", "-p", "8080:80", "-v", f"{self.workspace}/sub:/w", "-v", "named:/named", "-v", "/anonymous",
+        job.do("run", "-d", "--name", "web", "--stop-signal", "KILL", "-p", "8080:80", "-v", f"{self.workspace}/sub:/w", "-v", "named:/named", "-v", "/anonymous",
                "-v", "/var/run/docker.sock:/var/run/docker.sock", job.image, "sleep", "1000")
         for network in ("app", "chosen"):
             job.do("network", "connect", network, "web")
         job.do("run", "--name", "done", "-v", "/left", "--network", "app", job.image, "true")
         job.do("create", "--name", "orphan", "-v", "/orphaned", job.image)
         job.do("rm", "orphan")  # its volume stays
-        job.ok("exec", "-d", "web", "sleep", "1000")
+        status, made = job.api.call("POST", "/containers/web/exec", {"Cmd": ["sleep", "1000"]})
+        self.assertEqual(status, 201, made)
+        self.assertEqual(job.api.call("POST", f"/exec/{made['Id']}/start", {"Detach": True})[0], 200)
         job.build("built:1", {"Dockerfile": f"FROM {job.image}\nRUN echo built >/x\n"})
         job.build("built:1", {"Dockerfile": f"FROM {job.image}\nRUN echo again >/x\n"})  # the first is nameless now
         job.do("tag", "built:1", "some.host:5000/path/tagged:2")

@@ -1,15 +1,28 @@
 """A job ends while its clients are busy: after `berth job close` the engine is as it was before the job."""
 
+import fcntl
 import socket
+import struct
 import tempfile
+import termios
 import threading
 import time
 
 import attacks
 from test_reap import ReapCase
-from tools import tar_of
+from tools import tar_of, wait_for
 
 ENGINES = ("distribution", "newest")
+
+
+def unread(sock):
+    """How many bytes have arrived that nobody has read."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, bytes(4)))[0]
+
+
+def unsent(sock):
+    """How many of the bytes that were sent the other side has not read."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class OpenStreams(ReapCase):
@@ -22,7 +35,13 @@ class OpenStreams(ReapCase):
         clients = [self.job.docker.start(*args) for args in (
             ("logs", "-f", "box"), ("events",), ("attach", "box"), ("exec", "box", "sleep", "1000"), ("wait", "box"),
             ("start", "-ai", "cat"), ("run", "--rm", self.job.image, "sleep", "1000"))]
-        time.sleep(1.5)
+        # All have begun: what is asked for is under way, or has said something.
+        self.assertEqual(clients[0].stdout.readline(), b"tick\n")
+        self.assertEqual(clients[2].stdout.readline(), b"tick\n")
+        wait_for(lambda: [each for each in self.job.api.get("/containers/json") if "sleep 1000" in each["Command"]], 20, "the container of the run")
+        wait_for(lambda: self.job.api.get("/containers/box/json")["ExecIDs"], 20, "the exec")
+        wait_for(lambda: self.job.api.get("/containers/cat/json")["State"]["StartedAt"] > "1", 20, "the start")
+        self.assertEqual([client.poll() for client in (*clients[:5], clients[6])], [None] * 6)  # the cat has had its whole input
         self.assert_reaped()
         for client in clients:
             client.communicate(timeout=20)
@@ -30,11 +49,17 @@ class OpenStreams(ReapCase):
 
     @attacks.shows("H-14", "cut with the job")
     def test_a_client_that_never_reads(self):
-        self.run_box("--name", "noisy", command=("sh", "-c", "while :; do echo 0123456789012345678901234567890123456789; done"))
+        self.run_box("--name", "noisy", command=("sh", "-c", "yes 0123456789012345678901234567890123456789 | head -c 20000000; exec sleep 1000"))
         stuck = socket.socket(socket.AF_UNIX)
         stuck.connect(self.job.door)
         stuck.sendall(b"GET /v1.41/containers/noisy/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n")
-        time.sleep(2)
+
+        def waiting():
+            """How many bytes lie in the socket, once no more come."""
+            before = unread(stuck)
+            time.sleep(0.3)
+            return before if before and before == unread(stuck) else 0
+        self.assertLess(wait_for(waiting, 20, "the stream to be stuck"), 20000000)
         self.assert_reaped()
         stuck.close()
 
@@ -46,19 +71,19 @@ class OpenStreams(ReapCase):
             slow.connect(self.job.door)
             slow.sendall(b"PUT /v1.41/containers/box/archive?path=/ HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\n"
                          b"Content-Length: %d\r\n\r\n" % len(tar) + tar[:4096])
-            time.sleep(0.5)
+            wait_for(lambda: unsent(slow) == 0, 20, "berth to have what was sent")
             self.assert_reaped(within=30)
 
     def test_a_build_context_that_never_arrives_whole_holds_nothing_up(self):
         with socket.socket(socket.AF_UNIX) as slow:
             slow.connect(self.job.door)
             slow.sendall(b"POST /v1.41/build?t=slow HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n")
-            time.sleep(0.5)
+            wait_for(lambda: unsent(slow) == 0, 20, "berth to have what was sent")
             self.assert_reaped(within=30)
 
     def test_a_build_that_is_running(self):
         client = self.job.docker.start("build", "-t", "long", "-", stdin=open_text(f"FROM {self.job.image}\nRUN sleep 1000\n"))
-        time.sleep(2)
+        wait_for(lambda: [each for each in self.engine.api.get("/containers/json") if "sleep 1000" in each["Command"]], 20, "the step")
         self.assert_reaped()
         client.communicate(timeout=20)
 

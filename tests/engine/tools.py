@@ -57,7 +57,7 @@ def run(argv, input=None, timeout=60, env=None, cwd=None, text=True):
     return Result(process.returncode, out, err)
 
 
-def wait_for(condition, timeout=20, what="the condition", pause=0.05):
+def wait_for(condition, timeout=20, what="the condition", pause=0.02):
     """The first true value of `condition()`. Raises AssertionError after `timeout` seconds."""
     end = time.monotonic() + timeout
     while True:

@@ -14,21 +14,11 @@ from pathlib import Path
 
 from corpus import chunked, request
 from fake_engine import FakeEngine
+from tools import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def wait_for(condition, limit=5.0, what="it"):
-    """The first true value of `condition()`; AssertionError after `limit` seconds."""
-    end = time.monotonic() + limit
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"waited {limit} s for {what}"
-        time.sleep(0.005)
 
 
 class Broken(Exception):

@@ -5,8 +5,8 @@ import threading
 import time
 
 import attacks
-from door import Client, FakeCase, in_background, request, wait_for
-from tools import tar_of
+from door import Client, FakeCase, in_background, request
+from tools import tar_of, wait_for
 
 CONTEXT = tar_of({"Dockerfile": "FROM scratch\nADD Dockerfile /\n"})
 STEP = "0123456789cd" + "0" * 52

@@ -3,7 +3,8 @@
 import json
 import time
 
-from door import Broken, FakeCase, request, wait_for
+from door import Broken, FakeCase, request
+from tools import wait_for
 
 
 class Events(FakeCase):

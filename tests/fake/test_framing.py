@@ -6,7 +6,8 @@ import unittest
 
 import attacks
 from corpus import CANONICAL_PATHS, DISGUISED_PATHS, ONE_CREATE_FRAMINGS, PING, REFUSED_FRAMINGS, SMUGGLED, raw, request
-from door import FakeCase, in_background, wait_for
+from door import FakeCase, in_background
+from tools import wait_for
 
 class Framing(FakeCase):
     def assert_refused(self, status, data):

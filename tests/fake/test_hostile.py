@@ -14,9 +14,10 @@ import threading
 import time
 import zlib
 
-from door import Client, FakeCase, in_background, request, wait_for
+from door import Client, FakeCase, in_background, request
 from fake_engine import RAW_STREAM
 from watch import Watch
+from tools import wait_for
 
 LASTS = 4  # seconds of an attack that has no end of its own
 MEBI = 1 << 20

@@ -8,9 +8,9 @@ import time
 from urllib.parse import quote
 
 import attacks
-from door import Berth, Client, FakeCase, in_background, request, wait_for
+from door import Berth, Client, FakeCase, in_background, request
 from fake_engine import Cut
-from tools import tar_of
+from tools import tar_of, wait_for
 
 ID = re.compile("sha256:[0-9a-f]{64}|[0-9a-f]{64}")
 

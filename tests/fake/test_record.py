@@ -9,7 +9,8 @@ import time
 import urllib.parse
 
 import attacks
-from door import Client, FakeCase, request, wait_for
+from door import Client, FakeCase, request
+from tools import wait_for
 
 CORE = re.compile(rb"s3cret(\d{4})x")
 

@@ -7,9 +7,10 @@ import unittest
 import zlib
 
 import attacks
-from door import FakeCase, chunked, in_background, request, wait_for
+from door import FakeCase, chunked, in_background, request
 from fake_engine import RAW_STREAM, Cut
 from watch import ASAN
+from tools import wait_for
 
 UPGRADE = ("Connection: Upgrade", "Upgrade: tcp")
 ATTACH = request("POST", "/containers/base/attach?stream=1&stdin=1&stdout=1", None, *UPGRADE)

@@ -10,8 +10,9 @@ import time
 import unittest
 
 import attacks
-from door import Broken, Client, FakeCase, chunked, in_background, request, wait_for
+from door import Broken, Client, FakeCase, chunked, in_background, request
 from fake_engine import RAW_STREAM, Cut, FakeEngine
+from tools import wait_for
 
 UPGRADE = ("Connection: Upgrade", "Upgrade: tcp")
 TAR = b"tar" * 20
