@@ -138,8 +138,8 @@ class Counted(EngineCase):
     @attacks.shows("K-14")
     def test_what_failed_is_not_counted(self):
         for _ in range(5):
-            self.assertNotEqual(self.job.docker("create", "nowhere/nothing").code, 0)
-            self.assertNotEqual(self.job.docker("create", "-w", "relative", self.job.image).code, 0)
+            for body in ({"Image": "nowhere/nothing"}, {"Image": self.job.image, "WorkingDir": "relative"}):
+                self.assertGreaterEqual(self.job.api.call("POST", "/containers/create", body)[0], 400)
         for number in range(3):
             self.job.do("run", "--rm", self.job.image, "true")
         names = [self.job.do("create", self.job.image) for _ in range(3)]
@@ -205,9 +205,16 @@ class Itself(EngineCase):
     def test_the_details_of_a_log_tell_nothing_of_the_host(self):
         for option in ("tag={{.}}", "tag={{.Name}} {{.ContainerID}}", "labels=berth.key,berth.job,a", "labels-regex=.*"):
             with self.subTest(option):
-                identity = self.job.ok("run", "-d", "-l", "a=b", "--log-opt", option, self.job.image, "echo", "hi")
-                self.job.ok("wait", identity)
-                shown = self.job.ok("logs", "--details", identity)
+                name, _, value = option.partition("=")
+                status, made = self.job.api.call("POST", "/containers/create", {"Image": self.job.image, "Cmd": ["echo", "hi"], "Labels": {"a": "b"}, "HostConfig": {
+                    "LogConfig": {"Type": "", "Config": {name: value}}}})
+                self.assertEqual(status, 201, made)
+                identity = made["Id"]
+                self.job.do("start", identity)
+                self.job.do("wait", identity)
+                status, shown = self.job.api.call("GET", f"/containers/{identity}/logs?stdout=1&details=1", raw=True)
+                shown = shown.decode(errors="replace")
+                self.assertIn("hi", shown)
                 self.assert_private(shown)
                 for word in (self.job.key, str(self.engine.folder), "berth"):
                     self.assertNotIn(word, shown)

@@ -13,10 +13,14 @@ ENGINES = ("newest",)
 
 class Lifecycle(EngineCase):
     def setUp(self):
-        self.job.ok("run", "-d", "--name", "box", "--stop-signal", "KILL", self.job.image, "sleep", "1000")
+        """A box that runs: that of the test before, unless it did something to it."""
+        status, facts = self.job.api.call("GET", "/containers/box/json")
+        if status != 200 or facts["State"]["Status"] != "running":
+            self.job.api.call("DELETE", "/containers/box?force=1")
+            self.job.do("run", "-d", "--name", "box", "--stop-signal", "KILL", self.job.image, "sleep", "1000")
 
     def tearDown(self):
-        self.job.docker("rm", "-f", "box", "renamed")
+        self.job.api.call("DELETE", "/containers/renamed?force=1")
 
     def state(self, name="box"):
         return self.job.ok("inspect", "-f", "{{.State.Status}}", name)
@@ -55,7 +59,7 @@ class Lifecycle(EngineCase):
 
     def test_wait_answers_when_the_container_ends(self):
         waiting = self.job.docker.start("wait", "box")
-        time.sleep(0.5)
+        time.sleep(0.5)  # it would have ended by then
         self.assertIsNone(waiting.poll())
         self.job.ok("kill", "box")
         out, _ = waiting.communicate(timeout=20)
@@ -113,13 +117,12 @@ class Lifecycle(EngineCase):
 
 
 class Copy(EngineCase):
-    def setUp(self):
-        self.job.ok("run", "-d", "--name", "box", self.job.image, "sleep", "1000")
-        self.folder = self.engine.folder / "copy"
-        self.folder.mkdir(exist_ok=True)
-
-    def tearDown(self):
-        self.job.ok("rm", "-f", "box")
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.job.do("run", "-d", "--name", "box", cls.job.image, "sleep", "1000")
+        cls.folder = cls.engine.folder / "copy"
+        cls.folder.mkdir()
 
     def test_a_file_goes_in_and_comes_out(self):
         (self.folder / "in").write_text("text\n")

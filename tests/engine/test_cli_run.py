@@ -78,23 +78,28 @@ class Run(EngineCase):
         self.job.ok("rm", "open")
 
     def test_settings_reach_the_container(self):
-        cases = (
+        together = (  # in one container
             (("-e", "A=b c"), "echo $A", "b c"),
             (("-w", "/srv"), "pwd", "/srv"),
-            (("-u", "1000:1000"), "id -u", "1000"),
             (("--hostname", "box"), "hostname", "box"),
-            (("--read-only",), "touch /x 2>/dev/null || echo refused", "refused"),
             (("--tmpfs", "/scratch"), "mount | grep -c ' /scratch type tmpfs'", "1"),
             (("--add-host", "there:10.1.2.3"), "grep there /etc/hosts | cut -f1", "10.1.2.3"),
-            (("--entrypoint", "echo"), "", "-c"),
-            (("--init",), "ps | grep -c -e docker-init -e '/sbin/tini'", None),
             (("-m", "64m"), "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true", "67108864"),
-            (("--cap-drop", "ALL"), "grep CapEff /proc/self/status | cut -f2", "0" * 16),
             (("--ulimit", "nofile=1000:1000"), "ulimit -n", "1000"),
             (("-l", "team=red"), "echo labelled", "labelled"),
+        )
+        script = "; ".join(f"echo '{number}:' $({command})" for number, (_, command, _) in enumerate(together))
+        out = self.job.ok("run", "--rm", *(flag for flags, *_ in together for flag in flags), self.job.image, "sh", "-c", script)
+        self.assertEqual(out.splitlines(), [f"{number}: {expected}" for number, (*_, expected) in enumerate(together)])
+        alone = (
+            (("-u", "1000:1000"), "id -u", "1000"),
+            (("--read-only",), "touch /x 2>/dev/null || echo refused", "refused"),
+            (("--entrypoint", "echo"), "", "-c"),
+            (("--init",), "ps | grep -c -e docker-init -e '/sbin/tini'", None),
+            (("--cap-drop", "ALL"), "grep CapEff /proc/self/status | cut -f2", "0" * 16),
             (("--dns", "10.9.8.7", "--network", "none"), "echo ok", "ok"),
         )
-        for flags, command, expected in cases:
+        for flags, command, expected in alone:
             with self.subTest(" ".join(flags)):
                 out = self.job.ok("run", "--rm", *flags, self.job.image, *(("sh",) if "--entrypoint" not in flags else ()), "-c", command)
                 if expected is not None:
