@@ -132,7 +132,8 @@ class Engine:
                 "--exec-root", self.exec, "--pidfile", self.folder / "pid", "-H", f"unix://{self.socket}"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=clean_env(PATH=self.toolchain.path), start_new_session=True)
+                                            # GOGC: most of its processes end before there is anything to collect.
+                                            env=clean_env(PATH=self.toolchain.path, GOGC="400"), start_new_session=True)
         try:
             wait_for(lambda: self.api.answers() or self.process.poll() is not None, 60, f"the {self.kind} engine's first answer")
             assert self.process.poll() is None, "dockerd ended"

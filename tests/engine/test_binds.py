@@ -13,6 +13,7 @@ from tools import image_archive, run
 ENGINES = ("distribution", "trixie")
 
 FLIP_SECONDS = 10
+ALONE = ("--network", "none")  # a container whose network nothing is about takes two thirds of the time
 
 
 class Anchored(EngineCase):
@@ -54,7 +55,7 @@ class Anchored(EngineCase):
             cls.engine.docker("volume", "rm", "cache")
 
     def cat(self, bind, path):
-        return self.job.do("run", "--rm", "-v", bind, self.job.image, "cat", path)
+        return self.job.do("run", "--rm", *ALONE, "-v", bind, self.job.image, "cat", path)
 
     def refused_bind(self, source, *texts, **fields):
         """A create with a bind of `source`, or with a mount that has these fields, makes nothing."""
@@ -76,13 +77,13 @@ class Anchored(EngineCase):
                  ("/builds/sub", ":z,rw", "/here", "sub"))
         binds = [word for number, (source, options, *_) in enumerate(cases) for word in ("-v", f"{source}:/x{number}{options}")]
         script = "; ".join(f"cat /x{number}{path}; echo" for number, (_, _, path, _) in enumerate(cases))
-        seen = [line for line in self.job.do("run", "--rm", *binds, self.job.image, "sh", "-c", script).splitlines() if line]
+        seen = [line for line in self.job.do("run", "--rm", *ALONE, *binds, self.job.image, "sh", "-c", script).splitlines() if line]
         self.assertEqual(list(zip(cases, seen)), [(case, case[-1]) for case in cases])
         out = self.job.ok("run", "--rm", "--mount", "type=bind,source=/builds/sub,target=/x", self.job.image, "cat", "/x/here")
         self.assertEqual(out, "sub")
 
     def test_what_the_container_writes_is_in_the_workspace(self):
-        self.job.do("run", "--rm", "-v", "/builds/sub:/x", "-v", "/cache:/y", self.job.image, "sh", "-c", "echo made > /x/made; echo made > /y/made")
+        self.job.do("run", "--rm", *ALONE, "-v", "/builds/sub:/x", "-v", "/cache:/y", self.job.image, "sh", "-c", "echo made > /x/made; echo made > /y/made")
         self.assertEqual((self.host / "sub/made").read_text(), "made\n")
         self.assertEqual(self.engine.do("exec", "anchor", "cat", "/cache/made"), "made")
 
@@ -101,7 +102,7 @@ class Anchored(EngineCase):
 
     @attacks.shows("M-09", "made inside the workspace alone, with its owner")
     def test_missing_directories_are_made_with_the_workspaces_owner(self):
-        self.job.do("run", "--rm", "-v", "/builds/new/deep:/x", "-v", "/cache/new:/y", self.job.image, "touch", "/x/there", "/y/there")
+        self.job.do("run", "--rm", *ALONE, "-v", "/builds/new/deep:/x", "-v", "/cache/new:/y", self.job.image, "touch", "/x/there", "/y/there")
         for name in ("new", "new/deep"):
             status = (self.host / name).stat()
             self.assertEqual((status.st_uid, status.st_gid), (1234, 1234))
@@ -139,7 +140,7 @@ class Anchored(EngineCase):
     @attacks.shows("M-04", "the engine does not follow it")
     def test_a_later_link_shows_nothing_of_the_host(self):
         (self.host / "late").mkdir()
-        identity = self.job.do("create", "-v", "/builds/late:/x", self.job.image, "ls", "/x")
+        identity = self.job.do("create", *ALONE, "-v", "/builds/late:/x", self.job.image, "ls", "/x")
         (self.host / "late").rmdir()
         (self.host / "late").symlink_to("/")
         result = self.job.docker("start", "-a", identity)
@@ -170,7 +171,7 @@ class Anchored(EngineCase):
         self.job.do("volume", "rm", "data")
 
     def test_the_job_has_no_hold_of_the_volume_behind_its_paths(self):
-        self.job.do("run", "--rm", "-v", "/builds/sub:/x", self.job.image, "true")
+        self.job.do("run", "--rm", *ALONE, "-v", "/builds/sub:/x", self.job.image, "true")
         for each in self.engine.snapshot()["volumes"]:
             name = each.rsplit(".", 1)[-1]
             if not name.startswith("_root"):
@@ -180,7 +181,7 @@ class Anchored(EngineCase):
                 self.assertNotEqual(self.job.docker(*words).code, 0, words)
         self.job.ok("volume", "prune", "-f")
         since = str(int(time.time()) - 5)
-        self.job.do("run", "--rm", "-v", "/builds/sub:/x", self.job.image, "true")
+        self.job.do("run", "--rm", *ALONE, "-v", "/builds/sub:/x", self.job.image, "true")
         events = self.job.ok("events", "--since", since, "--until", str(int(time.time()) + 1))
         self.assertNotIn("_root", events)
         self.assertNotIn(str(self.engine.folder), events)
@@ -189,7 +190,7 @@ class Anchored(EngineCase):
     def test_volumes_from_the_anchor(self):
         for reference in ("anchor", self.anchor, self.anchor[:12]):
             with self.subTest(reference):
-                out = self.job.do("run", "--rm", "--volumes-from", reference, self.job.image, "cat", "/builds/sub/here", "/cache/deep/here", "/builds/nested/here")
+                out = self.job.do("run", "--rm", *ALONE, "--volumes-from", reference, self.job.image, "cat", "/builds/sub/here", "/cache/deep/here", "/builds/nested/here")
                 self.assertEqual(out.split(), ["subcached", "other"])
         result = self.job.docker("run", "--rm", "--volumes-from", "anchor:ro", self.job.image, "touch", "/builds/sub/new")
         self.assertIn("Read-only", result.err)
@@ -198,7 +199,7 @@ class Anchored(EngineCase):
             self.assertEqual(status, 404, content)
 
     def test_a_restart_shows_the_same(self):
-        self.job.do("run", "-d", "--name", "again", "-v", "/builds/sub:/x", "-v", "/cache/deep:/y", self.job.image, "sh", "-c", "cat /x/here /y/here")
+        self.job.do("run", "-d", *ALONE, "--name", "again", "-v", "/builds/sub:/x", "-v", "/cache/deep:/y", self.job.image, "sh", "-c", "cat /x/here /y/here")
         self.job.ok("wait", "again")
         self.job.ok("restart", "-t", "0", "again")
         self.job.ok("wait", "again")
@@ -234,7 +235,7 @@ class Anchored(EngineCase):
             command = f"test -e /x{secret} -o -e /x/etc/passwd -o -e /x/proc/1 && echo LEAK; echo ran"
             while time.monotonic() < begun + FLIP_SECONDS:
                 # Most of it fails, as is the flipper's right.
-                status, made = self.job.api.call("POST", "/containers/create", {"Image": self.job.image, "Cmd": ["sh", "-c", command], "HostConfig": {"Binds": ["/builds/flip:/x"]}})
+                status, made = self.job.api.call("POST", "/containers/create", {"Image": self.job.image, "Cmd": ["sh", "-c", command], "HostConfig": {"NetworkMode": "none", "Binds": ["/builds/flip:/x"]}})
                 if status != 201:
                     seen.append("")
                     continue
@@ -280,11 +281,11 @@ class Held(EngineCase):
         (workspace / "sub").mkdir(parents=True)
         (workspace / "sub/here").write_text("here")
         job = self.open_job("--workspace", str(workspace))
-        identity = job.do("create", "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here")
+        identity = job.do("create", *ALONE, "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here")
         self.berth.kill()
         self.berth.start()
         self.assertEqual(job.ok("start", "-a", identity), "here")
-        self.assertEqual(job.do("run", "--rm", "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here"), "here")
+        self.assertEqual(job.do("run", "--rm", *ALONE, "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here"), "here")
         self.assertEqual(json.loads(job.ok("inspect", identity))[0]["HostConfig"]["Binds"], [f"{workspace}/sub:/x"])
         self.assertEqual(job.close().code, 0)
         self.assertEqual(mounts_of_berth(self.berth), [])
@@ -297,12 +298,12 @@ class Held(EngineCase):
         (parent / "work/sub/here").write_text("mine")
         os.chown(parent, 1234, 1234)
         job = self.open_job("--workspace", str(parent / "work"))
-        identity = job.do("create", "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here")
+        identity = job.do("create", *ALONE, "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here")
         os.rename(parent / "work", parent / "moved")
         (parent / "work").symlink_to("/")
         (parent / "moved/sub").joinpath("here").write_text("still mine")
         self.assertEqual(job.ok("start", "-a", identity), "still mine")
-        self.assertEqual(job.do("run", "--rm", "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here"), "still mine")
+        self.assertEqual(job.do("run", "--rm", *ALONE, "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here"), "still mine")
         self.refused(job.docker("run", "--rm", "--mount", f"type=bind,source={parent}/work/etc,target=/y", job.image, "true"), "does not exist")
         self.assertEqual(job.close().code, 0)
         self.assertEqual((parent / "moved/sub/here").read_text(), "still mine")
@@ -313,7 +314,7 @@ class Held(EngineCase):
         (workspace / "sub").mkdir(parents=True)
         job = self.open_job("--workspace", str(workspace))
         for _ in range(4):
-            job.do("run", "--rm", "-v", f"{workspace}/sub:/x", job.image, "true")
+            job.do("run", "--rm", *ALONE, "-v", f"{workspace}/sub:/x", job.image, "true")
         self.assertLessEqual(len([each for each in mounts_of_berth(self.berth) if job.key in each]), 2)
 
 
