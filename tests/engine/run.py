@@ -1,15 +1,17 @@
 """Runs the Python tests on one kind of engine (real or fake): one line a test, then `kind: N passed, N failed, N skipped`.
 
     /usr/bin/python3 tests/engine/run.py --engine distribution|trixie|newest|fake [-k PATTERN]... [--counts FILE] [--attacks FILE]
-        [--failures FILE] [--durations FILE]
+        [--failures FILE] [--durations FILE] [--share FOLDER]
 
 Exit status 0 when nothing failed. --counts writes the three numbers for a caller, --attacks what became of the attacks of the catalogue, for
 attacks.py, --failures appends a line for each failure, --durations one for each test, with the seconds that it took. Without -k, the files
-whose ENGINES name this kind.
+whose ENGINES name this kind. Processes of one kind that --share an empty folder share the files, too: each is run by the one that comes to
+it first.
 """
 
 import argparse
 import fnmatch
+import itertools
 import signal
 import sys
 import time
@@ -118,6 +120,24 @@ def chosen(suite, patterns):
             yield test
 
 
+class Shared(unittest.TestSuite):
+    """Of these tests those whose file no other process with the same folder has taken."""
+
+    _cleanup = False  # unittest would look for each test where it is not
+
+    def __init__(self, tests, folder):
+        super().__init__(tests)
+        self.folder = folder
+
+    def __iter__(self):
+        for name, tests in itertools.groupby(super().__iter__(), lambda test: type(test).__module__):
+            try:
+                (self.folder / name).touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            yield from tests
+
+
 def discovered(kind, patterns):
     """The tests of this kind of engine that match."""
     here = Path(__file__).parent
@@ -136,6 +156,7 @@ def main():
     parser.add_argument("--attacks", type=Path, metavar="FILE")
     parser.add_argument("--failures", type=Path, metavar="FILE")
     parser.add_argument("--durations", type=Path, metavar="FILE")
+    parser.add_argument("--share", type=Path, metavar="FOLDER")
     options = parser.parse_args()
 
     # A cancelled run ends as an interrupted one does: what it started is removed.
@@ -149,7 +170,7 @@ def main():
     begun = time.monotonic()
     version = ""
     try:
-        unittest.TestSuite(tests).run(result)
+        (Shared(tests, options.share) if options.share else unittest.TestSuite(tests)).run(result)
         if harness.EngineCase.world:
             version = harness.EngineCase.world.engine.version()
     finally:
