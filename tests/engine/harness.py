@@ -1,5 +1,6 @@
 """berth in front of an engine, jobs behind its doors, and the base of the tests that use them."""
 
+import hashlib
 import io
 import json
 import os
@@ -74,7 +75,8 @@ class Job:
 
     def load_busybox(self):
         """The job's own busybox image. Loaded, not built: the engine has the layer from the host's, so this takes a tenth of the time."""
-        load(self.api, image_archive(f"{self.image}:latest", comment=self.key))
+        # Another image in each job; its key is nothing that an answer may show.
+        load(self.api, image_archive(f"{self.image}:latest", comment=hashlib.sha256(self.key.encode()).hexdigest()[:16]))
 
 
 class Berth:

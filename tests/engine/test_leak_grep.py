@@ -62,7 +62,7 @@ class Leaks(EngineCase):
         (host / "late").mkdir()
         (host / "file").write_text("a file")
         docker.ok("run", "-d", "--name", "leak-anchor", "-v", f"{host}:/builds", "busybox", "sleep", "100000")
-        cls.host = [docker.do("run", "-d", "--name", f"{HOSTS}-box", "-v", f"{HOSTS}-vol:/v", "busybox", "sleep", "100000"),
+        cls.host = [cls.engine.do("run", "-d", "--name", f"{HOSTS}-box", "-v", f"{HOSTS}-vol:/v", "busybox", "sleep", "100000"),
                     docker.ok("network", "create", f"{HOSTS}-net")]
         docker.ok("tag", "busybox", f"{HOSTS}-image")
         work = cls.engine.folder / f"leak/{THEIRS}"
