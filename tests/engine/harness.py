@@ -11,7 +11,7 @@ from pathlib import Path
 
 from commands import build, do, load
 from engines import Engine, Registry, remove_rest_of_killed_runs
-from tools import Api, Docker, Unavailable, clean_env, image_archive, run, wait_for
+from tools import Api, Docker, Unavailable, busybox_rootfs, clean_env, image_archive, run, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
@@ -77,6 +77,10 @@ class Job:
         """The job's own busybox image. Loaded, not built: the engine has the layer from the host's, so this takes a tenth of the time."""
         # Another image in each job; its key is nothing that an answer may show.
         load(self.api, image_archive(f"{self.image}:latest", comment=hashlib.sha256(self.key.encode()).hexdigest()[:16]))
+
+    def build_busybox(self, **arguments):
+        """The same image under a profile that refuses a load, and for what is about builds."""
+        self.build(self.image, {"Dockerfile": 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n', "rootfs.tar": busybox_rootfs()}, **arguments)
 
 
 class Berth:

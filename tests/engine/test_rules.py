@@ -6,7 +6,7 @@ import signal
 
 import attacks
 from harness import EngineCase, RuledBerth, RuledCase
-from tools import busybox_rootfs, wait_for
+from tools import wait_for
 
 ENGINES = ("trixie",)
 
@@ -62,7 +62,8 @@ class Rules(RuledCase):
         return self.engine.api.get(f"/containers/{job.ok('inspect', '-f', '{{.Id}}', name)}/json")
 
     def test_a_strict_job_is_refused_by_key_and_told_the_way_out(self):
-        job = self.open("--profile", "strict")
+        job = self.open("--profile", "strict", busybox=False)
+        job.build_busybox()
         self.assertEqual(job.show()["profile"], "strict")
         user = ("--user", "1000")
         cases = (
@@ -138,7 +139,7 @@ class Rules(RuledCase):
     @attacks.shows("B-24", "held to the profile")
     def test_the_steps_of_a_build_are_held_to_the_profile(self):
         job = self.open("--profile", "offline", busybox=False)
-        job.build(job.image, {"Dockerfile": 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n', "rootfs.tar": busybox_rootfs()}, networkmode="none")
+        job.build_busybox(networkmode="none")
         dockerfile = f"FROM {job.image}\nRUN cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true\n"
         self.refused(job.docker("build", "--no-cache", "-", input=dockerfile), '"build.networks"', "none")
         self.assertIn(str(64 * MEGABYTE), job.ok("build", "--no-cache", "--network", "none", "-m", "1g", "-", input=dockerfile))
@@ -154,7 +155,8 @@ class Rules(RuledCase):
         self.assertEqual(job.show()["refusals"], 1)
 
     def test_a_job_that_only_observes_is_refused_nothing_but_ways_to_the_host(self):
-        job = self.open("--profile", "watched")
+        job = self.open("--profile", "watched", busybox=False)
+        job.build_busybox()
         self.assertEqual((job.show()["profile"], job.show()["mode"]), ("watched", "observe"))
         job.ok("run", "--name", "box", "-d", "--cap-add", "NET_ADMIN", "--restart", "always", job.image, "sleep", "1000")
         job.ok("exec", "-u", "0", "box", "true")

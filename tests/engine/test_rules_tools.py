@@ -328,7 +328,8 @@ class Tools(RuledCase):
         self.refused(second.docker("run", "--cap-add", "SYS_PTRACE", second.image), '"capabilities.allowed"')
 
     def test_past_requests_are_judged_by_other_rules(self):
-        job = self.open()
+        job = self.open(busybox=False)
+        job.build_busybox()
         job.ok("create", "--name", "box", "--cap-add", "CHOWN", job.image)
         wait_for(lambda: [each for each in self.audit("--job", job.id) if each["endpoint"] == "container.create"], 20, "the record")
         same = self.ruled.cli("rules", "diff", "default", "default", "--job", job.id)
