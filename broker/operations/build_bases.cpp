@@ -44,9 +44,7 @@ Task<std::optional<rules::Named>> BuildBases::admit_one(const std::string& name,
 Task<> BuildBases::hold()
 {
     Objects& objects = call_.job.objects;
-    std::set<std::string> ids;
-    for (const auto& [name, image] : images_) ids.insert(image.id);
-    for (const std::string& id : ids) {
+    for (const std::string& id : ids()) {
         // Without a name and an id, until the build's end, the row is none of the images that the job can ask for or remove.
         db::Object object;
         object.kind = Kind::image;
@@ -70,6 +68,13 @@ Task<> BuildBases::release()
         co_await call_.job.objects.gone(each.row);
     }
     holds_.clear();
+}
+
+std::set<std::string> BuildBases::ids() const
+{
+    std::set<std::string> ids;
+    for (const auto& [name, image] : images_) ids.insert(image.id);
+    return ids;
 }
 
 bool BuildBases::has(const std::string& id) const

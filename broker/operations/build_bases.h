@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "broker/operations/operations.h"
@@ -16,6 +18,7 @@ public:
     /// Every image of `names` is the job's, or is pulled for it; the lines of pulls go to `sink`. False when a pull failed.
     Task<bool> admit(const std::vector<std::string>& names, const LineSink& sink);
     const rules::BaseImages& images() const { return images_; }
+    std::set<std::string> ids() const;
     bool has(const std::string& id) const;
 
     /// 404 when the job has removed one since.

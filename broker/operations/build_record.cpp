@@ -49,9 +49,11 @@ std::vector<std::string> BuildRecord::reals() const
     return reals;
 }
 
-Task<> BuildRecord::begin()
+Task<> BuildRecord::begin(std::set<std::string> bases)
 {
     began_ = std::time(nullptr) - 2;
+    for (const std::string& id : bases) steps_.push_back(co_await note(id));
+    bases_ = bases.size();
     const auto grown = co_await parents();
     for (const auto& [image, parent] : grown)
         if (call_.job.objects.by_id(Kind::image, image)) parents_before_.insert(parent);
@@ -59,15 +61,19 @@ Task<> BuildRecord::begin()
 
 Task<> BuildRecord::note_steps()
 {
-    while (steps_.size() < output_.made().size()) {
-        db::Object step;
-        step.row = call_.job.objects.new_row();
-        pending_.emplace_back(call_.job, step.row);
-        step.kind = Kind::image;
-        step.real = output_.made()[steps_.size()];
-        step.created = began_;
-        steps_.push_back(co_await call_.job.objects.intend(std::move(step)));
-    }
+    while (steps_.size() - bases_ < output_.made().size()) steps_.push_back(co_await note(output_.made()[steps_.size() - bases_]));
+}
+
+/// `image`: an id, or its beginning. What grows from it from now on is the build's.
+Task<std::int64_t> BuildRecord::note(std::string image)
+{
+    db::Object step;
+    step.row = call_.job.objects.new_row();
+    pending_.emplace_back(call_.job, step.row);
+    step.kind = Kind::image;
+    step.real = std::move(image);
+    step.created = began_;
+    co_return co_await call_.job.objects.intend(std::move(step));
 }
 
 BuildRecord::~BuildRecord()
@@ -202,8 +208,8 @@ Task<> BuildRecord::record_steps(Steps steps)
     }
     co_await hold_orphans();
     for (std::size_t at = 0; at < steps_.size(); ++at) {
-        if (steps.unread.contains(at))
-            co_await call_.job.objects.live(steps_[at], output_.made()[at]);  // the reap finds it by its row, and nothing that grew from a base
+        if (at >= bases_ && steps.unread.contains(at - bases_))
+            co_await call_.job.objects.live(steps_[at], output_.made()[at - bases_]);  // the reap finds it by its row, and nothing that grew from a base
         else
             co_await call_.job.objects.gone(steps_[at]);
     }

@@ -26,8 +26,9 @@ public:
     Task<> intend();
     /// What the engine is to call it.
     std::vector<std::string> reals() const;
-    /// The last moment before the engine is asked.
-    Task<> begin();
+    /// The last moment before the engine is asked. `bases`: ids of the images that the build rests on. They are recorded first: what the engine
+    /// makes of one before it has told of anything is told by nothing else, should the daemon end then.
+    Task<> begin(std::set<std::string> bases);
     std::int64_t began() const { return began_; }
 
     /// Records the ids of the steps as they are told: after a crash the reap finds them by these.
@@ -54,6 +55,7 @@ private:
         rules::Result<void> bounded;           ///< why not, of one that no job may have
     };
 
+    Task<std::int64_t> note(std::string image);
     Task<Steps> read_steps();
     /// `bounded`: why the result cannot stay, if it cannot.
     Task<rules::Result<void>> record_result(const Tag& tag, bool settled, rules::Result<void> bounded);
@@ -68,7 +70,8 @@ private:
     const rules::BuildOutput& output_;
     std::vector<Tag> tags_;
     std::list<Pending> pending_;  ///< of the result and of steps
-    std::vector<std::int64_t> steps_;       ///< rows of output_.made()
+    std::vector<std::int64_t> steps_;       ///< rows of the bases, and of output_.made()
+    std::size_t bases_ = 0;                 ///< how many of them are of bases
     std::optional<db::Object> container_;   ///< that was noted last
     std::set<std::string> parents_before_;  ///< of the job's images, when the build began
     std::int64_t began_ = 0;

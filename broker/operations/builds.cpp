@@ -141,7 +141,7 @@ private:
         request.registry_config = std::string(call_.head.header("x-registry-config"));
         network_ = std::string(request.query.get("networkmode"));
         cached_ = std::string(request.query.get("cachefrom"));
-        co_await record_.begin();
+        co_await record_.begin(bases_.ids());
 
         const auto exchange = [&]() -> Task<> {
             { const Making making(call_); }  // the job may have ended since the intent; what is pending now is known to its end
