@@ -5,6 +5,7 @@
 #include "broker/archives/build_context.h"
 #include "broker/archives/image_archive.h"
 #include "broker/archives/tar_filter.h"
+#include "broker/io/io.h"
 #include "tests/fuzzing/target.h"
 
 namespace fuzz {
