@@ -5,7 +5,6 @@
 
 #include "broker/io/io.h"
 
-
 namespace broker {
 namespace {
 

@@ -15,4 +15,9 @@ EngineFailure failure_of(const std::string& what, const Answer& answer)
     return EngineFailure(what + ": " + redactor().told(answer.message()));
 }
 
+rules::Error error_of(const Answer& answer)
+{
+    return {answer.status, redactor().told(answer.message())};
+}
+
 }  // namespace broker

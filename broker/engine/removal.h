@@ -9,6 +9,8 @@
 
 namespace broker {
 
+inline constexpr int unreadable = 413;  ///< stands for what the engine answers with when it cannot be read, a status that it has not
+
 /// Removes a job's objects from the engine: full ids only, each call with a deadline, never an engine's prune.
 class Remover final : public cleanup::Engine {
 public:

@@ -22,7 +22,7 @@ struct Call {
     rules::Named target = {};  ///< what `{id}` of the path is, when the row has one
     rules::Json body = {};     ///< admitted by the row's schema
 
-    /// A request to the engine for this row: resolved id, disposed query, the client's version.
+    /// A request to the engine for this row: resolved id, the parameters that go on, the client's version.
     EngineRequest request() const
     {
         EngineRequest request{.op = route.endpoint->op};

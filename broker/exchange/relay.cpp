@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include "broker/archives/archive.h"
-#include "broker/http/lines.h"
 #include "broker/http/splice.h"
-#include "rules/names/names.h"
 
 namespace broker {
 namespace {
@@ -35,27 +33,11 @@ private:
     bool set_ = false;
 };
 
-Task<> forever()
-{
-    co_await pause(Clock::duration(std::chrono::hours(24 * 365)));
-}
-
-bool is_error(const ResponseHead& head) { return head.status >= 400; }
-
-/// Throws the engine's error, which `head` is.
-Task<> refuse_error(Call& call, Upstream& upstream, const ResponseHead& head)
-{
-    std::string body = co_await upstream.read_body(head, error_max);
-    const Answer answer{head.status, std::string(head.header("content-type")), std::move(body)};
-    throw Refused{error_of(call, answer)};
-}
-
 /// Passes the engine's answer on: in one write when it is short and has arrived, else piece by piece as it comes.
 Task<> relay_answer(Call& call, Upstream& upstream)
 {
     const bool to_head = call.route.endpoint->method == rules::Method::head;
-    const ResponseHead head = co_await upstream.read_head(to_head);
-    if (is_error(head)) co_await refuse_error(call, upstream, head);
+    const ResponseHead head = co_await answer_head(call, upstream, to_head);
     if (head.status < 200 || (head.status >= 300 && head.status != 304)) throw EngineFailure("unexpected status of the engine");
 
     const std::string_view type = head.header("content-type");
@@ -135,14 +117,27 @@ Task<> relay_raw(Wire& client, Wire& upstream)
     co_await race(both(), gone());
 }
 
-/// How the body of `call` is framed toward the engine; chunked when absent.
+}  // namespace
+
+Task<> forever()
+{
+    co_await pause(Clock::duration(std::chrono::hours(24 * 365)));
+}
+
 std::optional<std::uint64_t> upload_length(const Call& call)
 {
     if (call.head.framing == Framing::chunked) return std::nullopt;
     return call.head.framing == Framing::length ? call.head.length : 0;
 }
 
-}  // namespace
+Task<ResponseHead> answer_head(Call& call, Upstream& upstream, bool to_head)
+{
+    ResponseHead head = co_await upstream.read_head(to_head);
+    if (head.status < 400) co_return head;
+    std::string body = co_await upstream.read_body(head, error_max);
+    const Answer answer{head.status, std::string(head.header("content-type")), std::move(body)};
+    throw Refused{error_of(call, answer)};
+}
 
 Task<> while_client_stays(Call& call, Task<> work)
 {
@@ -204,30 +199,6 @@ Task<> forward_upload(Call& call)
     co_await while_client_stays(call, both());
 }
 
-Task<> send_for_lines(Call& call, const EngineRequest& request, std::optional<std::uint64_t> length, const std::function<Task<>(Upstream&)>& body,
-                      const LineView& view, const std::function<Task<>()>& before_end)
-{
-    call.client.will_send_messages();
-    Upstream upstream = co_await call.services.engine.send_head(request, length, "application/x-tar");
-    const UpstreamShown while_relayed(call.connection, upstream);
-    const auto send = [&]() -> Task<> {
-        co_await body(upstream);
-        co_await forever();
-    };
-    const auto answer = [&]() -> Task<> {
-        const ResponseHead head = co_await upstream.read_head();
-        co_await relay_lines(call, upstream, head, view, before_end);
-    };
-    const auto both = [&]() -> Task<> { co_await race(answer(), send()); };
-    co_await while_client_stays(call, both());
-}
-
-Task<> upload_for_lines(Call& call, const EngineRequest& request, const LineView& view, const std::function<Task<>()>& before_end)
-{
-    const auto body = [&call](Upstream& upstream) { return upload(call, upstream); };
-    co_await send_for_lines(call, request, upload_length(call), body, view, before_end);
-}
-
 Task<> forward_upgrade(Call& call, const EngineRequest& request)
 {
     Upstream upstream = co_await call.services.engine.send(request, call.head.upgrade);
@@ -235,9 +206,8 @@ Task<> forward_upgrade(Call& call, const EngineRequest& request)
     Client& client = call.client;
     client.will_close();  // whatever follows on this connection, it is not another request
     ResponseHead head;
-    const auto read = [&]() -> Task<> { head = co_await upstream.read_head(); };
+    const auto read = [&]() -> Task<> { head = co_await answer_head(call, upstream); };
     co_await while_client_stays(call, read());
-    if (is_error(head)) co_await refuse_error(call, upstream, head);
 
     const std::string_view type = head.header("content-type");
     if (head.status != 101 && !(head.status == 200 && head.framing == Framing::until_close && type.starts_with("application/vnd.docker."))) {
@@ -252,100 +222,6 @@ Task<> forward_upgrade(Call& call, const EngineRequest& request)
     const std::string text = std::move(answer).finish();
     co_await client.start_raw(text);
     co_await relay_raw(client.wire(), upstream.wire());
-}
-
-Task<std::string> begin_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view)
-{
-    if (is_error(head)) co_await refuse_error(call, upstream, head);
-    Client& client = call.client;
-    co_await client.begin(head.status, head.header("content-type"));
-    BodyReader body(upstream.wire(), head);
-    Lines lines;
-    std::string out;
-    std::size_t due = 0;
-    for (;;) {
-        const std::string_view piece = co_await upstream.next(body);
-        if (piece.empty()) break;
-        due += piece.size();
-        if (due > LongTexts::short_max) co_await call.job.texts.take(std::exchange(due, 0));
-        lines.feed(piece);
-        Slices slices;
-        while (const auto line = lines.next()) {
-            // Of the many streams that a job may have only one at a time reads a long line.
-            std::optional<Lock::Held> turn;
-            if (line->size() > LongTexts::short_max) {
-                Lock::Held held = co_await call.job.texts.line.hold();
-                turn.emplace(std::move(held));
-            }
-            out += view(*line);
-            if (turn || slices.over()) co_await slices.next();
-        }
-        co_await client.piece(out);
-        out.clear();
-    }
-    upstream.finished(head);
-    co_return lines.rest().empty() ? std::string() : view(lines.rest());
-}
-
-Task<> relay_lines(Call& call, Upstream& upstream, const ResponseHead& head, const LineView& view, const std::function<Task<>()>& before_end)
-{
-    const std::string last = co_await begin_lines(call, upstream, head, view);
-    if (before_end) co_await before_end();
-    co_await call.client.piece(last);
-    co_await call.client.end();
-}
-
-/// The engine's errors name the host's paths: the job reads its own.
-static std::string shown_paths(const Call& call, std::string text)
-{
-    const auto replace = [&text](const std::string& real, const std::string& own) {
-        for (std::size_t at = 0; !real.empty() && (at = text.find(real, at)) != text.npos; at += own.size()) text.replace(at, real.size(), own);
-    };
-    for (const rules::PathMount& mount : call.job.objects.paths().mounts) {
-        if (mount.root == rules::PathMount::Root::closed) continue;
-        const std::string root = "/" + rules::real_name(call.job.facts.key, rules::root_volume_name(mount.directory)) + "/_data";
-        if (const std::size_t at = text.find(root); at != text.npos) {  // with the engine's directory of volumes in front
-            const std::size_t begin = text.find_last_of(" \"'(:=", at) + 1;
-            replace(text.substr(begin, at + root.size() - begin), mount.target);
-        }
-        replace(mount.directory, mount.target);
-    }
-    replace(call.job.pins_directory, "(bound path)");
-    replace(call.services.engine.root_directory(), "/var/lib/docker");
-    return text;
-}
-
-std::string shown(const Call& call, std::string text)
-{
-    text = rules::scrub(call.job.facts.key, shown_paths(call, std::move(text)));
-    const std::string& sent = call.target.id;
-    if (sent.empty() || call.route.id.empty() || sent == call.route.id) return text;
-    for (std::size_t at = 0; (at = text.find(sent, at)) != text.npos; at += call.route.id.size()) text.replace(at, sent.size(), call.route.id);
-    return text;
-}
-
-rules::Error error_of(const Call& call, const Answer& answer)
-{
-    if (answer.status < 400) throw EngineFailure("unexpected status of the engine: " + std::to_string(answer.status));
-    return {answer.status, shown(call, answer.message())};
-}
-
-Task<Answer> exchange(Call& call, const EngineRequest& request)
-{
-    return call.services.engine.call(request, &call.job.texts);
-}
-
-Task<Answer> ask(Call& call, const EngineRequest& request)
-{
-    Answer answer = co_await exchange(call, request);
-    if (!answer.ok()) throw Refused{error_of(call, answer)};
-    co_return answer;
-}
-
-Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements)
-{
-    const Answer answer = co_await call.services.engine.list(request, elements, &call.job.texts);
-    if (!answer.ok()) throw Refused{error_of(call, answer)};
 }
 
 }  // namespace broker

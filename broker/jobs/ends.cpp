@@ -8,7 +8,7 @@
 #include "broker/jobs/jobs.h"
 #include "rules/names/names.h"
 
-// When a job ends without being closed. Signs are hints that make us look; what is there decides. Any number of them may come.
+// When a job ends without being closed. Events only prompt a check; what is there decides. Any number of them may come.
 namespace broker {
 namespace {
 

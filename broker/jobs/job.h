@@ -25,7 +25,7 @@ namespace broker {
 struct Connection {
     Client* client = nullptr;
     Wire* upstream = nullptr;  ///< while an exchange with the engine is under way
-    bool making = false;       ///< an exchange that changes the engine: it is let finish before it is cut
+    bool making = false;       ///< an exchange that changes the engine: it may finish before it is cut
 
     void cut() const
     {

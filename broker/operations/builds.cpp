@@ -5,12 +5,11 @@
 #include "broker/exchange/dial.h"
 #include "broker/exchange/relay.h"
 #include "broker/io/aside.h"
-#include "broker/io/log.h"
 #include "broker/operations/build_bases.h"
 #include "broker/operations/build_query.h"
 #include "broker/operations/build_record.h"
+#include "broker/operations/build_steps.h"
 #include "broker/operations/operations.h"
-#include "rules/api/until.h"
 #include "rules/build/build_output.h"
 #include "rules/build/dockerfile.h"
 #include "rules/names/names.h"
@@ -20,13 +19,12 @@ namespace broker {
 namespace {
 
 using rules::Json;
-using rules::Kind;
 using rules::Op;
 
 /// One build, from the context's first byte to the ledger.
 class Build {
 public:
-    explicit Build(Call& call) : call_(call), bases_(call), record_(call, output_) {}
+    explicit Build(Call& call) : call_(call), bases_(call), record_(call, output_), steps_(call, output_, bases_, record_) {}
 
     Task<> run()
     {
@@ -139,8 +137,7 @@ private:
         request.query = co_await build_query(call_, record_.reals());
         request.query.set("dockerfile", dockerfile_.path);
         request.registry_config = std::string(call_.head.header("x-registry-config"));
-        network_ = std::string(request.query.get("networkmode"));
-        cached_ = std::string(request.query.get("cachefrom"));
+        steps_.begin(request.query);
         co_await record_.begin(bases_.ids());
 
         const auto exchange = [&]() -> Task<> {
@@ -152,7 +149,7 @@ private:
                     ContextWriter context(context_, dockerfile_);
                     co_await send_archive(upstream, context);
                 }
-                co_await pause(std::chrono::hours(24 * 365));
+                co_await forever();
             };
             co_await race(answer(upstream), send_all());
         };
@@ -190,88 +187,16 @@ private:
             if (output_.running() != running) since = Clock::now();
             running = output_.running();
             try {
-                co_await stop_step();
+                co_await steps_.stop();
             } catch (const EngineFailure&) {
                 continue;  // it is asked again
             }
         }
     }
 
-    /// A network of the job's own tells that what is on it is the job's; else only what was noted is known to be.
-    bool is_on_own_network() const { return rules::key_of(network_).has_value(); }
-
-    /// The full id of the container `id` if it can be one of this build's: the id was printed, and steps print what they like. What it runs
-    /// and when it was made tell the rest; its labels come from the Dockerfile and tell nothing.
-    Task<std::optional<std::string>> container_of_step(std::string id)
-    {
-        const auto step = co_await maybe_step(std::move(id));
-        if (!step) co_return std::nullopt;
-        const bool known = call_.job.objects.by_id(Kind::image, step->image) || bases_.has(step->image) || cached_.find(step->image) != cached_.npos;
-        if (known || co_await is_step_image(step->image)) co_return step->id;
-        co_return std::nullopt;
-    }
-
-    struct Step {
-        std::string id, image;  ///< full
-    };
-
-    Task<std::optional<Step>> maybe_step(std::string id)
-    {
-        const EngineRequest request{.op = Op::container_inspect, .id = std::move(id)};
-        const Answer answer = co_await exchange(call_, request);  // a large one keeps others waiting for as long as it is held
-        if (!answer.ok()) co_return std::nullopt;
-        const Json container = co_await json_of(answer);
-        const Json host = container.value("HostConfig", Json::object());
-        const std::string image = container.value("Image", "");
-        const bool is_object = rules::key_of(container.value("Name", "")) || call_.job.objects.with_id(Kind::container, container.value("Id", ""));
-        const bool ours = !is_object && !image.empty() && host.value("NetworkMode", "") == network_ &&
-                          container.value(Json::json_pointer("/Config/Image"), "").starts_with("sha256:") &&
-                          rules::parse_date(container.value("Created", "")).value_or(0) >= record_.began();
-        co_return ours ? std::optional(Step{container.value("Id", ""), image}) : std::nullopt;
-    }
-
-    Task<bool> is_step_image(std::string id)
-    {
-        const auto image = co_await call_.services.images.inspect(id);
-        co_return image && is_nameless(*image);
-    }
-
-    Task<> stop_step()
-    {
-        if (!is_on_own_network()) {
-            co_await record_.end_container();
-            co_return;
-        }
-        if (output_.running().empty()) co_return;
-        auto step = co_await container_of_step(output_.running());
-        if (!step) co_return;
-        EngineRequest removal{.op = Op::container_remove, .id = *std::move(step)};
-        removal.query.set("force", "1");
-        co_await exchange(call_, removal);
-    }
-
-    /// Before the client is told of them: what others know of is noted by then.
-    Task<> note_containers()
-    {
-        for (std::string& started : output_.take_started()) {
-            if (is_on_own_network() || started == noted_) continue;
-            noted_ = started;
-            try {
-                if (auto step = co_await container_of_step(std::move(started))) co_await record_.note_container(*std::move(step));
-            } catch (const EngineFailure& failure) {
-                log::warn("the container of a build's step is not known", {{"job", call_.job.facts.id}, {"error", failure.what()}});
-            }
-        }
-    }
-
     Task<> answer(Upstream& upstream)
     {
-        const ResponseHead head = co_await upstream.read_head();
-        if (head.status >= 400) {
-            constexpr std::size_t error_max = 256 * 1024;
-            std::string body = co_await upstream.read_body(head, error_max);
-            throw Refused{error_of(call_, {head.status, std::string(head.header("content-type")), std::move(body)})};
-        }
+        const ResponseHead head = co_await answer_head(call_, upstream);
         co_await begin();
         // Whatever fails here, the engine goes on with the build: what it makes is read to the end.
         std::exception_ptr failed;
@@ -279,7 +204,7 @@ private:
             const std::string seen = view(lines);
             try {
                 if (!failed) co_await record_.note_steps();
-                co_await note_containers();
+                co_await steps_.note();
                 if (!abandoned_ && !failed) co_await call_.client.piece(seen);
             } catch (const Gone&) {
                 abandoned_ = true;
@@ -324,9 +249,7 @@ private:
     rules::BuildOutput output_;
     BuildBases bases_;
     BuildRecord record_;
-    std::string network_;  ///< of the RUN steps, as sent
-    std::string cached_;   ///< ids of images from which the builder may go on, as sent
-    std::string noted_;    ///< the last container that was looked at for the record
+    BuildSteps steps_;
     bool quiet_ = false;
     bool abandoned_ = false;  ///< nobody reads the answer any more
     bool settled_ = false;    ///< the engine's answer was read to its end, or is an error

@@ -122,8 +122,7 @@ private:
         };
         Upstream upstream = co_await call_.services.engine.send(request);
         const UpstreamShown while_relayed(call_.connection, upstream);
-        const ResponseHead head = co_await upstream.read_head();
-        const std::string last = co_await begin_lines(call_, upstream, head, view);
+        const std::string last = co_await begin_lines(call_, upstream, view);
         co_await call_.client.piece(last);
     }
 

@@ -34,23 +34,6 @@ std::string short_id(std::string_view id)
     return std::string(id.substr(0, 12));
 }
 
-/// True when another row of the job has the image of `row` as well.
-bool is_held_otherwise(const Objects& objects, const db::Object& row)
-{
-    return std::ranges::any_of(objects.all(Kind::image, row.id), [&](const db::Object& each) { return each.row != row.row; });
-}
-
-/// The row goes, and the reference that held its image for the job; the engine's answer.
-Task<Answer> release(Call& call, const db::Object& image)
-{
-    Objects& objects = call.job.objects;
-    const bool shared = std::ranges::any_of(objects.all(Kind::image, image.id), [&](const db::Object& each) { return each.row != image.row && each.real == image.real; });
-    Answer answer{.status = 200, .content_type = {}, .body = "[]"};
-    if (!shared) answer = co_await call.services.images.untag(image.real);
-    if (answer.ok() || answer.status == 404) co_await objects.gone(image.row);
-    co_return answer;
-}
-
 /// What the engine said of a removal, under the job's names.
 void append_report(Call& call, const Answer& answer, const db::Object& image, Json& report)
 {
@@ -85,7 +68,7 @@ Task<> drop_image(Call& call, const db::Object& image, bool force, bool in_use, 
     }
     // A container keeps its image, which then has no name.
     if (last && in_use && image.origin == db::Origin::made) co_await hold_nameless(call, image.id);
-    const Answer answer = co_await release(call, image);
+    const Answer answer = co_await release_image(call, image);
     if (!answer.ok() && answer.status != 404) throw Refused{error_of(call, answer)};
     const std::size_t before = report.size();
     append_report(call, answer, image, report);
@@ -107,73 +90,6 @@ Task<> keep_parent(Call& call, const std::string& id)
 
 }  // namespace
 
-Task<> hold_nameless(Call& call, const std::string& id)
-{
-    Objects& objects = call.job.objects;
-    for (const db::Object& each : objects.all(Kind::image, id))
-        if (each.name.empty()) co_return;
-    db::Object nameless;
-    nameless.kind = Kind::image;
-    nameless.real = rules::holding_reference(call.job.facts.key, id);
-    const std::string real = nameless.real;
-    const std::int64_t row = co_await objects.intend(std::move(nameless));
-    const Answer answer = co_await call.services.images.tag(id, real);
-    if (answer.ok())
-        co_await objects.live(row, id);
-    else
-        co_await objects.gone(row);
-}
-
-rules::Result<void> check_names(const Objects& objects, const std::string& id)
-{
-    if (objects.references_of(id).size() < rules::image_names_max) return {};
-    return tl::unexpected(rules::Error{400, "berth: the image has " + std::to_string(rules::image_names_max) + " names in this job already: remove one (docker rmi NAME) before it gets another"});
-}
-
-Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin)
-{
-    Objects& objects = call.job.objects;
-    const auto turn = co_await call.job.naming.hold();
-    const rules::Reference reference = or_refuse(rules::parse_reference(name));
-    const std::string real = reference.digest.empty() ? or_refuse(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
-    const db::Object* held = objects.named(Kind::image, name);
-    if (held && held->id == id && held->state == db::ObjectState::live) co_return;
-    or_refuse(check_names(objects, id));
-    if (held) {
-        const db::Object before = *held;
-        if (!before.id.empty() && before.origin == db::Origin::made && !is_held_otherwise(objects, before)) co_await hold_nameless(call, before.id);
-        co_await objects.gone(before.row);
-    }
-    db::Object object;
-    object.kind = Kind::image;
-    object.origin = origin;
-    object.name = name;
-    object.real = real;
-    const std::int64_t row = co_await objects.intend(std::move(object));
-    const Answer answer = co_await call.services.images.tag(id, real);
-    if (!answer.ok()) {
-        co_await objects.gone(row);
-        throw Refused{error_of(call, answer)};
-    }
-    co_await objects.live(row, id);
-    co_await drop_nameless(call, id);
-}
-
-Task<> drop_nameless(Call& call, std::string id)
-{
-    for (const db::Object& each : call.job.objects.all(Kind::image, id))
-        if (each.name.empty() && is_held_otherwise(call.job.objects, each)) co_await release(call, each);
-}
-
-Task<> hold_before_move(Call& call, const std::string& name)
-{
-    const auto turn = co_await call.job.naming.hold();
-    const db::Object* held = call.job.objects.named(Kind::image, name);
-    if (!held || held->id.empty() || held->origin != db::Origin::made || is_held_otherwise(call.job.objects, *held)) co_return;
-    const std::string id = held->id;
-    co_await hold_nameless(call, id);
-}
-
 Task<> list_images(Call& call)
 {
     const rules::Query& query = call.route.query;
@@ -186,35 +102,6 @@ Task<> list_images(Call& call)
     const auto until = or_refuse(rules::until_of(filters, std::time(nullptr)));
     const auto view = or_refuse(rules::image_list_view(filters, query.flag("all"), until, call.job.objects, call.view_facts()));
     co_await show_list(call, request, *view);
-}
-
-Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& sink)
-{
-    constexpr std::size_t line_max = std::size_t{2} << 20;  // the longest instruction, each byte written as six, twice
-    BodyReader body(upstream.wire(), head);
-    std::string pending;
-    bool too_long = false, skipping = false;
-    for (;;) {
-        const std::string_view piece = co_await upstream.next(body);
-        if (piece.empty()) break;
-        pending.append(piece);
-        if (skipping) {
-            const std::size_t end = pending.find('\n');
-            skipping = end == pending.npos;
-            pending.erase(0, skipping ? pending.npos : end + 1);
-        }
-        const std::size_t lines = pending.rfind('\n') + 1;
-        if (lines > 0) co_await sink(std::string_view(pending).substr(0, lines));
-        pending.erase(0, lines);
-        if (pending.size() > line_max) {
-            too_long = skipping = true;
-            pending.clear();
-        }
-    }
-    upstream.finished(head);
-    if (!pending.empty()) co_await sink(pending);
-    // Said at the end only: what the engine does goes on, and its other lines tell of it.
-    if (too_long) throw Refused{{502, "berth: a line of the engine's answer was too long to be shown"}};
 }
 
 Task<> inspect_image(Call& call)

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "broker/exchange/call.h"
+#include "broker/exchange/relay_lines.h"
 #include "rules/names/reference.h"
 
 namespace broker {
@@ -85,10 +86,16 @@ Task<> ensure_volume(Call& call, const std::string& name);
 /// Gives the job the image `id` as `name` (familiar, with a tag or a digest): recorded, and held on the engine under the job's own
 /// reference. An image that loses its last name by this stays the job's without one.
 Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin);
-/// Records the image `id` as the job's without a name, and holds it on the engine. Under the job's lock on names.
+/// The job's images under each of its tags of `repository`.
+std::vector<rules::Named> tags_of_repository(Call& call, const std::string& repository);
 /// 400 when the image `id` has as many names in the job as one may have.
 rules::Result<void> check_names(const Objects& objects, const std::string& id);
+/// Records the image `id` as the job's without a name, and holds it on the engine. Under the job's lock on names.
 Task<> hold_nameless(Call& call, const std::string& id);
+/// True when another row of the job has the image of `row` as well.
+bool is_held_otherwise(const Objects& objects, const db::Object& row);
+/// The row goes, and the reference that held its image for the job; the engine's answer.
+Task<Answer> release_image(Call& call, const db::Object& image);
 /// An image that has a name in the job need not be held without one any longer.
 Task<> drop_nameless(Call& call, std::string id);
 /// The engine may be about to move the tag `name` of the job: what it names now is held without a name as well.
@@ -109,13 +116,11 @@ struct HeldPins {
 Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths, HeldPins& held);
 /// The API version in which a container with `pins` is made: older ones drop a path beneath a volume silently, and mount the whole.
 rules::Version create_version(const rules::Pins& pins, rules::Version asked);
-/// What a streamed answer of the engine is passed on to: one or more whole lines at a time.
-using LineSink = std::function<Task<>(std::string_view lines)>;
-/// Passes what is behind `head` to `sink`, to its end.
-Task<> pass_lines(Upstream& upstream, const ResponseHead& head, const LineSink& sink);
 /// Pulls `reference`, which has a tag or a digest, with the credentials `auth` (X-Registry-Auth), and records it as the job's. False when
 /// the engine could not: its last line says why.
 Task<bool> pull_for(Call& call, const rules::Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink);
+/// The name of a container: as it is asked for, 409 when another has it, else one that is made up.
+Task<std::string> free_name(Call& call, std::string_view asked);
 /// Removes a container, its row and those of its execs.
 Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool force, bool volumes);
 

@@ -16,7 +16,6 @@ using rules::Json;
 using rules::Op;
 using rules::Reference;
 
-constexpr std::size_t error_max = 256 * 1024;
 
 /// The digest that the registry has for `reference`, asked with the credentials `auth`.
 Task<std::string> digest_at_registry(Call& call, const Reference& reference, const std::string& auth)
@@ -77,11 +76,7 @@ Task<bool> pull_once(Call& call, const EngineRequest& request, const LineSink& s
 {
     Upstream upstream = co_await call.services.engine.send(request);
     const UpstreamShown while_relayed(call.connection, upstream);
-    const ResponseHead head = co_await upstream.read_head();
-    if (head.status >= 400) {
-        std::string body = co_await upstream.read_body(head, error_max);
-        throw Refused{error_of(call, {head.status, std::string(head.header("content-type")), std::move(body)})};
-    }
+    const ResponseHead head = co_await answer_head(call, upstream);
     bool failed = false;
     const auto watched = [&](std::string_view lines) -> Task<> {
         for (std::string_view rest = lines; !rest.empty();) {

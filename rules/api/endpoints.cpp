@@ -2,8 +2,9 @@
 
 #include "rules/bodies/bodies.h"
 
-// The API as dockerd's routers register it, and `copy`, which was removed. A parameter that an engine reads is here even
-// when its published schema does not have it; what only clients know of is dropped.
+// The API as dockerd's routers register it, and `copy`, which was removed. It is one table, and longer than other files, so that all of it is
+// read in one place. A parameter that an engine reads is here even when its published schema does not have it; what only clients know of is
+// dropped.
 namespace rules {
 namespace {
 

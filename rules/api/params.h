@@ -13,7 +13,7 @@ namespace rules {
 /// `closed-parameter`) and for unknown ones with a value (rule `unknown-parameter`).
 Result<Query> dispose(const Endpoint& row, const Query& query);
 
-/// 400 for a parameter of a disposed query that an engine of API `engine` would pass over in silence.
+/// 400 for a parameter of a query, as it goes on, that an engine of API `engine` would pass over in silence.
 Result<void> check_since(const Endpoint& row, const Query& query, Version engine);
 
 }  // namespace rules

@@ -16,7 +16,7 @@ struct Versions {
     Version newest = newest_version;
 };
 
-/// Where a request goes: its row, its canonical version, the object named in its path and its disposed query.
+/// Where a request goes: its row, its canonical version, the object named in its path, and the parameters that go on.
 struct Route {
     const Endpoint* endpoint = nullptr;
     Version version;

@@ -12,7 +12,7 @@
 #include "rules/split.h"
 #include "rules/units.h"
 
-// The one table of what a profile decides. Reading and writing of rules files, the reference and the messages about
+// The one table of what a profile decides, whole in one file. Reading and writing of rules files, the reference and the messages about
 // unknown keys come from it; what a knob does is in the function that judges its field.
 namespace rules {
 namespace {

@@ -158,12 +158,6 @@ void view_host_traces(Json& inspect, const std::string& id)
 
 }  // namespace
 
-void hide_pid(Json& value)
-{
-    // Clients ask only whether there is a process.
-    if (const Json* pid = at(value, "Pid"); pid && pid->is_number() && *pid != 0) replace(value, "Pid", 1);
-}
-
 void view_network_mode(Json& host_config, const Lookup& job)
 {
     const std::string mode = text_or_empty(host_config, "NetworkMode");
@@ -286,16 +280,6 @@ std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFa
         fill_flat_address(*settings);
     }
     view_host_traces(inspect, id);
-    scrub_all(inspect, job.key());
-    return inspect;
-}
-
-std::optional<Json> view_exec(Json inspect, const Lookup& job)
-{
-    const bool is_own = job.by_id(Kind::exec, text_or_empty(inspect, "ID")) ||
-                        job.by_id(Kind::container, text_or_empty(inspect, "ContainerID"));
-    if (!is_own) return std::nullopt;
-    hide_pid(inspect);
     scrub_all(inspect, job.key());
     return inspect;
 }

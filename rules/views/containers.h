@@ -9,8 +9,6 @@
 // Parts of a container that its inspect and its line in the list have in common.
 namespace rules {
 
-/// A process id of the host becomes 1, none stays 0.
-void hide_pid(Json& value);
 /// HostConfig.NetworkMode: an id or real name becomes the job's name of the network.
 void view_network_mode(Json& host_config, const Lookup& job);
 /// NetworkSettings.Networks: the job's networks under their names, `none` and `host`; others are left out.

@@ -21,6 +21,12 @@ void remove(Json& value, std::string_view key)
     if (const auto found = members->find(key); found != members->end()) members->erase(found);
 }
 
+void hide_pid(Json& value)
+{
+    // Clients ask only whether there is a process.
+    if (const Json* pid = at(value, "Pid"); pid && pid->is_number() && *pid != 0) replace(value, "Pid", 1);
+}
+
 void hide_own_labels(Json& value, std::string_view key)
 {
     if (auto* labels = object_at(value, key))

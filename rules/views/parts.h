@@ -14,6 +14,9 @@ namespace rules::parts {
 void replace(Json& value, std::string_view key, Json with);
 void remove(Json& value, std::string_view key);
 
+/// `Pid`: a process id of the host becomes 1, none stays 0.
+void hide_pid(Json& value);
+
 /// Removes berth's own labels from the map `key` of `value`.
 void hide_own_labels(Json& value, std::string_view key);
 
