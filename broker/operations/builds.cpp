@@ -19,6 +19,7 @@ namespace broker {
 namespace {
 
 using rules::Json;
+using rules::Kind;
 using rules::Op;
 
 /// One build, from the context's first byte to the ledger.
