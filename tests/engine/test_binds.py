@@ -12,7 +12,7 @@ from tools import image_archive, run
 
 ENGINES = ("distribution", "trixie")
 
-FLIP_SECONDS = 10
+FLIP_SECONDS = 20
 ALONE = ("--network", "none")  # a container whose network nothing is about takes two thirds of the time
 
 

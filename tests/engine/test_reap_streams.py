@@ -49,7 +49,7 @@ class OpenStreams(ReapCase):
 
     @attacks.shows("H-14", "cut with the job")
     def test_a_client_that_never_reads(self):
-        self.run_box("--name", "noisy", command=("sh", "-c", "yes 0123456789012345678901234567890123456789 | head -c 20000000; exec sleep 1000"))
+        self.run_box("--name", "noisy", command=("sh", "-c", "while :; do echo 0123456789012345678901234567890123456789; done"))
         stuck = socket.socket(socket.AF_UNIX)
         stuck.connect(self.job.door)
         stuck.sendall(b"GET /v1.41/containers/noisy/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: d\r\n\r\n")
