@@ -98,9 +98,9 @@ Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
     std::uint64_t siblings = 0, refusals = 0, observed = 0, requests = 0;
     for (const Job* job : jobs.all()) {
         siblings += job->objects.count(rules::Kind::container);
-        refusals += job->refusals;
-        observed += job->observed;
-        requests += job->requests;
+        refusals += job->meter.refusals;
+        observed += job->meter.observed;
+        requests += job->meter.requests;
     }
     Json disks = Json::object();
     const std::string engine_data = services.engine.root_directory();
@@ -192,9 +192,10 @@ Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Servic
 {
     std::optional<rules::Error> refusal;
     LongTexts texts;
+    Spend spend(texts);
     std::optional<Lock::Held> turn;
     try {
-        const Json body = or_refuse(co_await client.read_json(head, body_max, texts, turn));
+        const Json body = or_refuse(co_await client.read_json(head, body_max, spend, turn));
         if (const auto id = job_of(head.target, "/hold"); id && head.method == "POST") {
             or_refuse(co_await jobs.hold(*id, client));
             throw Gone("the holder has gone");
@@ -215,10 +216,10 @@ Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Servic
 
 }  // namespace
 
-Task<> serve_admin(Socket socket, Jobs& jobs, Services services, Daemon daemon)
+Task<> serve_admin(std::unique_ptr<Transport> transport, Jobs& jobs, Services services, Daemon daemon)
 {
     const std::string identity;
-    Client client(std::move(socket), identity);
+    Client client(std::move(transport), identity);
     try {
         for (;;) {
             const auto head = co_await client.read_head();

@@ -20,6 +20,6 @@ struct Daemon {
 ///   POST /jobs                   {"id","profile","labels","anchor","workspace","workspace_wanted","ttl"} → the job
 ///   GET  /jobs/ID
 ///   POST /jobs/ID/close?timeout=SECONDS → {"removed","kept","left"}
-Task<> serve_admin(Socket socket, Jobs& jobs, Services services, Daemon daemon);
+Task<> serve_admin(std::unique_ptr<Transport> transport, Jobs& jobs, Services services, Daemon daemon);
 
 }  // namespace broker

@@ -139,13 +139,13 @@ private:
             if (error)
                 co_await pause(100ms);  // out of descriptors: let some connections end
             else
-                asio::co_spawn(io_, serve_admin(Socket(std::move(socket)), *jobs_, services(), {program_version, started_, &config_}), asio::detached);
+                asio::co_spawn(io_, serve_admin(std::make_unique<SocketTransport>(Socket(std::move(socket))), *jobs_, services(), {program_version, started_, &config_}), asio::detached);
         }
     }
 
     void make_jobs()
     {
-        const auto serve = [services = services()](Socket socket, Job& job) { return serve_job(std::move(socket), job, services, operate); };
+        const auto serve = [services = services()](std::unique_ptr<Transport> transport, Caller caller) { return serve_job(std::move(transport), caller, services, operate); };
         jobs_.emplace(services(), serve, config_.runtime_dir, std::vector<std::string>{config_.state_dir}, config_.rules, std::move(rulebook_));
     }
 

@@ -32,13 +32,13 @@ std::optional<Upstream> Engine::pooled()
 
 Task<Upstream> Engine::connect()
 {
-    // Assigned, not opened: so the reactor lets go of it when it is closed, even if Wire::closed_by_peer() has a duplicate.
+    // Assigned, not opened: so the reactor lets go of it when it is closed, even if closed_by_peer() has a duplicate.
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) throw EngineFailure("no descriptor is left for a connection to the engine");
     Socket socket(io_.get_executor(), Unix(), descriptor);
     const auto [error] = co_await socket.async_connect(Unix::endpoint(path_), use_task_tuple);
     if (error) throw EngineFailure("cannot connect to the engine at " + path_ + ": " + error.message());
-    Wire wire(std::move(socket));
+    Wire wire(std::make_unique<SocketTransport>(std::move(socket)));
     co_return Upstream(*this, std::move(wire), false);
 }
 
@@ -101,29 +101,29 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
     co_return upstream;
 }
 
-Task<Answer> Engine::call(const EngineRequest& request, LongTexts* texts)
+Task<Answer> Engine::call(const EngineRequest& request, Spend* spend)
 {
     const rules::Endpoint& row = rules::endpoint(request.op);
     Upstream upstream = co_await send(request);
     ResponseHead head = co_await upstream.read_head(row.method == rules::Method::head);
     std::vector<Lock::Held> turns;
-    const auto hold = [&turns](Lock& lock) -> Task<> {
-        Lock::Held turn = co_await lock.hold();
+    // What has been made is told at once, and who holds a turn of all jobs' does not wait for a pace.
+    const bool waits = spend && row.method == rules::Method::get;
+    const auto large = [&]() -> Task<> {
+        if (spend) {
+            Lock::Held turn = co_await spend->hold_answer();
+            turns.push_back(std::move(turn));
+        }
+        if (waits) co_await spend->pay();
+        Lock::Held turn = co_await large_.hold();
         turns.push_back(std::move(turn));
     };
-    // What has been made is told at once, and who holds a turn of all jobs' does not wait for a pace.
-    const bool waits = texts && row.method == rules::Method::get;
-    const auto large = [&]() -> Task<> {
-        if (texts) co_await hold(texts->answer);
-        if (waits) co_await texts->take(0);
-        co_await hold(large_);
-    };
     std::string body = co_await upstream.read_body(head, answer_max, large);
-    if (texts && body.size() > LongTexts::short_max) {
+    if (spend && spend->text(body.size())) {
         if (waits && turns.empty())
-            co_await texts->take(body.size());
+            co_await spend->pay();
         else
-            texts->spend(body.size());
+            spend->owe();
     }
     if (row.method != rules::Method::get) db::fault_point("after", row.name);
     co_return Answer{head.status, std::string(head.header("content-type")), std::move(body), std::move(turns)};

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "broker/http/wire.h"
-#include "broker/io/long_texts.h"
+#include "broker/io/spend.h"
 #include "rules/api/endpoints.h"
 #include "rules/api/route.h"
 #include "rules/json.h"
@@ -138,11 +138,11 @@ public:
     /// Sends the head of a request whose body the caller writes: `length`, or chunked when absent.
     Task<Upstream> send_head(const EngineRequest& request, std::optional<std::uint64_t> length, std::string_view content_type);
     /// A whole exchange with an answer that fits into memory. Throws EngineFailure when the engine is away or breaks off.
-    /// Of large answers a few are held at a time; of one job's, one after the other at its pace, when `texts` are its own.
-    Task<Answer> call(const EngineRequest& request, LongTexts* texts = nullptr);
+    /// Of large answers a few are held at a time; of one job's, one after the other at its pace: `spend`, unless it is for berth itself.
+    Task<Answer> call(const EngineRequest& request, Spend* spend = nullptr);
     /// An exchange whose answer is a list, or an object of lists, of any length: one element of it is held at a time. The answer, without
     /// its body unless it is an error. Of an element, texts and objects that are very long are left out (ElementCutter).
-    Task<Answer> list(const EngineRequest& request, Elements& elements, LongTexts* texts = nullptr);
+    Task<Answer> list(const EngineRequest& request, Elements& elements, Spend* spend = nullptr);
 
     /// Reads version, API range and where its data is, once. Throws EngineFailure.
     Task<> learn();
@@ -157,7 +157,7 @@ private:
     /// The connection that was used last of those that nobody uses, if it is as it was left.
     std::optional<Upstream> pooled();
     Task<Upstream> connect();
-    Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* texts);
+    Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, Spend* spend);
     std::string head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const;
 
     asio::io_context& io_;

@@ -41,7 +41,7 @@ void give_whole(const std::string& text, Elements& elements, bool learning)
 
 }  // namespace
 
-Task<Answer> Engine::list(const EngineRequest& request, Elements& elements, LongTexts* texts)
+Task<Answer> Engine::list(const EngineRequest& request, Elements& elements, Spend* spend)
 {
     for (bool learning = elements.learns();; learning = false) {
         Upstream upstream = co_await send(request);
@@ -59,23 +59,23 @@ Task<Answer> Engine::list(const EngineRequest& request, Elements& elements, Long
             text.append(piece);
         } while (!piece.empty() && text.size() <= answer_short);
         const bool is_short = piece.empty();
-        if (texts && is_short && text.size() > LongTexts::short_max) co_await texts->take(text.size());
+        if (spend && is_short && spend->text(text.size())) co_await spend->pay();
         if (is_short)
             give_whole(text, elements, learning);
         else
-            co_await read_long_list(upstream, body, std::move(text), elements, learning, texts);
+            co_await read_long_list(upstream, body, std::move(text), elements, learning, spend);
         upstream.finished(head);
         if (is_short || !learning) co_return Answer{head.status, {}, {}};
     }
 }
 
-Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, LongTexts* texts)
+Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, Spend* spend)
 {
     ElementCutter cutter(answer_max);
     cutter.feed(std::exchange(text, {}));
     Slices slices;
     std::optional<Lock::Held> turn;
-    std::size_t due = 0, others_left = others_max;
+    std::size_t others_left = others_max;
     for (;;) {
         while (const auto element = cutter.next()) {
             std::optional<rules::Json> value;
@@ -89,7 +89,7 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
             const bool is_own = value && elements.is_own(*value);
             const std::size_t cost = is_own ? element->text.size() : std::min(element->text.size(), others_left);
             if (!is_own) others_left -= cost;
-            due += cost;
+            if (spend) spend->part(cost);
             if (value)
                 learn_or_take(elements, learning, element->list, *std::move(value));
             else
@@ -102,7 +102,7 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
         if (cutter.broken()) throw EngineFailure("the engine's list is none");
         if (!turn) {  // which other jobs wait for
             co_await elements.between();  // which may wait for a peer
-            if (texts && due > 0) co_await texts->take(std::exchange(due, 0));
+            if (spend && spend->has_due()) co_await spend->pay();
         }
         if (cutter.pending() > answer_short && !turn) {
             Lock::Held held = co_await elements_.hold();
@@ -112,7 +112,7 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
         if (piece.empty()) break;
         cutter.feed(piece);
     }
-    if (texts) texts->spend(due);
+    if (spend) spend->owe();
     if (!cutter.ended()) throw EngineFailure("the engine's list broke off");
 }
 

@@ -44,7 +44,7 @@ Upstream::Upstream(Engine& engine, Wire wire, bool pooled) : engine_(&engine), w
 
 Upstream::~Upstream()
 {
-    if (!reusable_ || !sent_ || !wire_.socket().is_open() || !wire_.buffered().empty()) return;
+    if (!reusable_ || !sent_ || !wire_.transport().is_open() || !wire_.buffered().empty()) return;
     wire_.narrow();
     if (engine_->idle_.size() < idle_max) engine_->idle_.push_back(std::move(wire_));
 }
@@ -94,7 +94,7 @@ Task<std::string_view> Upstream::next(BodyReader& body)
     try {
         co_return co_await body.next();
     } catch (const Gone& gone) {
-        if (!wire_.socket().is_open()) throw;
+        if (!wire_.transport().is_open()) throw;
         throw EngineFailure(gone.what());
     }
 }

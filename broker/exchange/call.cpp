@@ -44,7 +44,7 @@ rules::Error error_of(const Call& call, const Answer& answer)
 
 Task<Answer> exchange(Call& call, const EngineRequest& request)
 {
-    return call.services.engine.call(request, &call.job.texts);
+    return call.services.engine.call(request, &call.spend);
 }
 
 Task<Answer> ask(Call& call, const EngineRequest& request)
@@ -56,7 +56,7 @@ Task<Answer> ask(Call& call, const EngineRequest& request)
 
 Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements)
 {
-    const Answer answer = co_await call.services.engine.list(request, elements, &call.job.texts);
+    const Answer answer = co_await call.services.engine.list(request, elements, &call.spend);
     if (!answer.ok()) throw Refused{error_of(call, answer)};
 }
 

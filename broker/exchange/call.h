@@ -18,6 +18,7 @@ struct Call {
     Client& client;
     const RequestHead& head;
     Record& record;
+    Spend& spend;
     rules::Route route;
     rules::Named target = {};  ///< what `{id}` of the path is, when the row has one
     rules::Json body = {};     ///< admitted by the row's schema

@@ -11,9 +11,9 @@ namespace {
 using rules::Json;
 
 /// The JSON body, admitted by the row's schema. A large one is read aside, and its place among the job's large ones stays taken in `large`.
-Task<Json> admitted_body(Client& client, const RequestHead& head, const rules::Endpoint& row, Job& job, Record& record, std::optional<Lock::Held>& large)
+Task<Json> admitted_body(Client& client, const RequestHead& head, const rules::Endpoint& row, std::size_t limit, Spend& spend, Record& record, std::optional<Lock::Held>& large)
 {
-    Json given = or_refuse(co_await client.read_json(head, static_cast<std::size_t>(job.profile.body_max), job.texts, large));
+    Json given = or_refuse(co_await client.read_json(head, limit, spend, large));
     if (given.is_null()) given = Json::object();  // Go clients write so what they leave out
     record.whole = !large;
     if (record.whole) record.body = given;
@@ -27,21 +27,20 @@ Task<Json> admitted_body(Client& client, const RequestHead& head, const rules::E
 }
 
 /// Some clients (docker-modem) repeat a request's options as a body where dockerd reads none: it is read and goes no further.
-Task<> drop_body(Client& client, const RequestHead& head, const rules::Endpoint& row, LongTexts& texts)
+Task<> drop_body(Client& client, const RequestHead& head, const rules::Endpoint& row, Spend& spend)
 {
     constexpr std::size_t ignored_max = 64 * 1024;
     std::optional<Lock::Held> turn;
-    const Json body = or_refuse(co_await client.read_json(head, ignored_max, texts, turn));
+    const Json body = or_refuse(co_await client.read_json(head, ignored_max, spend, turn));
     if (!row.needs.body_refusal.empty() && !rules::is_zero(body)) throw Refused{{400, std::string(row.needs.body_refusal)}};
 }
 
-Task<> answer(Connection& connection, Job& job, Services& services, const RequestHead& head, Record& record, Operate operate)
+Task<> answer(Connection& connection, Job& job, Services& services, const RequestHead& head, Record& record, Spend& spend, Operate operate)
 {
     Client& client = *connection.client;
-    ++job.requests;
     if (const auto rate = job.profile.job_requests_per_second; rate > 0)
         if (const auto wait = job.pace.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero()) co_await pause(wait);
-    if (head.target.size() > LongTexts::short_max) co_await job.texts.take(head.target.size());
+    if (spend.text(head.target.size())) co_await spend.pay();
     if (!job.open()) throw Refused{{503, "berth: the job has ended"}};
     if (!services.engine.known()) co_await services.engine.learn();
 
@@ -57,22 +56,23 @@ Task<> answer(Connection& connection, Job& job, Services& services, const Reques
     std::optional<Lock::Held> large;
     Json body;
     if (row.body == rules::Body::json) {
-        body = co_await admitted_body(client, head, row, job, record, large);
+        body = co_await admitted_body(client, head, row, static_cast<std::size_t>(job.profile.body_max), spend, record, large);
         or_refuse(rules::check_since(body, *row.schema, versions.newest));
     } else if (row.body == rules::Body::none && head.framing != Framing::none) {
-        co_await drop_body(client, head, row, job.texts);
+        co_await drop_body(client, head, row, spend);
     }
 
-    Call call{services, job, connection, client, head, record, std::move(route), std::move(target), std::move(body)};
+    Call call{services, job, connection, client, head, record, spend, std::move(route), std::move(target), std::move(body)};
     co_await operate(call);
 }
 
 Task<> serve_request(Connection& connection, Job& job, Services& services, const RequestHead& head, Operate operate)
 {
-    Record record(job, services.store, head);
+    Spend spend(job.texts);
+    Record record(job, services.store, head, spend);
     rules::Error refusal;
     try {
-        co_await answer(connection, job, services, head, record, operate);
+        co_await answer(connection, job, services, head, record, spend, operate);
         co_return;
     } catch (const Refused& refused) {
         refusal = refused.error;
@@ -99,9 +99,10 @@ private:
 
 }  // namespace
 
-Task<> serve_job(Socket socket, Job& job, Services services, Operate operate)
+Task<> serve_job(std::unique_ptr<Transport> transport, Caller caller, Services services, Operate operate)
 {
-    Client client(std::move(socket), job.identity);
+    Job& job = caller.job;
+    Client client(std::move(transport), job.identity);
     Listed listed(job, client);
     try {
         for (;;) {
@@ -115,7 +116,7 @@ Task<> serve_job(Socket socket, Job& job, Services services, Operate operate)
     } catch (const Gone&) {
         // The peer is gone, or was cut at the end of the job: nothing is left to say.
     } catch (const std::exception& failure) {
-        log::error("connection failed", {{"job", job.facts.id}, {"error", failure.what()}});
+        log::error("connection failed", {{"job", job.facts.id}, {"by", right_name(caller.right)}, {"error", failure.what()}});
     }
     client.wire().close();
 }

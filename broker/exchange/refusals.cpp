@@ -17,7 +17,7 @@ constexpr int logged_max = 20;
 /// In the ledger's list of refusals, and in the log.
 void note(Job& job, Services& services, const rules::Endpoint* endpoint, const KeptRefusal& refusal, bool observed)
 {
-    ++(observed ? job.observed : job.refusals);
+    ++(observed ? job.meter.observed : job.meter.refusals);
     const std::string name = endpoint ? std::string(endpoint->name) : "unknown";
     db::Refusal row{job.facts.key, name, refusal.field, refusal.rule + (observed ? " (observed)" : ""), refusal.value, std::time(nullptr)};
     services.store.enqueue([row = std::move(row)](db::Ledger& ledger) { ledger.add(row); });

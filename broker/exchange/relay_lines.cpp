@@ -13,19 +13,17 @@ Task<std::string> begin_lines(Call& call, Upstream& upstream, const LineView& vi
     BodyReader body(upstream.wire(), head);
     Lines lines;
     std::string out;
-    std::size_t due = 0;
     for (;;) {
         const std::string_view piece = co_await upstream.next(body);
         if (piece.empty()) break;
-        due += piece.size();
-        if (due > LongTexts::short_max) co_await call.job.texts.take(std::exchange(due, 0));
+        if (call.spend.part(piece.size())) co_await call.spend.pay();
         lines.feed(piece);
         Slices slices;
         while (const auto line = lines.next()) {
             // Of the many streams that a job may have only one at a time reads a long line.
             std::optional<Lock::Held> turn;
             if (line->size() > LongTexts::short_max) {
-                Lock::Held held = co_await call.job.texts.line.hold();
+                Lock::Held held = co_await call.spend.hold_line();
                 turn.emplace(std::move(held));
             }
             out += view(*line);

@@ -56,7 +56,11 @@ KeptRefusal kept_refusal(const rules::Endpoint* row, const rules::Error& error)
     return {redactor().field(error.field), error.rule, redactor().value(row, error.field, error.value)};
 }
 
-Record::Record(Job& job, db::Store& store, const RequestHead& head) : job_(job), store_(store), head_(head), at_(std::time(nullptr)) {}
+Record::Record(Job& job, db::Store& store, const RequestHead& head, const Spend& spend)
+    : job_(job), store_(store), head_(head), spend_(spend), at_(std::time(nullptr))
+{
+    ++job_.meter.requests;
+}
 
 void Record::note(const KeptRefusal& refusal, bool observed)
 {
@@ -73,6 +77,7 @@ bool Record::is_kept(bool first) const
 
 Record::~Record()
 {
+    job_.meter.text_bytes += spend_.bytes();
     bool first = false;
     if (endpoint && outcome_ != Outcome::refused) {
         auto used = job_.used[static_cast<std::size_t>(endpoint->op)];

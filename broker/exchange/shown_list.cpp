@@ -26,7 +26,7 @@ public:
     Task<> between() override
     {
         if (!turn_) {
-            Lock::Held held = co_await call_.job.texts.answer.hold();
+            Lock::Held held = co_await call_.spend.hold_answer();
             turn_.emplace(std::move(held));
         }
         if (out_.size() < piece_size) co_return;
@@ -154,7 +154,7 @@ Task<> show_list(Call& call, const EngineRequest& request, rules::ListView& view
 Task<Answer> show_lists(Call& call, const EngineRequest& request, rules::ListsView& view)
 {
     ShownLists lists(call, view);
-    Answer answer = co_await call.services.engine.list(request, lists, &call.job.texts);
+    Answer answer = co_await call.services.engine.list(request, lists, &call.spend);
     if (answer.ok()) co_await lists.end();
     co_return answer;
 }

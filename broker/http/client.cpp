@@ -27,7 +27,7 @@ bool is_form_type(std::string_view type)
 
 }  // namespace
 
-Client::Client(Socket socket, const std::string& identity) : wire_(std::move(socket)), identity_(identity) {}
+Client::Client(std::unique_ptr<Transport> transport, const std::string& identity) : wire_(std::move(transport)), identity_(identity) {}
 
 Task<std::optional<RequestHead>> Client::read_head()
 {
@@ -79,7 +79,7 @@ Task<> Client::refuse_head(rules::Error error)
     co_await refuse(answered);
 }
 
-Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std::size_t limit, LongTexts& texts, std::optional<Lock::Held>& turn)
+Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std::size_t limit, Spend& spend, std::optional<Lock::Held>& turn)
 {
     if (head.framing == Framing::none) co_return rules::Json::object();
     if (!is_json_type(head.header("content-type"))) co_return rules::bad_request("Content-Type must be application/json");
@@ -93,7 +93,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
             if (piece.empty()) break;
             if (text.size() + piece.size() > small_body && !turn) {
                 deadline = Clock::time_point::max();  // it is not the peer who keeps us waiting
-                Lock::Held held = co_await texts.body.hold();
+                Lock::Held held = co_await spend.hold_body();
                 turn.emplace(std::move(held));
             }
             if (text.size() + piece.size() > limit) co_return tl::unexpected(rules::Error{413, "the request body is too large"});
@@ -106,7 +106,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
     body_unread_ = false;
     wire_.wipe();  // a login, the environment of a container
     if (text.empty()) co_return rules::Json::object();
-    if (text.size() > LongTexts::short_max) co_await texts.take(text.size());
+    if (spend.text(text.size())) co_await spend.pay();
     if (!turn) co_return rules::parse_json(text);
     rules::Result<rules::Json> body = rules::Json();
     const auto parse = [&] { body = rules::parse_json(text); };

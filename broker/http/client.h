@@ -5,7 +5,7 @@
 #include <string>
 
 #include "broker/http/wire.h"
-#include "broker/io/long_texts.h"
+#include "broker/io/spend.h"
 #include "rules/json.h"
 #include "rules/result.h"
 
@@ -20,7 +20,7 @@ inline constexpr auto reply_limit = 10s;
 class Client {
 public:
     /// `identity`: header lines that every answer carries (Api-Version, Server, ...), each with its CRLF.
-    Client(Socket socket, const std::string& identity);
+    Client(std::unique_ptr<Transport> transport, const std::string& identity);
 
     /// The next request; nullopt when the peer has closed or the head was refused (and answered).
     Task<std::optional<RequestHead>> read_head();
@@ -28,9 +28,9 @@ public:
     const std::optional<rules::Error>& refused_head() const { return refused_head_; }
 
     /// The JSON body behind the head: `{}` when there is none. Answers `Expect: 100-continue`.
-    /// A large one is read when it is its turn among those that wait for `texts.body`, which stays held in `turn`: what the bodies of one job
-    /// take is bounded, however many connections it has.
-    Task<rules::Result<rules::Json>> read_json(const RequestHead& head, std::size_t limit, LongTexts& texts, std::optional<Lock::Held>& turn);
+    /// A large one is read when it is its turn among those of its job, which stays held in `turn`: what the bodies of one job take is bounded,
+    /// however many connections it has.
+    Task<rules::Result<rules::Json>> read_json(const RequestHead& head, std::size_t limit, Spend& spend, std::optional<Lock::Held>& turn);
     /// The body as a stream. Answers `Expect: 100-continue`.
     Task<BodyReader> open_body(const RequestHead& head);
 

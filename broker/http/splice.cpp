@@ -37,9 +37,9 @@ private:
     bool open_ = false;
 };
 
-Task<> ready(Wire& wire, Socket::wait_type what)
+Task<> ready(Socket& socket, Socket::wait_type what)
 {
-    const auto [error] = co_await wire.socket().async_wait(what, use_task_tuple);
+    const auto [error] = co_await socket.async_wait(what, use_task_tuple);
     if (error) throw Gone("wait: " + error.message());
 }
 
@@ -47,24 +47,27 @@ Task<> ready(Wire& wire, Socket::wait_type what)
 
 Task<bool> splice_to_end(Wire& from, Wire& to)
 {
+    Socket* const source = from.transport().plain_socket();
+    Socket* const sink = to.transport().plain_socket();
+    if (!source || !sink) co_return false;
     const Pipe pipe;
     if (!pipe.open()) co_return false;
     for (;;) {
-        const ssize_t got = pipe.take(from.socket().native_handle());
+        const ssize_t got = pipe.take(source->native_handle());
         if (got == 0) co_return true;
         if (got < 0) {
             if (errno != EAGAIN) throw Gone("splice: read");
-            co_await ready(from, Socket::wait_read);
+            co_await ready(*source, Socket::wait_read);
             continue;
         }
         for (ssize_t left = got; left > 0;) {
-            const ssize_t put = pipe.give(to.socket().native_handle(), static_cast<std::size_t>(left));
+            const ssize_t put = pipe.give(sink->native_handle(), static_cast<std::size_t>(left));
             if (put > 0) {
                 left -= put;
                 continue;
             }
             if (errno != EAGAIN) throw Gone("splice: write");
-            co_await ready(to, Socket::wait_write);
+            co_await ready(*sink, Socket::wait_write);
         }
     }
 }

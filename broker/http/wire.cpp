@@ -1,11 +1,6 @@
 #include "broker/http/wire.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <vector>
 
@@ -39,12 +34,6 @@ void give_large_block(std::unique_ptr<char[]> block)
 }
 
 }  // namespace
-
-Wire::Wire(Socket socket) : socket_(std::move(socket))
-{
-    error_code ignored;
-    socket_.non_blocking(true, ignored);
-}
 
 Wire::~Wire()
 {
@@ -99,10 +88,10 @@ Task<bool> Wire::fill()
     error_code error = asio::error::would_block;
     std::size_t count = 0;
     // What is there of a long body is taken without a turn of the event loop; after some such reads the others have theirs.
-    if (capacity_ == large_block && ++eager_ <= eager_reads) count = socket_.read_some(room, error);
+    if (capacity_ == large_block && ++eager_ <= eager_reads) count = transport_->read_now(room, error);
     if (error == asio::error::would_block) {
         eager_ = 0;
-        std::tie(error, count) = co_await socket_.async_read_some(room, use_task_tuple);
+        std::tie(error, count) = co_await transport_->read(room);
     }
     if (error == asio::error::eof) co_return false;
     if (error) throw Gone("read: " + error.message());
@@ -124,21 +113,21 @@ Task<std::optional<std::size_t>> Wire::head()
 
 Task<> Wire::write(std::string_view first, std::string_view second, std::string_view third)
 {
-    std::array<asio::const_buffer, 3> pieces{asio::buffer(first.data(), first.size()), asio::buffer(second.data(), second.size()),
-                                             asio::buffer(third.data(), third.size())};
+    Transport::Pieces pieces{asio::buffer(first.data(), first.size()), asio::buffer(second.data(), second.size()),
+                             asio::buffer(third.data(), third.size())};
     std::size_t left = first.size() + second.size() + third.size();
     bool full = false;
     while (left > 0) {
         error_code error;
         std::size_t count = 0;
         if (!full) {
-            count = socket_.write_some(pieces, error);
+            count = transport_->write_now(pieces, error);
             if (error == asio::error::would_block) {
                 full = true;
                 continue;
             }
         } else {
-            std::tie(error, count) = co_await socket_.async_write_some(pieces, use_task_tuple);
+            std::tie(error, count) = co_await transport_->write(pieces);
             full = false;
         }
         if (error) throw Gone("write: " + error.message());
@@ -149,41 +138,6 @@ Task<> Wire::write(std::string_view first, std::string_view second, std::string_
             count -= done;
         }
     }
-}
-
-void Wire::half_close()
-{
-    error_code ignored;
-    socket_.shutdown(Socket::shutdown_send, ignored);
-}
-
-void Wire::close()
-{
-    error_code ignored;
-    if (watched_) socket_.shutdown(Socket::shutdown_both, ignored);  // wakes closed_by_peer()
-    socket_.close(ignored);
-}
-
-Task<> Wire::closed_by_peer()
-{
-    // The reactor wakes an error wait on EPOLLHUP, which a unix socket shows only when both directions are closed. Beside such a wait
-    // every read of the same descriptor would arm the reactor anew: a second descriptor of the socket waits.
-    const int descriptor = ::fcntl(socket_.native_handle(), F_DUPFD_CLOEXEC, 0);
-    if (descriptor < 0) co_return;  // closed already, or no descriptor is left: neither goes on
-    Socket twin(socket_.get_executor(), Unix(), descriptor);
-    watched_ = true;
-    for (;;) {
-        const auto [error] = co_await twin.async_wait(Socket::wait_error, use_task_tuple);
-        // The reactor may wake a wait for what happened to another socket, which was closed in the same turn: the socket itself is asked.
-        pollfd state{descriptor, 0, 0};
-        if (error || ::poll(&state, 1, 0) != 0) co_return;
-    }
-}
-
-bool Wire::idle()
-{
-    char byte = 0;
-    return begin_ == end_ && ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 BodyReader::BodyReader(Wire& wire, const Head& head) : wire_(wire), framing_(head.framing), left_(head.length), done_(head.framing == Framing::none)

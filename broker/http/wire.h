@@ -5,17 +5,17 @@
 #include <string_view>
 
 #include "broker/http/http.h"
-#include "broker/io/io.h"
+#include "broker/io/transport.h"
 
 namespace broker {
 
-/// A socket with the bytes that were read from it and are not yet used.
+/// A transport with the bytes that were read from it and are not yet used.
 ///
 /// Small while idle (one 4 KiB block); widens to a pooled 64 KiB block while a body passes through. Writes are tried at once and
-/// awaited only when the socket is full: an awaited write costs two more turns of the event loop.
+/// awaited only when the transport is full: an awaited write costs two more turns of the event loop.
 class Wire {
 public:
-    explicit Wire(Socket socket);
+    explicit Wire(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
     Wire(Wire&&) = default;
     Wire& operator=(Wire&&) = delete;
     ~Wire();
@@ -40,25 +40,22 @@ public:
     void widen();   ///< room for 64 KiB at a time
     void narrow();  ///< gives the large block back once it is empty
 
-    void half_close();  ///< no more will be written
-    void close();
-
-    /// Returns when the peer has closed its socket wholly; a half-close is not noticed.
-    Task<> closed_by_peer();
+    void half_close() { transport_->half_close(); }
+    void close() { transport_->close(); }
+    Task<> closed_by_peer() { return transport_->closed_by_peer(); }
 
     /// True when the peer neither closed nor sent anything unasked: an idle connection may be used again.
-    bool idle();
+    bool idle() { return begin_ == end_ && transport_->idle(); }
 
-    Socket& socket() { return socket_; }
+    Transport& transport() { return *transport_; }
 
 private:
-    Socket socket_;
+    std::unique_ptr<Transport> transport_;
     std::unique_ptr<char[]> data_;
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
-    int eager_ = 0;         ///< reads of a bulk transfer that did not wait, in a row
-    bool watched_ = false;  ///< closed_by_peer() may be waiting
+    int eager_ = 0;  ///< reads of a bulk transfer that did not wait, in a row
 };
 
 /// What the peer sent as chunks is none. It may still be told.

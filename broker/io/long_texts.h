@@ -37,7 +37,7 @@ public:
     /// Waits until `bytes` more may be read.
     Task<> take(std::size_t bytes)
     {
-        const auto wait = spend(bytes);
+        const auto wait = owe(bytes);
         if (over_ || wait == Clock::duration::zero()) co_return;
         Timer timer(co_await asio::this_coro::executor, wait);
         const Waiting waiting(waiting_, timer);
@@ -45,7 +45,7 @@ public:
     }
 
     /// The same for who holds what other jobs wait for: not he waits, but what the job asks next. How long.
-    Clock::duration spend(std::size_t bytes)
+    Clock::duration owe(std::size_t bytes)
     {
         return pace_.turn(Clock::now(), std::chrono::nanoseconds(bytes * (1'000'000'000 / in_a_second)));
     }

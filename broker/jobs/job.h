@@ -12,6 +12,7 @@
 #include "broker/engine/engine_events.h"
 #include "broker/http/client.h"
 #include "broker/io/long_texts.h"
+#include "broker/jobs/meter.h"
 #include "broker/jobs/objects.h"
 #include "rules/bodies/bodies.h"
 #include "rules/names/firewall.h"
@@ -97,11 +98,9 @@ struct Job {
     std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
     std::bitset<static_cast<std::size_t>(rules::Op::count)> used;  ///< operations of which the ledger has a request
     Pace pace;  ///< of requests, where the profile has one
-    std::uint64_t requests = 0;
-    std::uint64_t refusals = 0;
+    Meter meter;
     int refusals_logged = 0;           ///< in this second
     std::uint64_t refusals_unlogged = 0;  ///< in this second: only the ledger has them
-    std::uint64_t observed = 0;  ///< what would have been refused, had the profile been enforced
 };
 
 /// Keeps a job that is being closed from going away under those who wait to close it too.

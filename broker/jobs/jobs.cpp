@@ -88,10 +88,16 @@ Task<> Jobs::listen(Job& job)
             co_await pause(100ms);  // out of descriptors: let some connections end
             continue;
         }
-        if (job.connections.size() >= static_cast<std::size_t>(job.profile.job_connections)) continue;  // the socket's destructor closes it
-        if (is_crowded(job)) continue;
-        asio::co_spawn(services_.io, serve_(Socket(std::move(socket)), job), asio::detached);
+        admit(std::make_unique<SocketTransport>(Socket(std::move(socket))), {job, Right::door});
     }
+}
+
+void Jobs::admit(std::unique_ptr<Transport> transport, Caller caller)
+{
+    const Job& job = caller.job;
+    if (job.connections.size() >= static_cast<std::size_t>(job.profile.job_connections)) return;  // its destructor closes the transport
+    if (is_crowded(job)) return;
+    asio::co_spawn(services_.io, serve_(std::move(transport), caller), asio::detached);
 }
 
 Task<bool> Jobs::note(db::Store::Work work)
@@ -168,7 +174,7 @@ Json json_of(const Job& job, const Firewall& firewall)
                  {"state", db::state_name(job.facts.state)},
                  {"profile", job.profile.name},
                  {"mode", job.profile.mode},
-                 {"observed", job.observed},
+                 {"observed", job.meter.observed},
                  {"door", job.door().string()},
                  {"dir", job.directory.string()},
                  {"address", job.address()},
@@ -179,8 +185,9 @@ Json json_of(const Job& job, const Firewall& firewall)
                  {"labels", job.facts.labels},
                  {"objects", std::move(objects)},
                  {"connections", job.connections.size()},
-                 {"requests", job.requests},
-                 {"refusals", job.refusals}};
+                 {"requests", job.meter.requests},
+                 {"refusals", job.meter.refusals},
+                 {"text_bytes", job.meter.text_bytes}};
     return json;
 }
 

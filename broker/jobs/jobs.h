@@ -7,6 +7,7 @@
 #include <string>
 
 #include "broker/host/cgroups.h"
+#include "broker/jobs/caller.h"
 #include "broker/jobs/job.h"
 #include "broker/jobs/rulebook.h"
 #include "broker/jobs/services.h"
@@ -39,8 +40,8 @@ struct Ending {
 /// The open jobs: opens their doors, serves them, ends them.
 class Jobs {
 public:
-    /// Serves one connection at a job's door until it closes.
-    using Serve = std::function<Task<>(Socket, Job&)>;
+    /// Serves one connection of a caller's until it closes.
+    using Serve = std::function<Task<>(std::unique_ptr<Transport>, Caller)>;
 
     /// `own_paths`: directories of berth's own, besides the runtime directory.
     Jobs(Services services, Serve serve, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
@@ -64,6 +65,9 @@ public:
     /// `{"dry_run", "objects": [{"job", "key", "kind", "name", "id", "why", "outcome", "error"}], "cache": ImageCache::collect, "forgotten",
     ///   "clean"}`
     Task<rules::Json> cleanup(bool dry_run, bool orphans);
+
+    /// Serves `caller`, unless his job or the daemon has as many connections as it may have. Every acceptor brings what it accepts here.
+    void admit(std::unique_ptr<Transport> transport, Caller caller);
 
     /// A sign that somebody still needs the job: its lease begins anew.
     rules::Result<void> renew(const std::string& id);
@@ -101,6 +105,7 @@ private:
     Task<> end_lost_jobs();
     /// What is to be done about a ledger that is damaged.
     std::string damage_told() const;
+    /// The acceptor of a job's own door.
     Task<> listen(Job& job);
     /// `job` can have no further connection without endangering administration, reaps and what other jobs need.
     bool is_crowded(const Job& job);

@@ -80,8 +80,7 @@ private:
 
     Task<> tell()
     {
-        due_ += text_.size();
-        if (due_ > LongTexts::short_max) co_await call_.job.texts.take(std::exchange(due_, 0));
+        if (call_.spend.part(text_.size())) co_await call_.spend.pay();
         co_await call_.client.piece(text_);
         text_.clear();
     }
@@ -133,7 +132,6 @@ private:
     bool telling_past_ = false;
     std::unordered_set<std::size_t> told_;  ///< hashes of lines up to then, told while it told of the past
     std::string text_;                      ///< to be told
-    std::size_t due_ = 0;                   ///< bytes that were told and not paid for
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ Body pieces_of(const std::string& bytes)
     Pair pair;
     boost::asio::write(pair.far, boost::asio::buffer(bytes));
     pair.far.close();
-    Wire wire(std::move(pair.near));
+    Wire wire(std::make_unique<broker::SocketTransport>(std::move(pair.near)));
     broker::Head head;
     head.framing = broker::Framing::chunked;
     Body body;
@@ -76,7 +76,7 @@ TEST(ABody, IsReadUpToWhereItsFramingBreaks)
 TEST(AWire, NoticesThatItsPeerHasClosedWhileItIsRead)
 {
     Pair pair;
-    Wire wire(std::move(pair.near));
+    Wire wire(std::make_unique<broker::SocketTransport>(std::move(pair.near)));
     bool closed = false;
     std::string read;
     const auto watch = [&]() -> Task<> {
@@ -99,7 +99,7 @@ TEST(AWire, NoticesThatItsPeerHasClosedWhileItIsRead)
 TEST(AWire, ThatIsClosedHereIsWatchedNoLonger)
 {
     Pair pair;
-    Wire wire(std::move(pair.near));
+    Wire wire(std::make_unique<broker::SocketTransport>(std::move(pair.near)));
     bool ended = false;
     const auto watch = [&]() -> Task<> {
         co_await wire.closed_by_peer();
