@@ -2,9 +2,10 @@
 
 #include "rules/bodies/bodies.h"
 #include "rules/profile/profile_file.h"
+#include "tests/rules/bodies/profile_of.h"
 #include "tests/rules/fake_lookup.h"
 
-// What a profile changes of a container, an exec, a network, a volume, a build.
+// What a profile changes of a container.
 namespace rules {
 namespace {
 
@@ -29,13 +30,6 @@ Anchored a_job()
     job.add(Kind::container, "db", FakeLookup::id_of("db"));
     job.add(Kind::network, "bridge", FakeLookup::id_of("ef"));
     return job;
-}
-
-Profile profile_of(const std::string& toml)
-{
-    const auto book = read_rules({{"test", "[profile.ci]\n" + toml}});
-    EXPECT_TRUE(book) << book.error().message;
-    return book ? *book->find("ci") : Profile{};
 }
 
 Json body_of(const std::string& host, const std::string& more = "")
@@ -74,75 +68,76 @@ Json sent(const std::string& toml, const std::string& host, const std::string& m
     return shown;
 }
 
+const std::string builds = R"({"Binds":["/builds/src:/src"]})",
+                  sock = R"({"Binds":["/var/run/docker.sock:/var/run/docker.sock"]})";
+const struct {
+    std::string toml, host, rule, more = {};
+} of_knobs[] = {
+    {"", R"({"CapAdd":["NET_ADMIN"]})", "capabilities.allowed"},
+    {"capabilities.allowed = ['NET_ADMIN']", R"({"CapAdd":["cap_net_admin"]})", ""},
+    {"capabilities.allowed = ['NET_ADMIN']", R"({"CapAdd":["SYS_ADMIN"]})", "capabilities.allowed"},
+    {"", R"({"CapAdd":["ALL"]})", "capabilities"},
+    {"capabilities.dropped = ['NET_RAW']", R"({"CapAdd":["NET_RAW"]})", "capabilities.dropped"},
+    {"capabilities.dropped = ['ALL']", R"({"CapAdd":["CHOWN"]})", "capabilities.dropped"},
+    {"capabilities.dropped = ['ALL']\ncapabilities.allowed = ['CHOWN']", R"({"CapAdd":["CHOWN"]})", ""},
+    {"", R"({"SecurityOpt":["apparmor=ci"]})", "security.options"},
+    {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor=ci"]})", ""},
+    {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor:ci"]})", ""},
+    {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor=ci "]})", "security.options"},
+    {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["no-new-privileges=false"]})", "security.options"},
+    {"", R"({"Devices":[{"PathOnHost":"/dev/kvm"}]})", "devices.allowed"},
+    {"devices.allowed = ['/dev/kvm']",
+     R"({"Devices":[{"PathOnHost":"/dev/kvm","PathInContainer":"/dev/kvm","CgroupPermissions":"rwm"}]})", ""},
+    {"devices.allowed = ['/dev/kvm']", R"({"Devices":[{"PathOnHost":"/dev/../dev/kvm"}]})", "devices.allowed"},
+    {"devices.allowed = ['/dev/kvm']", R"({"Devices":[{"PathOnHost":"/dev"}]})", "devices.allowed"},
+    {"", R"({"DeviceRequests":[{"Count":-1,"Capabilities":[["gpu"]]}]})", "devices.gpus"},
+    {"devices.gpus = true",
+     R"({"DeviceRequests":[{"Driver":"","Count":-1,"DeviceIDs":null,"Capabilities":[["gpu"]],"Options":{}}]})", ""},
+    {"devices.gpus = true", R"({"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["x.com/c=all"]}]})", "devices.cdi"},
+    {"devices.gpus = true", R"({"DeviceRequests":[{"Driver":"other","Count":1}]})", "devices.gpus"},
+    {"devices.cdi = ['x.com/c=one']", R"({"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["x.com/c=one"]}]})", ""},
+    {"", R"({"Runtime":"runc"})", "runtime.allowed"},
+    {"runtime.allowed = ['crun']", R"({"Runtime":"crun"})", ""},
+    {"runtime.forced = 'runsc'\nbuild.allowed = false", R"({"Runtime":"runc"})", "runtime.allowed"},
+    {"namespaces.shared = []", R"({"PidMode":"container:db"})", "namespaces.shared"},
+    {"namespaces.shared = ['pid']", R"({"PidMode":"container:db"})", ""},
+    {"namespaces.shared = ['pid']", R"({"IpcMode":"container:db"})", "namespaces.shared"},
+    {"namespaces.shared = ['pid']", R"({"NetworkMode":"container:db"})", "namespaces.shared"},
+    {"namespaces.shared = ['pid']", R"({"PidMode":"host"})", "host-namespace"},
+    {"sysctls.allowed = []", R"({"Sysctls":{"net.ipv4.ip_forward":"1"}})", "sysctls.allowed"},
+    {"user.non_root = true", "{}", "user.non_root"},
+    {"user.non_root = true", "{}", "", R"(,"User":"1000:1000")"},
+    {"user.non_root = true", "{}", "user.non_root", R"(,"User":"0:1000")"},
+    {"user.non_root = true", "{}", "user.non_root", R"(,"User":"00")"},
+    {"user.non_root = true", "{}", "user.non_root", R"(,"User":"app")"},
+    {"env.refused = ['LD_*']", "{}", "env.refused", R"(,"Env":["A=b","LD_PRELOAD=/x"])"},
+    {"env.refused = ['LD_*']", "{}", "", R"(,"Env":["A=LD_PRELOAD"])"},
+    {"", builds, ""},
+    {"binds.allowed = 'none'", builds, "binds.allowed"},
+    {"binds.allowed = 'none'", R"({"Mounts":[{"Type":"bind","Source":"/builds","Target":"/b"}]})", "binds.allowed"},
+    {"binds.allowed = 'none'", R"({"VolumesFrom":["runner"]})", "binds.allowed"},
+    {"binds.allowed = 'none'", sock, ""},
+    {"binds.docker_socket = false", sock, "binds.docker_socket"},
+    {"binds.docker_socket = false", R"({"Mounts":[{"Type":"bind","Source":"/run/docker.sock","Target":"/s"}]})",
+     "binds.docker_socket"},
+    {"ports.address = 'none'", R"({"PortBindings":{"80/tcp":[{"HostPort":"8080"}]}})", "ports.address"},
+    {"ports.address = 'none'", R"({"PublishAllPorts":true})", "ports.address"},
+    {"ports.range = '8000-8999'", R"({"PortBindings":{"80/tcp":[{"HostPort":"8080"}]}})", ""},
+    {"ports.range = '8000-8999'", R"({"PortBindings":{"80/tcp":[{"HostPort":""}]}})", ""},
+    {"ports.range = '8000-8999'", R"({"PortBindings":{"80/tcp":[{"HostPort":"8999-9000"}]}})", "ports.range"},
+    {"ports.max = 1", R"({"PortBindings":{"80/tcp":[{}],"81/tcp":[{}]}})", "ports.max"},
+    {"restart.policies = ['no']", R"({"RestartPolicy":{"Name":"always"}})", "restart.policies"},
+    {"restart.policies = ['no']", R"({"RestartPolicy":{"Name":"no"}})", ""},
+    {"ulimits.allowed = ['nofile']", R"({"Ulimits":[{"Name":"nproc","Soft":1,"Hard":1}]})", "ulimits.allowed"},
+    {"ulimits.nofile_max = 10", R"({"Ulimits":[{"Name":"nofile","Soft":11,"Hard":11}]})", "ulimits.nofile_max"},
+    {"limits.container.shm_max = '1MiB'", R"({"ShmSize":2097152})", "limits.container.shm_max"},
+    {"limits.container.tmpfs_max = '1MiB'", R"({"Tmpfs":{"/t":"size=2m"}})", "limits.container.tmpfs_max"},
+    {"logs.drivers = ['local']", R"({"LogConfig":{"Type":"json-file"}})", "logs.drivers"},
+};
+
 TEST(ProfileOfAContainer, RefusesByTheKnobThatSaysSo)
 {
-    const std::string builds = R"({"Binds":["/builds/src:/src"]})",
-                      sock = R"({"Binds":["/var/run/docker.sock:/var/run/docker.sock"]})";
-    const struct {
-        std::string toml, host, rule, more = {};
-    } cases[] = {
-        {"", R"({"CapAdd":["NET_ADMIN"]})", "capabilities.allowed"},
-        {"capabilities.allowed = ['NET_ADMIN']", R"({"CapAdd":["cap_net_admin"]})", ""},
-        {"capabilities.allowed = ['NET_ADMIN']", R"({"CapAdd":["SYS_ADMIN"]})", "capabilities.allowed"},
-        {"", R"({"CapAdd":["ALL"]})", "capabilities"},
-        {"capabilities.dropped = ['NET_RAW']", R"({"CapAdd":["NET_RAW"]})", "capabilities.dropped"},
-        {"capabilities.dropped = ['ALL']", R"({"CapAdd":["CHOWN"]})", "capabilities.dropped"},
-        {"capabilities.dropped = ['ALL']\ncapabilities.allowed = ['CHOWN']", R"({"CapAdd":["CHOWN"]})", ""},
-        {"", R"({"SecurityOpt":["apparmor=ci"]})", "security.options"},
-        {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor=ci"]})", ""},
-        {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor:ci"]})", ""},
-        {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["apparmor=ci "]})", "security.options"},
-        {"security.options = ['apparmor=ci']", R"({"SecurityOpt":["no-new-privileges=false"]})", "security.options"},
-        {"", R"({"Devices":[{"PathOnHost":"/dev/kvm"}]})", "devices.allowed"},
-        {"devices.allowed = ['/dev/kvm']",
-         R"({"Devices":[{"PathOnHost":"/dev/kvm","PathInContainer":"/dev/kvm","CgroupPermissions":"rwm"}]})", ""},
-        {"devices.allowed = ['/dev/kvm']", R"({"Devices":[{"PathOnHost":"/dev/../dev/kvm"}]})", "devices.allowed"},
-        {"devices.allowed = ['/dev/kvm']", R"({"Devices":[{"PathOnHost":"/dev"}]})", "devices.allowed"},
-        {"", R"({"DeviceRequests":[{"Count":-1,"Capabilities":[["gpu"]]}]})", "devices.gpus"},
-        {"devices.gpus = true",
-         R"({"DeviceRequests":[{"Driver":"","Count":-1,"DeviceIDs":null,"Capabilities":[["gpu"]],"Options":{}}]})", ""},
-        {"devices.gpus = true", R"({"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["x.com/c=all"]}]})", "devices.cdi"},
-        {"devices.gpus = true", R"({"DeviceRequests":[{"Driver":"other","Count":1}]})", "devices.gpus"},
-        {"devices.cdi = ['x.com/c=one']", R"({"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["x.com/c=one"]}]})", ""},
-        {"", R"({"Runtime":"runc"})", "runtime.allowed"},
-        {"runtime.allowed = ['crun']", R"({"Runtime":"crun"})", ""},
-        {"runtime.forced = 'runsc'\nbuild.allowed = false", R"({"Runtime":"runc"})", "runtime.allowed"},
-        {"namespaces.shared = []", R"({"PidMode":"container:db"})", "namespaces.shared"},
-        {"namespaces.shared = ['pid']", R"({"PidMode":"container:db"})", ""},
-        {"namespaces.shared = ['pid']", R"({"IpcMode":"container:db"})", "namespaces.shared"},
-        {"namespaces.shared = ['pid']", R"({"NetworkMode":"container:db"})", "namespaces.shared"},
-        {"namespaces.shared = ['pid']", R"({"PidMode":"host"})", "host-namespace"},
-        {"sysctls.allowed = []", R"({"Sysctls":{"net.ipv4.ip_forward":"1"}})", "sysctls.allowed"},
-        {"user.non_root = true", "{}", "user.non_root"},
-        {"user.non_root = true", "{}", "", R"(,"User":"1000:1000")"},
-        {"user.non_root = true", "{}", "user.non_root", R"(,"User":"0:1000")"},
-        {"user.non_root = true", "{}", "user.non_root", R"(,"User":"00")"},
-        {"user.non_root = true", "{}", "user.non_root", R"(,"User":"app")"},
-        {"env.refused = ['LD_*']", "{}", "env.refused", R"(,"Env":["A=b","LD_PRELOAD=/x"])"},
-        {"env.refused = ['LD_*']", "{}", "", R"(,"Env":["A=LD_PRELOAD"])"},
-        {"", builds, ""},
-        {"binds.allowed = 'none'", builds, "binds.allowed"},
-        {"binds.allowed = 'none'", R"({"Mounts":[{"Type":"bind","Source":"/builds","Target":"/b"}]})", "binds.allowed"},
-        {"binds.allowed = 'none'", R"({"VolumesFrom":["runner"]})", "binds.allowed"},
-        {"binds.allowed = 'none'", sock, ""},
-        {"binds.docker_socket = false", sock, "binds.docker_socket"},
-        {"binds.docker_socket = false", R"({"Mounts":[{"Type":"bind","Source":"/run/docker.sock","Target":"/s"}]})",
-         "binds.docker_socket"},
-        {"ports.address = 'none'", R"({"PortBindings":{"80/tcp":[{"HostPort":"8080"}]}})", "ports.address"},
-        {"ports.address = 'none'", R"({"PublishAllPorts":true})", "ports.address"},
-        {"ports.range = '8000-8999'", R"({"PortBindings":{"80/tcp":[{"HostPort":"8080"}]}})", ""},
-        {"ports.range = '8000-8999'", R"({"PortBindings":{"80/tcp":[{"HostPort":""}]}})", ""},
-        {"ports.range = '8000-8999'", R"({"PortBindings":{"80/tcp":[{"HostPort":"8999-9000"}]}})", "ports.range"},
-        {"ports.max = 1", R"({"PortBindings":{"80/tcp":[{}],"81/tcp":[{}]}})", "ports.max"},
-        {"restart.policies = ['no']", R"({"RestartPolicy":{"Name":"always"}})", "restart.policies"},
-        {"restart.policies = ['no']", R"({"RestartPolicy":{"Name":"no"}})", ""},
-        {"ulimits.allowed = ['nofile']", R"({"Ulimits":[{"Name":"nproc","Soft":1,"Hard":1}]})", "ulimits.allowed"},
-        {"ulimits.nofile_max = 10", R"({"Ulimits":[{"Name":"nofile","Soft":11,"Hard":11}]})", "ulimits.nofile_max"},
-        {"limits.container.shm_max = '1MiB'", R"({"ShmSize":2097152})", "limits.container.shm_max"},
-        {"limits.container.tmpfs_max = '1MiB'", R"({"Tmpfs":{"/t":"size=2m"}})", "limits.container.tmpfs_max"},
-        {"logs.drivers = ['local']", R"({"LogConfig":{"Type":"json-file"}})", "logs.drivers"},
-    };
-    for (const auto& each : cases)
+    for (const auto& each : of_knobs)
         EXPECT_EQ(refused_by(each.toml, each.host, each.more), each.rule)
             << each.toml << "  " << each.host << each.more;
 }
@@ -254,76 +249,6 @@ TEST(LimitsOfAContainer, HoldForUpdatesOfWhatTheyName)
     EXPECT_EQ(updated(R"({"MemorySwap":-1})").value(), (Json{{"MemorySwap", 4 * giga}}));
     EXPECT_EQ(updated(R"({"RestartPolicy":{"Name":"always"}})").error().rule, "restart.policies");
     EXPECT_EQ(updated(R"({"Devices":[{"PathOnHost":"/dev/sda"}]})").error().rule, "devices.allowed");
-}
-
-TEST(LimitsOfABuild, AreThoseOfAContainer)
-{
-    const Profile profile = profile_of("limits.container.memory_max = '1GiB'\nlimits.container.cpus_max = 2");
-    const Json limits = judge_build_limits(Json{{"Memory", 0}, {"ShmSize", 1024}}, profile).value();
-    EXPECT_EQ(limits, Json::parse(R"({"Memory":1073741824,"CpuQuota":200000,"CpuPeriod":100000,"ShmSize":1024})"));
-    EXPECT_EQ(judge_build_limits(Json{{"Memory", 5}}, {}).value(), (Json{{"Memory", 5}}));
-}
-
-TEST(ProfileOfABuild, NamesItsNetworks)
-{
-    const auto refused = [](const std::string& toml, const std::string& mode) {
-        const auto judged = judge_build_network(mode, profile_of(toml));
-        return judged ? "" : judged.error().rule;
-    };
-    for (const char* mode : {"", "default", "bridge", "none", "back", "container:db"})
-        EXPECT_EQ(refused("", mode), "") << mode;
-    EXPECT_EQ(refused("", "host"), "host-namespace");
-    for (const char* mode : {"", "default", "bridge", "back", "container:db"})
-        EXPECT_EQ(refused("build.networks = ['none']", mode), "build.networks") << mode;
-    EXPECT_EQ(refused("build.networks = ['none']", "none"), "");
-    for (const char* egress : {"networks.egress = 'none'", "networks.egress = ['10.0.0.0/8']"}) {
-        for (const char* mode : {"bridge", "back"}) EXPECT_EQ(refused(egress, mode), "networks.egress") << mode;
-        for (const char* mode : {"", "default", "none"}) EXPECT_EQ(judge_build_network(mode, profile_of(egress)).value(), "none") << mode;
-        EXPECT_EQ(judge_build_network("container:db", profile_of(egress)).value(), "container:db");
-    }
-}
-
-TEST(ProfileOfAnExec, NamesItsUsersAndVariables)
-{
-    const auto refused = [](const std::string& toml, const char* body) {
-        const auto judged = rewrite_exec_create(admit(Json::parse(body), exec_create_schema).value(), profile_of(toml));
-        return judged ? "" : judged.error().rule;
-    };
-    EXPECT_EQ(refused("", R"({"Cmd":["x"],"User":"root"})"), "");
-    EXPECT_EQ(refused("exec.users = []", R"({"Cmd":["x"],"User":"root"})"), "exec.users");
-    EXPECT_EQ(refused("exec.users = []", R"({"Cmd":["x"],"User":""})"), "");
-    EXPECT_EQ(refused("exec.users = ['app']", R"({"Cmd":["x"],"User":"app"})"), "");
-    EXPECT_EQ(refused("user.non_root = true", R"({"Cmd":["x"],"User":"0"})"), "user.non_root");
-    EXPECT_EQ(refused("user.non_root = true", R"({"Cmd":["x"],"User":"1000"})"), "");
-    EXPECT_EQ(refused("env.refused = ['LD_*']", R"({"Cmd":["x"],"Env":["LD_PRELOAD=x"]})"), "env.refused");
-}
-
-TEST(ProfileOfNetworksAndVolumes, NamesDriversAndSubnets)
-{
-    const Author author{"build-17", key, "ci", "/door", Version{1, 47}};
-    const auto network = [&](const std::string& toml, const char* body) {
-        const auto judged =
-            rewrite_network_create(admit(Json::parse(body), network_create_schema).value(), profile_of(toml), author);
-        return judged ? "" : judged.error().rule;
-    };
-    const char* subnet = R"({"Name":"n","IPAM":{"Config":[{"Subnet":"10.9.0.0/24"}]}})";
-    EXPECT_EQ(network("", subnet), "");
-    EXPECT_EQ(network("networks.subnets = ['192.168.0.0/16']", subnet), "networks.subnets");
-    EXPECT_EQ(network("networks.subnets = []", subnet), "networks.subnets");
-    EXPECT_EQ(network("networks.subnets = []", R"({"Name":"n"})"), "");
-    EXPECT_EQ(network("networks.drivers = []", R"({"Name":"n"})"), "networks.drivers");
-
-    const auto volume = [&](const std::string& toml, const char* body) -> std::string {
-        const auto judged =
-            rewrite_volume_create(admit(Json::parse(body), volume_create_schema).value(), profile_of(toml), author);
-        return judged ? judged->value("Driver", "") : judged.error().rule;
-    };
-    EXPECT_EQ(volume("", R"({"Name":"v"})"), "local");
-    EXPECT_EQ(volume("", R"({"Name":"v","Driver":"nfs"})"), "volumes.drivers");
-    EXPECT_EQ(volume("volumes.drivers = ['local', 'nfs']", R"({"Name":"v","Driver":"nfs"})"), "nfs");
-    EXPECT_EQ(volume("volumes.drivers = ['local', 'nfs']", R"({"Name":"v","Driver":"nfs","DriverOpts":{"o":"bind"}})"),
-              "volume-options");
-    EXPECT_EQ(volume("volumes.drivers = []", R"({"Name":"v"})"), "volumes.drivers");
 }
 
 }  // namespace
