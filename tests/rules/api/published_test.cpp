@@ -1,75 +1,23 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <map>
-#include <optional>
-#include <sstream>
-#include <stdexcept>
-#include <string>
-#include <vector>
 
-#include "rules/api/endpoints.h"
 #include "rules/api/params.h"
 #include "rules/api/route.h"
-#include "rules/bodies/bodies.h"
+#include "tests/rules/api/published.h"
 
-// Every name that an engine reads from a request, of every API version that there is, has its disposition, and it is
-// what happens. data/published.txt has the names; data/published.py says where they come from.
+// Every published name has its disposition, and it is what happens.
 //
 // BERTH_TABLES=DIR in the environment writes the table to DIR/dispositions.txt.
 namespace rules {
 namespace {
 
-/// A line of data/published.txt.
-struct Published {
-    std::string kind;  ///< `operation`, `query`, `body`
-    std::string method;
-    std::string path;
-    std::string name;  ///< of a body, a path: `HostConfig.Mounts[].Source`
-    std::vector<std::string> seen;
-};
-
-const std::vector<Published>& published()
-{
-    static const std::vector<Published> lines = [] {
-        std::ifstream file(std::filesystem::path(BERTH_SOURCE_DIR) / "tests/rules/data/published.txt");
-        if (!file) throw std::runtime_error("no data/published.txt");
-        std::vector<Published> read;
-        for (std::string line; std::getline(file, line);) {
-            if (line.starts_with('#')) continue;
-            std::istringstream words(line);
-            Published each;
-            words >> each.kind >> each.method >> each.path >> each.name;
-            for (std::string word; words >> word;) each.seen.push_back(word);
-            read.push_back(std::move(each));
-        }
-        return read;
-    }();
-    return lines;
-}
-
-std::vector<Published> of_kind(std::string_view kind)
-{
-    std::vector<Published> lines;
-    std::ranges::copy_if(published(), std::back_inserter(lines), [&](const auto& each) { return each.kind == kind; });
-    return lines;
-}
-
 /// Only what engines before API 1.25 had: theirs alone may be without a row.
 bool is_bygone(const Published& each)
 {
     return std::ranges::all_of(each.seen, [](const auto& seen) { return seen == "1.24" || seen == "engine-1.12"; });
-}
-
-const Endpoint* row_of(const Published& each)
-{
-    for (const Endpoint& row : endpoints())
-        if (method_name(row.method) == each.method && row.path == each.path) return &row;
-    return nullptr;
 }
 
 /// The path of an operation, with objects in it.
@@ -87,37 +35,6 @@ std::string_view word(Fate fate)
     return words[static_cast<std::size_t>(fate)];
 }
 
-/// A value of the type that is not its zero.
-Json sample(const Field& field)
-{
-    switch (field.type) {
-        case Type::boolean: return true;
-        case Type::integer: return 7;
-        case Type::text: return "x";
-        case Type::text_list:
-        case Type::text_or_list: return Json::array({"x"});
-        case Type::text_map: return {{"k", "x"}};
-        case Type::integer_list: return Json::array({7});
-        case Type::object: return field.inside ? Json::object() : Json{{"x", 1}};
-        case Type::object_list: return Json::array({field.inside ? Json::object() : Json{{"x", 1}}});
-        case Type::object_map: return {{"k", Json::object()}};
-        case Type::object_list_map: return {{"k", Json::array({Json::object()})}};
-        case Type::any: return "x";
-    }
-    return nullptr;
-}
-
-/// What a body holds around a value that is under test.
-Json around(const Field& field, Json inside)
-{
-    switch (field.type) {
-        case Type::object_list: return Json::array({std::move(inside)});
-        case Type::object_map: return {{"k", std::move(inside)}};
-        case Type::object_list_map: return {{"k", Json::array({std::move(inside)})}};
-        default: return inside;
-    }
-}
-
 /// The value of a body at the place that `around` made.
 const Json* at(const Json& body, const std::vector<const Field*>& trail)
 {
@@ -129,52 +46,6 @@ const Json* at(const Json& body, const std::vector<const Field*>& trail)
         if (field->type == Type::object_list) value = &value->at(0);
         if (field->type == Type::object_map || field->type == Type::object_list_map) value = &value->at("k");
         if (field->type == Type::object_list_map) value = &value->at(0);
-    }
-    return value;
-}
-
-std::vector<std::string> pieces(const std::string& name)
-{
-    std::vector<std::string> found;
-    std::istringstream text(name);
-    for (std::string piece; std::getline(text, piece, '.');) found.push_back(piece.substr(0, piece.find_first_of("[{")));
-    return found;
-}
-
-bool folds_alike(std::string_view a, std::string_view b)
-{
-    return fold_key(a) == fold_key(b);
-}
-
-/// Where the names of a body lead in a schema.
-struct Found {
-    std::vector<const Field*> trail;  ///< down to the field that decides
-    bool misspelt = false;            ///< the last one only folds alike
-};
-
-Found find_field(const Schema& schema, const std::string& name)
-{
-    Found found;
-    const Schema* inside = &schema;
-    for (const std::string& piece : pieces(name)) {
-        if (!inside) break;  // the field above decides over all that is in it
-        auto field = std::ranges::find(inside->fields, piece, &Field::name);
-        if (field == inside->fields.end()) {
-            field = std::ranges::find_if(inside->fields, [&](const auto& each) { return folds_alike(each.name, piece); });
-            if (field == inside->fields.end()) return {};
-            found.misspelt = true;
-        }
-        found.trail.push_back(&*field);
-        inside = field->inside;
-    }
-    return found;
-}
-
-Json body_with(const std::vector<const Field*>& trail, Json value, std::string_view last_name)
-{
-    for (auto field = trail.rbegin(); field != trail.rend(); ++field) {
-        if (field != trail.rbegin()) value = around(**field, std::move(value));
-        value = Json{{std::string(field == trail.rbegin() ? last_name : (*field)->name), std::move(value)}};
     }
     return value;
 }
@@ -262,23 +133,6 @@ std::string disposition(const Published& each)
     return found.trail.empty() ? "" : disposition(*row->schema, found, each.name);
 }
 
-/// The API versions and engines of a line, each for itself.
-std::vector<std::string> columns(const Published& each)
-{
-    std::vector<std::string> names;
-    for (const std::string& seen : each.seen) {
-        if (!seen.starts_with("1.")) {
-            names.push_back(seen);
-            continue;
-        }
-        const std::size_t dash = seen.find('-');
-        const int first = std::stoi(seen.substr(2));
-        const int last = dash == std::string::npos ? first : std::stoi(seen.substr(dash + 3));
-        for (int minor = first; minor <= last; ++minor) names.push_back("1." + std::to_string(minor));
-    }
-    return names;
-}
-
 TEST(Published, EveryNameHasADispositionAndItIsWhatHappens)
 {
     std::map<std::string, std::map<std::string, std::map<std::string, int>>> counts;  // version, kind, disposition
@@ -305,91 +159,6 @@ TEST(Published, EveryNameHasADispositionAndItIsWhatHappens)
     std::cout << summary.str();
     if (const char* folder = std::getenv("BERTH_TABLES"))
         std::ofstream(std::string(folder) + "/dispositions.txt") << summary.str() << "\n" << table.str();
-}
-
-/// The first API version of which an engine reads what the line names; nullopt: all that we serve.
-std::optional<int> first_minor(const Published& each)
-{
-    const std::vector<std::string> seen = columns(each);
-    const auto has = [&](const char* column) { return std::ranges::find(seen, column) != seen.end(); };
-    // (The schema of 1.24 alone names what no engine of that time reads.)
-    if (has("engine-1.12") || (has("1.24") && has("1.25"))) return std::nullopt;
-    std::optional<int> first;
-    for (const std::string& column : seen)
-        if (column.starts_with("1.") && column != "1.24") first = std::min(first.value_or(99), std::stoi(column.substr(2)));
-    return first;
-}
-
-/// What an older engine may pass over: berth does it itself, or writes a value of its own there.
-bool is_done_here(const Published& each)
-{
-    for (const char* name : {"filters", "cachefrom", "digests", "BindOptions", "BindOptions.Propagation", "BindOptions.NonRecursive", "BindOptions.CreateMountpoint", "EnableIPv4", "type", "version", "NanoCPUs"})
-        if (each.name == name || each.name.ends_with(std::string(".") + name)) return true;
-    return false;
-}
-
-bool goes_on(Fate fate)
-{
-    return fate == Fate::pass || fate == Fate::check || fate == Fate::rewrite;
-}
-
-TEST(Published, WhatIsYoungerThanAnEngineIsRefusedByItsName)
-{
-    // Lines that lead to the same field: the one that has it first decides.
-    std::map<const Field*, std::optional<int>> fields;
-    std::map<const Field*, std::pair<Version, std::string>> known;
-    int params = 0;
-    for (const Published& each : published()) {
-        const Endpoint* row = row_of(each);
-        if (!row || row->closed.status != 0 || each.kind == "operation" || is_done_here(each)) continue;
-        const std::optional<int> first = first_minor(each);
-        if (each.kind == "query") {
-            const auto param = std::ranges::find(row->params, each.name, &Param::name);
-            if (param == row->params.end() || !goes_on(param->fate)) continue;
-            EXPECT_EQ(param->since, first ? Version(1, *first) : Version()) << each.path << "?" << each.name;
-            if (!first) continue;
-            ++params;
-            Query query;
-            query.add(each.name, "1");
-            const auto older = check_since(*row, query, Version{1, *first - 1});
-            ASSERT_FALSE(older) << each.path << "?" << each.name;
-            EXPECT_NE(older.error().message.find(each.name + " needs an engine of API 1." + std::to_string(*first)), std::string::npos);
-            EXPECT_TRUE(check_since(*row, query, Version{1, *first}));
-            continue;
-        }
-        const Found found = row->schema ? find_field(*row->schema, each.name) : Found{};
-        if (found.trail.empty() || found.misspelt || !goes_on(found.trail.back()->fate)) continue;
-        const Field* field = found.trail.back();
-        Version since;
-        for (const Field* above : found.trail) since = std::max(since, above->since);
-        const auto [at, added] = fields.emplace(field, first);
-        if (!added && (!first || !at->second))
-            at->second = std::nullopt;
-        else if (!added)
-            at->second = std::min(*at->second, *first);
-        known.insert_or_assign(field, std::pair(since, each.path + " " + each.name));
-        if (since == Version()) continue;
-        const Json body = body_with(found.trail, sample(*field), field->name);
-        if (field->inside) continue;  // says nothing by itself
-        EXPECT_FALSE(check_since(body, *row->schema, Version{1, since.minor - 1})) << each.name;
-        EXPECT_TRUE(check_since(body, *row->schema, since)) << each.name;
-    }
-    int young = 0;
-    for (const auto& [field, first] : fields) {
-        const auto& [since, name] = known[field];
-        EXPECT_EQ(since, first ? Version(1, *first) : Version()) << name;
-        young += first.has_value();
-    }
-    EXPECT_GT(young, 20);
-    EXPECT_GT(params, 15);
-}
-
-TEST(Published, AnOldEngineTakesZeroValuesOfWhatItDoesNotKnow)
-{
-    const Json zeros = Json::parse(R"({"HostConfig":{"Mounts":[{"Type":"volume","VolumeOptions":{"Subpath":""}}],"DeviceRequests":[],"Init":false},
-                                       "Healthcheck":{"StartInterval":0}})");
-    EXPECT_TRUE(check_since(zeros, container_create_schema, Version{1, 41}));
-    EXPECT_TRUE(check_since(Json::parse(R"({"ConsoleSize":[0,0]})"), exec_create_schema, Version{1, 41}));
 }
 
 TEST(Published, TheListReachesFromOurOldestVersionBeyondOurNewest)
