@@ -5,7 +5,7 @@
 namespace rules {
 namespace {
 
-using Names = std::vector<std::string>;
+using Ids = std::vector<std::string>;
 
 BuildOutput after(const std::vector<Json>& messages)
 {
@@ -34,7 +34,7 @@ TEST(BuildOutput, ShortIdsAreHintsEachOnce)
                                       {{"stream", " ---> Running in 0123456789cd\n"}},
                                       {{"stream", " ---> ba9876543210\n"}},
                                       {{"stream", " ---> 0123456789ab\n"}}});
-    EXPECT_EQ(output.made(), (Names{"0123456789ab", "ba9876543210"}));
+    EXPECT_EQ(output.made(), (Ids{"0123456789ab", "ba9876543210"}));
 }
 
 TEST(BuildOutput, AStepRunsUntilTheNextImageIsTold)
@@ -49,8 +49,8 @@ TEST(BuildOutput, AStepRunsUntilTheNextImageIsTold)
 TEST(BuildOutput, EachContainerIsToldOnceThoughAStepPrintsWhatHidesIt)
 {
     BuildOutput output = after({{{"stream", " ---> Running in 0123456789cd\n"}}, {{"stream", " ---> Running in 0123456789cd\n"}}, {{"stream", " ---> 0123456789ab\n"}}, {{"stream", " ---> Running in 0123456789ef\n"}}});
-    EXPECT_EQ(output.take_started(), (Names{"0123456789cd", "0123456789ef"}));
-    EXPECT_EQ(output.take_started(), Names{});
+    EXPECT_EQ(output.take_started(), (Ids{"0123456789cd", "0123456789ef"}));
+    EXPECT_EQ(output.take_started(), Ids{});
 }
 
 TEST(BuildOutput, InstructionsAreShownAsTheyWereWritten)
