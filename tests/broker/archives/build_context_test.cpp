@@ -1,48 +1,19 @@
 #include "broker/archives/build_context.h"
 
-#include <archive_entry.h>
 #include <gtest/gtest.h>
 #include <locale.h>
 
 #include <map>
 
+#include "tests/broker/archives/tar_of.h"
+
 namespace broker {
 namespace {
 
-struct Entry {
-    std::string name;
-    std::string data = {};
-    std::string link = {};  ///< target of a symbolic link
-};
-
-using Filter = int (*)(archive*);
-
-std::string tar_of(const std::vector<Entry>& entries, Filter filter = ::archive_write_add_filter_none)
+/// A context, every entry of which has a pax header.
+std::string context_of(const std::vector<Entry>& entries, Filter filter = ::archive_write_add_filter_none)
 {
-    std::string out;
-    archive* tar = ::archive_write_new();
-    ::archive_write_set_format_pax(tar);
-    filter(tar);
-    const auto write = [](archive*, void* into, const void* bytes, std::size_t size) {
-        static_cast<std::string*>(into)->append(static_cast<const char*>(bytes), size);
-        return static_cast<la_ssize_t>(size);
-    };
-    ::archive_write_open(tar, &out, nullptr, write, nullptr);
-    for (const Entry& each : entries) {
-        archive_entry* entry = ::archive_entry_new();
-        ::archive_entry_set_pathname(entry, each.name.c_str());
-        ::archive_entry_set_filetype(entry, each.link.empty() ? AE_IFREG : AE_IFLNK);
-        ::archive_entry_set_perm(entry, 0640);
-        ::archive_entry_set_mtime(entry, 1234, 0);
-        if (!each.link.empty()) ::archive_entry_set_symlink(entry, each.link.c_str());
-        ::archive_entry_set_size(entry, static_cast<la_int64_t>(each.data.size()));
-        ::archive_write_header(tar, entry);
-        ::archive_write_data(tar, each.data.data(), each.data.size());
-        ::archive_entry_free(entry);
-    }
-    ::archive_write_close(tar);
-    ::archive_write_free(tar);
-    return out;
+    return tar_of(entries, filter, ::archive_write_set_format_pax);
 }
 
 struct Read {
@@ -105,7 +76,7 @@ protected:
 
 TEST_F(ContextTest, FindsTheDockerfileUnderAnySpellingOfItsPath)
 {
-    append(tar_of({{"./a/../Dockerfile", "one"}, {"d/Other", "two"}}));
+    append(context_of({{"./a/../Dockerfile", "one"}, {"d/Other", "two"}}));
     EXPECT_EQ(find()->text, "one");
     EXPECT_EQ(find("./Dockerfile")->path, "Dockerfile");
     EXPECT_EQ(find("/d/x/../Other")->text, "two");
@@ -114,14 +85,14 @@ TEST_F(ContextTest, FindsTheDockerfileUnderAnySpellingOfItsPath)
 
 TEST_F(ContextTest, TheLowerCaseNameIsTakenOnlyWithoutTheOther)
 {
-    append(tar_of({{"dockerfile", "lower"}}));
+    append(context_of({{"dockerfile", "lower"}}));
     EXPECT_EQ(find()->path, "dockerfile");
     EXPECT_EQ(find("Dockerfile")->text, "lower");
 }
 
 TEST_F(ContextTest, TheLastEntryOfAPathCounts)
 {
-    append(tar_of({{"Dockerfile", "first"}, {"dockerfile", "lower"}, {"./Dockerfile", "last"}, {"x", "y"}}));
+    append(context_of({{"Dockerfile", "first"}, {"dockerfile", "lower"}, {"./Dockerfile", "last"}, {"x", "y"}}));
     EXPECT_EQ(find()->text, "last");
     const Read read = read_tar(rewritten());
     EXPECT_EQ(read.names, (std::vector<std::string>{"dockerfile", "x", "Dockerfile"}));
@@ -132,7 +103,7 @@ TEST_F(ContextTest, TheLastEntryOfAPathCounts)
 
 TEST_F(ContextTest, ALinkIsNoDockerfile)
 {
-    append(tar_of({{"real", "FROM x"}, {"Dockerfile", "", "real"}}));
+    append(context_of({{"real", "FROM x"}, {"Dockerfile", "", "real"}}));
     const auto found = find();
     ASSERT_FALSE(found);
     EXPECT_EQ(found.error().status, 403);
@@ -141,7 +112,7 @@ TEST_F(ContextTest, ALinkIsNoDockerfile)
 
 TEST_F(ContextTest, PackedContextsAreUnpacked)
 {
-    append(tar_of({{"Dockerfile", "FROM x"}, {"f", "data"}}, ::archive_write_add_filter_gzip));
+    append(context_of({{"Dockerfile", "FROM x"}, {"f", "data"}}, ::archive_write_add_filter_gzip));
     EXPECT_EQ(find()->text, "FROM x");
     EXPECT_EQ(read_tar(rewritten()).data.at("f"), "data");
 }
@@ -152,7 +123,7 @@ TEST_F(ContextTest, NamesBeyondAsciiLongOnesAndOddOnesComeThrough)
     std::vector<Entry> entries;
     for (const std::string& each : names) entries.push_back({each, "1"});
     entries.push_back({"Dockerfile", "FROM x"});
-    append(tar_of(entries));
+    append(context_of(entries));
     Read read = read_tar(rewritten());
     read.names.pop_back();
     EXPECT_EQ(read.names, names);
@@ -162,7 +133,7 @@ TEST_F(ContextTest, ALargeContextComesInSmallPieces)
 {
     std::string large(20 << 20, '\0');
     for (std::size_t at = 0; at < large.size(); at += 97) large[at] = static_cast<char>(at);
-    append(tar_of({{"large", large}, {"Dockerfile", "FROM x"}}));
+    append(context_of({{"large", large}, {"Dockerfile", "FROM x"}}));
     EXPECT_EQ(read_tar(rewritten()).data.at("large"), large);
     EXPECT_LE(largest_, std::size_t{512} << 10);
 }
@@ -175,7 +146,7 @@ TEST_F(ContextTest, WhatIsNoArchiveIsABadRequest)
 
 TEST_F(ContextTest, ACutOffArchiveIsABadRequest)
 {
-    append(tar_of({{"Dockerfile", "FROM x"}, {"large", std::string(100'000, 'x')}}).substr(0, 50'000));
+    append(context_of({{"Dockerfile", "FROM x"}, {"large", std::string(100'000, 'x')}}).substr(0, 50'000));
     EXPECT_EQ(find().error().status, 400);
 }
 
@@ -200,7 +171,7 @@ TEST_F(ContextTest, ADirectoryThatIsNotThereKeepsNothing)
 
 TEST_F(ContextTest, ALongDockerfileIsABadRequest)
 {
-    append(tar_of({{"Dockerfile", std::string(dockerfile_max + 1, '#')}}));
+    append(context_of({{"Dockerfile", std::string(dockerfile_max + 1, '#')}}));
     EXPECT_EQ(find().error().message, "the Dockerfile is longer than 1 MiB");
 }
 

@@ -1,48 +1,14 @@
 #include "broker/archives/image_archive.h"
 
-#include <archive_entry.h>
 #include <gtest/gtest.h>
 #include <nettle/sha2.h>
+
+#include "tests/broker/archives/tar_of.h"
 
 namespace broker {
 namespace {
 
 using rules::Json;
-
-struct Entry {
-    std::string name;
-    std::string data = {};
-    std::string link = {};  ///< target of a symbolic link
-};
-
-std::string packed(const std::vector<Entry>& entries, int (*filter)(archive*) = ::archive_write_add_filter_none,
-                   bool raw = false)
-{
-    std::string out;
-    archive* tar = ::archive_write_new();
-    raw ? ::archive_write_set_format_raw(tar) : ::archive_write_set_format_ustar(tar);
-    filter(tar);
-    ::archive_write_set_bytes_in_last_block(tar, 1);
-    const auto write = [](archive*, void* into, const void* bytes, std::size_t size) {
-        static_cast<std::string*>(into)->append(static_cast<const char*>(bytes), size);
-        return static_cast<la_ssize_t>(size);
-    };
-    ::archive_write_open(tar, &out, nullptr, write, nullptr);
-    for (const Entry& each : entries) {
-        archive_entry* entry = ::archive_entry_new();
-        ::archive_entry_set_pathname(entry, each.name.c_str());
-        ::archive_entry_set_filetype(entry, each.link.empty() ? AE_IFREG : AE_IFLNK);
-        if (!each.link.empty()) ::archive_entry_set_symlink(entry, each.link.c_str());
-        ::archive_entry_set_perm(entry, 0644);
-        ::archive_entry_set_size(entry, static_cast<la_int64_t>(each.data.size()));
-        ::archive_write_header(tar, entry);
-        ::archive_write_data(tar, each.data.data(), each.data.size());
-        ::archive_entry_free(entry);
-    }
-    ::archive_write_close(tar);
-    ::archive_write_free(tar);
-    return out;
-}
 
 std::string digest(const std::string& bytes)
 {
@@ -102,7 +68,7 @@ protected:
         return files;
     }
 
-    const std::string low_ = packed({{"etc/a", "one"}}), high_ = packed({{"etc/b", "two"}});
+    const std::string low_ = tar_of({{"etc/a", "one"}}), high_ = tar_of({{"etc/b", "two"}});
     std::uint64_t together_ = 0;
     std::optional<Spool> spool_;
 };
@@ -113,7 +79,7 @@ TEST_F(ImageArchive, IsWrittenAnewWithNothingButWhatWasJudged)
     const std::string manifest =
         R"([{"Config":"c.json","RepoTags":["app:1"],"Layers":["1/layer.tar","2/layer.tar","3/layer.tar"],"Parent":"sha256:00"},{"Config":"c.json","Layers":["1/layer.tar","./2/layer.tar","1/layer.tar"]}])";
     // As engines before 25 write it: a layer that is there already is a link.
-    const auto carried = read(packed({{"1/layer.tar", low_},
+    const auto carried = read(tar_of({{"1/layer.tar", low_},
                                       {"2/layer.tar", high_},
                                       {"3/layer.tar", "", "../1/layer.tar"},
                                       {"c.json", config},
@@ -141,7 +107,7 @@ TEST_F(ImageArchive, IsWrittenAnewWithNothingButWhatWasJudged)
 TEST_F(ImageArchive, MayBePackedAsAWholeAndByLayer)
 {
     const std::string config = config_of({digest(low_)});
-    const std::string layer = packed({{"data", low_}}, ::archive_write_add_filter_gzip, true);
+    const std::string layer = tar_of({{"data", low_}}, ::archive_write_add_filter_gzip, ::archive_write_set_format_raw);
     ASSERT_NE(layer, low_);
     const std::vector<Entry> entries = {
         {"blobs/sha256/aa", layer},
@@ -149,7 +115,7 @@ TEST_F(ImageArchive, MayBePackedAsAWholeAndByLayer)
         {"manifest.json", R"([{"Config":"blobs/sha256/bb","Layers":["blobs/sha256/aa"]}])"}};
     for (const auto filter :
          {::archive_write_add_filter_none, ::archive_write_add_filter_gzip, ::archive_write_add_filter_zstd}) {
-        const auto carried = read(packed(entries, filter));
+        const auto carried = read(tar_of(entries, filter));
         ASSERT_TRUE(carried) << carried.error().message;
         EXPECT_EQ(written(*carried, {{}})[digest(low_).substr(7) + "/layer.tar"], layer);
     }
@@ -157,7 +123,7 @@ TEST_F(ImageArchive, MayBePackedAsAWholeAndByLayer)
 
 TEST_F(ImageArchive, AnImageMayHaveNoLayers)
 {
-    const auto carried = read(packed({{"c", config_of({})}, {"manifest.json", R"([{"Config":"c","Layers":null}])"}}));
+    const auto carried = read(tar_of({{"c", config_of({})}, {"manifest.json", R"([{"Config":"c","Layers":null}])"}}));
     ASSERT_TRUE(carried) << carried.error().message;
     EXPECT_EQ(written(*carried, {{"x:1"}}).size(), 2u);
 }
@@ -166,7 +132,7 @@ TEST_F(ImageArchive, IsRefusedWhenALayerIsNotCarried)
 {
     const std::string config = config_of({digest(high_)});
     const auto refuses = [&](const std::vector<Entry>& entries) {
-        const auto carried = read(packed(entries));
+        const auto carried = read(tar_of(entries));
         ASSERT_FALSE(carried);
         EXPECT_EQ(carried.error().status, 403);
         EXPECT_EQ(carried.error().rule, "carried-layers");
@@ -191,12 +157,12 @@ TEST_F(ImageArchive, IsRefusedWhenItIsNone)
     };
     refuses("", "cannot be loaded");
     refuses("not a tar at all", "cannot be loaded");
-    refuses(packed({{"index.json", "{}"}, {"oci-layout", "{}"}}), "no manifest.json");
-    refuses(packed({{"manifest.json", R"([{"Config":"c","Layers":[]}])"}}), "no file c");
-    refuses(packed({{"manifest.json", "[{"}}), "manifest.json");
-    refuses(packed({{"c", config_of({digest(low_)})}, {"manifest.json", R"([{"Config":"c","Layers":[]}])"}}),
+    refuses(tar_of({{"index.json", "{}"}, {"oci-layout", "{}"}}), "no manifest.json");
+    refuses(tar_of({{"manifest.json", R"([{"Config":"c","Layers":[]}])"}}), "no file c");
+    refuses(tar_of({{"manifest.json", "[{"}}), "manifest.json");
+    refuses(tar_of({{"c", config_of({digest(low_)})}, {"manifest.json", R"([{"Config":"c","Layers":[]}])"}}),
             "layers length mismatch");
-    const std::string whole = packed(
+    const std::string whole = tar_of(
         {{"l", low_}, {"c", config_of({digest(low_)})}, {"manifest.json", R"([{"Config":"c","Layers":["l"]}])"}});
     refuses(whole.substr(0, whole.find("manifest.json") + 520), "cannot be loaded");
 }

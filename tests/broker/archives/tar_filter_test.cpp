@@ -1,42 +1,14 @@
 #include "broker/archives/tar_filter.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <gtest/gtest.h>
 
 #include "broker/io/io.h"
+#include "tests/broker/archives/tar_of.h"
 
 namespace broker {
 namespace {
 
 using Files = std::vector<std::pair<std::string, std::string>>;
-
-std::string tar_of(const Files& files, bool with_pax = false)
-{
-    std::string out;
-    archive* tar = ::archive_write_new();
-    ::archive_write_set_format_pax_restricted(tar);
-    ::archive_write_add_filter_none(tar);
-    const auto write = [](archive*, void* into, const void* bytes, std::size_t size) {
-        static_cast<std::string*>(into)->append(static_cast<const char*>(bytes), size);
-        return static_cast<la_ssize_t>(size);
-    };
-    ::archive_write_open(tar, &out, nullptr, write, nullptr);
-    for (const auto& [name, text] : files) {
-        archive_entry* entry = ::archive_entry_new();
-        ::archive_entry_set_pathname(entry, name.c_str());
-        ::archive_entry_set_filetype(entry, name.ends_with('/') ? AE_IFDIR : AE_IFREG);
-        ::archive_entry_set_perm(entry, 0644);
-        if (with_pax) ::archive_entry_xattr_add_entry(entry, "user.x", "y", 1);
-        ::archive_entry_set_size(entry, static_cast<la_int64_t>(text.size()));
-        ::archive_write_header(tar, entry);
-        ::archive_write_data(tar, text.data(), text.size());
-        ::archive_entry_free(entry);
-    }
-    ::archive_write_close(tar);
-    ::archive_write_free(tar);
-    return out;
-}
 
 Files files_of(const std::string& bytes)
 {
@@ -76,14 +48,16 @@ TEST(TarFilter, ReplacesItsFilesAndLeavesTheOthers)
     const std::string plus(600, '+');
     for (const bool with_pax : {false, true}) {
         const std::string long_name = "d/" + std::string(180, 'n');
-        const std::string bytes = tar_of({{"d/", ""},
-                                          {"d/manifest.json", "not this"},
-                                          {long_name, std::string(5000, 'x')},
-                                          {"manifest.json", "[]"},
-                                          {"empty", ""},
-                                          {"repositories", ""},
-                                          {"last", "z"}},
-                                         with_pax);
+        std::vector<Entry> entries = {{"d/"},
+                                      {"d/manifest.json", "not this"},
+                                      {long_name, std::string(5000, 'x')},
+                                      {"manifest.json", "[]"},
+                                      {"empty"},
+                                      {"repositories"},
+                                      {"last", "z"}};
+        if (with_pax)
+            for (Entry& each : entries) each.xattr = "y";
+        const std::string bytes = tar_of(entries);
         for (const std::size_t piece :
              {bytes.size(), std::size_t{1}, std::size_t{511}, std::size_t{513}, std::size_t{4096}}) {
             const Files files = files_of(filtered(bytes, piece));
@@ -100,7 +74,7 @@ TEST(TarFilter, ReplacesItsFilesAndLeavesTheOthers)
 
 TEST(TarFilter, WithoutItsFilesChangesNothing)
 {
-    const std::string bytes = tar_of({{"a", std::string(1000, 'a')}, {"b/" + std::string(200, 'b'), "b"}}, true);
+    const std::string bytes = tar_of({{"a", std::string(1000, 'a'), "", "y"}, {"b/" + std::string(200, 'b'), "b", "", "y"}});
     EXPECT_EQ(filtered(bytes, 700), bytes);
 }
 
