@@ -78,6 +78,14 @@ def escaped(rng, key):
     return Raw('"' + key[:at] + f"\\u{ord(key[at]):04x}" + key[at + 1:] + '"')
 
 
+def spoiled(rng, text):
+    """Bytes in which one of the texts begins with what is none, and what that is."""
+    bad = rng.choice(["\udcff", "\\ud800", "\\udc00x", "\udcc0\udcaf", "\udced\udca0\udc80", "\\u0000", "\t"])
+    places = [n for n, c in enumerate(text) if c == '"']
+    place = rng.choice(places) + 1
+    return bad, (text[:place] + bad + text[place:]).encode("utf-8", "surrogateescape")
+
+
 def body_variant(rng, image):
     """(what is odd about it, bytes)."""
     body = plain_body(rng, image)
@@ -123,11 +131,8 @@ def body_variant(rng, image):
     elif kind == "tail":
         after = rng.choice(["}", "]", " x", "{}", '{"HostConfig":{"Privileged":true}}', ",", "\0", "//", " \n\t", "]{}"])
     elif kind == "bytes":
-        bad = rng.choice(["\udcff", "\\ud800", "\\udc00x", "\udcc0\udcaf", "\udced\udca0\udc80", "\\u0000", "\t"])
-        text = written(body)
-        places = [n for n, c in enumerate(text) if c == '"']
-        place = rng.choice(places) + 1
-        return f"{kind} {bad!r}", (text[:place] + bad + text[place:]).encode("utf-8", "surrogateescape")
+        bad, data = spoiled(rng, written(body))
+        return f"{kind} {bad!r}", data
     elif kind == "blanks":
         before, after = rng.choice([(" \r\n\t", "\n"), ("\ufeff", ""), ("\v", ""), ("/**/", ""), (" " * 5000, " " * 5000)])
     elif kind == "embedded":

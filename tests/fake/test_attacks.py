@@ -7,7 +7,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import attacks
-from door import FakeCase, request
+from door import FakeCase
+from framings import request
 
 HERE = Path(__file__).resolve().parent
 

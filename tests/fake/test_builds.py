@@ -5,7 +5,9 @@ import threading
 import time
 
 import attacks
-from door import Client, FakeCase, in_background, request
+from client import Client
+from door import FakeCase, in_background
+from framings import request
 from tools import tar_of, wait_for
 
 CONTEXT = tar_of({"Dockerfile": "FROM scratch\nADD Dockerfile /\n"})

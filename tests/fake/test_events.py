@@ -3,7 +3,9 @@
 import json
 import time
 
-from door import Broken, FakeCase, request
+from client import Broken
+from door import FakeCase
+from framings import request
 from tools import wait_for
 
 

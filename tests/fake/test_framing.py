@@ -5,8 +5,8 @@ import time
 import unittest
 
 import attacks
-from corpus import CANONICAL_PATHS, DISGUISED_PATHS, ONE_CREATE_FRAMINGS, PING, REFUSED_FRAMINGS, SMUGGLED, raw, request
 from door import FakeCase, in_background
+from framings import CANONICAL_PATHS, DISGUISED_PATHS, ONE_CREATE_FRAMINGS, PING, REFUSED_FRAMINGS, SMUGGLED, raw, request
 from tools import wait_for
 
 class Framing(FakeCase):

@@ -14,10 +14,12 @@ import threading
 import time
 import zlib
 
-from door import Client, FakeCase, in_background, request
-from fake_engine import RAW_STREAM
-from watch import Watch
+from channel import RAW_STREAM
+from client import Client
+from door import FakeCase, in_background
+from framings import request
 from tools import wait_for
+from watch import Watch
 
 LASTS = 4  # seconds of an attack that has no end of its own
 MEBI = 1 << 20

@@ -4,7 +4,8 @@ import json
 import subprocess
 import threading
 
-from door import BINARY, Client, FakeCase
+from client import Client
+from door import BINARY, FakeCase
 
 
 class ImageCache(FakeCase):

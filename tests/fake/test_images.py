@@ -4,7 +4,9 @@ import json
 import time
 
 import attacks
-from door import Client, FakeCase, request
+from client import Client
+from door import FakeCase
+from framings import request
 from tools import tar_of
 
 NAMES = 100  # of one image in one job (rules/names/image_names.h)

@@ -6,8 +6,9 @@ import unittest
 from urllib.parse import quote
 
 import attacks
-from corpus import ACCEPTED_BODIES, REFUSED_BODIES, chunked
+from corpus import ACCEPTED_BODIES, REFUSED_BODIES
 from door import FakeCase
+from framings import chunked
 
 # Whatever was asked, these are the only sections and words that may reach the engine.
 HARMLESS_HOST = {"CgroupnsMode", "IpcMode", "LogConfig", "NetworkMode", "Memory"}

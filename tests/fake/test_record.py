@@ -9,7 +9,9 @@ import time
 import urllib.parse
 
 import attacks
-from door import Client, FakeCase, request
+from client import Client
+from door import FakeCase
+from framings import request
 from tools import wait_for
 
 CORE = re.compile(rb"s3cret(\d{4})x")
