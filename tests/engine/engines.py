@@ -1,15 +1,12 @@
-"""Real engines beside the machine's own, and a registry for them.
+"""Real engines beside the machine's own.
 
 An Engine is a dockerd of its own: own network namespace (loopback only, so nothing in it reaches outside), own mount namespace,
 own data, own socket, all in one temporary folder, so that any number of runs may be under way on a machine at once.
 """
 
-import base64
 import contextlib
 import fcntl
-import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -17,40 +14,12 @@ import tempfile
 from pathlib import Path
 
 from commands import build, do, load
-from tools import Api, Docker, SYSTEM_PATH, Unavailable, clean_env, image_archive, run, wait_for
+from registries import Registry
+from toolchains import Toolchain
+from tools import Api, Docker, Unavailable, clean_env, image_archive, run, wait_for
 
-CACHE = Path(os.environ.get("BERTH_TEST_CACHE")
-             or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth-tests")
 KINDS = ("distribution", "trixie", "newest")
 PLACE = Path(os.environ.get("TMPDIR", "/var/tmp"))
-
-
-class Toolchain:
-    """Where the programs of an engine of `kind` are: `distribution` (the machine's own), `trixie` (Debian 13's), `newest` (unstable's)."""
-
-    def __init__(self, kind):
-        self.kind = kind
-        self.path = SYSTEM_PATH
-        self.plugins = CACHE / "newest/cli-plugins"
-        if kind != "distribution":
-            if not (CACHE / kind / "recipe").exists():
-                raise Unavailable(f"no {kind} engine: {reason_of(kind)}")
-            self.path = f"{CACHE}/{kind}/bin:{SYSTEM_PATH}"
-            self.plugins = CACHE / kind / "cli-plugins"
-        self.dockerd = shutil.which("dockerd", path=self.path)
-        # A docker CLI under /usr/local may be of any version: the distribution's is preferred.
-        self.docker = shutil.which("docker", path="/usr/bin" if kind == "distribution" else self.path) or \
-            shutil.which("docker", path=self.path)
-        if not self.dockerd or not self.docker:
-            raise Unavailable("the machine has no dockerd or no docker CLI")
-
-
-def reason_of(part):
-    """Why a part of the cache is missing."""
-    try:
-        return (CACHE / f"{part}.reason").read_text().strip()
-    except OSError:
-        return "tests/setup has not been run"
 
 
 class Engine:
@@ -267,71 +236,3 @@ def remove_rest_of_killed_runs():
             continue
         remove_rest_of(folder)
         lock.close()
-
-
-class Registry:
-    """A registry on loopback of the engine's network namespace, filled by the host. `docker`: with what the host pushes to it."""
-
-    address = "127.0.0.1:5000"
-    name = "registry"
-    settings = "log: {level: warn, accesslog: {disabled: true}}\n"
-
-    def __init__(self, engine):
-        binary = CACHE / "registry/docker-registry"
-        if not (CACHE / "registry/recipe").exists():
-            raise Unavailable("no registry: " + reason_of("registry"))
-        self.engine = engine
-        self.docker = engine.docker
-        folder = self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=engine.folder))
-        config = folder / "config.yml"
-        config.write_text(f"version: 0.1\n{self.settings}storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
-                          f"http: {{addr: '{self.address}'}}\n")
-        with open(folder / "log", "wb") as log:
-            self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{engine.namespace}", str(binary), "serve", str(config)],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean_env(), start_new_session=True)
-        wait_for(lambda: engine.inside("curl", "-s", f"http://{self.address}/v2/").code == 0, 20, "the registry's first answer")
-
-    def push(self, image, name):
-        """Pushes the host's `image` as `name`, and removes the host's own reference to it."""
-        target = f"{self.address}/{name}"
-        self.engine.do("tag", image, target)
-        self.docker.ok("push", target)
-        self.engine.do("rmi", target)
-        return target
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-class PrivateRegistry(Registry):
-    """A registry that answers only to one user; it writes down what it is asked for."""
-
-    address = "127.0.0.1:5001"
-    name = "private-registry"
-    user, password = "tester", "open sesame"
-    entry = "tester:$2y$05$berthberthberthberthbezwhKBA23GMloFiTPKXjyJtyQ.UiziDK\n"
-
-    def __init__(self, engine):
-        passwords = engine.folder / f"{self.name}.htpasswd"
-        passwords.write_text(self.entry)  # the same for each that runs on this engine, one after the other
-        self.settings = f"log: {{level: error}}\nauth: {{htpasswd: {{realm: private, path: {passwords}}}}}\n"
-        super().__init__(engine)
-        self.docker = Docker(engine.docker.cli, engine.socket, self.config("host"))
-
-    def config(self, name, password=None):
-        """A client's configuration folder with credentials, as `docker login` leaves it."""
-        folder = self.folder / f"config-{name}"
-        folder.mkdir()
-        entry = base64.b64encode(f"{self.user}:{password or self.password}".encode()).decode()
-        (folder / "config.json").write_text(json.dumps({"auths": {self.address: {"auth": entry}}}))
-        return folder
-
-    def header(self, password=None):
-        """The X-Registry-Auth of a client that has credentials."""
-        facts = {"username": self.user, "password": password or self.password, "serveraddress": self.address}
-        return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(facts).encode()).decode()}
-
-    def asked(self):
-        """The request lines that it has answered with content so far."""
-        return re.findall(r'"((?:GET|HEAD|PUT|POST|PATCH) [^" ]+) HTTP/[0-9.]+" 2\d\d', (self.folder / "log").read_text(errors="replace"))

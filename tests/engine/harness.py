@@ -1,21 +1,18 @@
 """berth in front of an engine, jobs behind its doors, and the base of the tests that use them."""
 
-import hashlib
-import io
 import json
 import os
 import subprocess
-import tarfile
 import unittest
 from pathlib import Path
 
-from commands import build, do, load
-from engines import Engine, Registry, remove_rest_of_killed_runs
-from tools import Api, Docker, Unavailable, busybox_rootfs, clean_env, image_archive, run, wait_for
+from engines import Engine, remove_rest_of_killed_runs
+from job import Job
+from registries import Registry
+from tools import Unavailable, clean_env, run, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("BERTH_BINARY") or ROOT / "build/dev/berth")
-
 
 # The tests' registries are on the loopback of the engine's network namespace, where no job has the engine connect unless a profile says so.
 LOCAL_REGISTRIES = 'images.registries_local = ["127.0.0.1:5000", "127.0.0.1:5001"]'
@@ -27,60 +24,6 @@ def with_local_registries(rules):
         header = f"[profile.{profile}]"
         rules = rules.replace(header, f"{header}\n{LOCAL_REGISTRIES}", 1) if header in rules else f"{rules}\n{header}\n{LOCAL_REGISTRIES}\n"
     return rules
-
-
-class Job:
-    """An open job: `docker` and `api` speak through its door."""
-
-    def __init__(self, berth, facts):
-        self.berth = berth
-        self.id = facts["id"]
-        self.key = facts["key"]
-        self.door = facts["door"].removeprefix("unix://")
-        self.docker = Docker(berth.engine.toolchain.docker, self.door, berth.engine.config)
-        self.ok = self.docker.ok
-        self.api = Api(self.door)
-        self.image = "own-busybox"  # the same in every job: tags are private
-        self.closed = False
-
-    def do(self, *words):
-        """A docker command around what the test is about, without a client."""
-        return do(self.api, *words)
-
-    def show(self):
-        return json.loads(self.berth.ok("job", "show", self.id, "--json"))
-
-    def address(self):
-        """The address on which the job's published ports are."""
-        return self.show()["address"]
-
-    def close(self, timeout="100s"):
-        """`berth job close`, as a Result; closing twice is an error of the test."""
-        assert not self.closed
-        self.closed = True
-        return self.berth.cli("job", "close", self.id, "--timeout", timeout, timeout=120)
-
-    def read(self, image, path):
-        """The text of a file of an image, without a container that runs."""
-        box = self.do("create", image, "x")
-        status, archive = self.api.call("GET", f"/containers/{box}/archive?path={path}", raw=True)
-        assert status == 200, f"{path} of {image}: {status} {archive[-300:]}"
-        self.do("rm", box)
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            return tar.extractfile(tar.next()).read().decode()
-
-    def build(self, tag, files, **arguments):
-        """A classic build through the door, without a CLI. The answer's lines; raises AssertionError if the build failed."""
-        return build(self.api, files, t=tag, **arguments)
-
-    def load_busybox(self):
-        """The job's own busybox image. Loaded, not built: the engine has the layer from the host's, so this takes a tenth of the time."""
-        # Another image in each job; its key is nothing that an answer may show.
-        load(self.api, image_archive(f"{self.image}:latest", comment=hashlib.sha256(self.key.encode()).hexdigest()[:16]))
-
-    def build_busybox(self, **arguments):
-        """The same image under a profile that refuses a load, and for what is about builds."""
-        self.build(self.image, {"Dockerfile": 'FROM scratch\nADD rootfs.tar /\nCMD ["sh"]\n', "rootfs.tar": busybox_rootfs()}, **arguments)
 
 
 class Berth:

@@ -4,8 +4,8 @@ import socket
 import threading
 from pathlib import Path
 
-from engines import CACHE, reason_of
 from harness import EngineCase
+from toolchains import CACHE, reason_of
 from tools import clean_env, run
 
 ENGINES = ("distribution", "newest")

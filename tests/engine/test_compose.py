@@ -3,8 +3,8 @@
 import threading
 import unittest
 
-from engines import reason_of
 from harness import EngineCase
+from toolchains import reason_of
 from tools import wait_for
 
 ENGINES = ("newest",)

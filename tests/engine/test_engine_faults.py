@@ -5,7 +5,7 @@ import threading
 import time
 
 from harness import EngineCase
-from engines import Toolchain
+from toolchains import Toolchain
 from tools import Unavailable, wait_for
 
 ENGINES = ("trixie",)

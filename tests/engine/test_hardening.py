@@ -9,8 +9,8 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from engines import PrivateRegistry
 from harness import BINARY, Berth, EngineCase
+from registries import PrivateRegistry
 from tools import Unavailable, run, tar_of
 
 ENGINES = ("trixie",)

@@ -5,8 +5,8 @@ import threading
 import time
 
 import attacks
-from engines import PrivateRegistry
 from harness import Berth, EngineCase
+from registries import PrivateRegistry
 from tools import Docker, Unavailable, wait_for
 
 ENGINES = ("distribution", "trixie", "newest")

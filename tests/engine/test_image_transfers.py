@@ -7,8 +7,8 @@ import threading
 import time
 
 import attacks
-from engines import Registry
 from harness import EngineCase
+from registries import Registry
 
 ENGINES = ("distribution", "newest")
 

@@ -6,9 +6,9 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from engines import CACHE, reason_of
 from harness import EngineCase
 from test_testcontainers import RYUK_IN_THE_LIBRARY, compile_ryuk
+from toolchains import CACHE, reason_of
 from tools import busybox_rootfs, tar_of
 
 ENGINES = ("distribution",)

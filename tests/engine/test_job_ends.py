@@ -5,9 +5,8 @@ import signal
 import subprocess
 import time
 
-from engines import clean_env
 from harness import BINARY, EngineCase, RuledBerth
-from tools import wait_for
+from tools import clean_env, wait_for
 
 ENGINES = ("newest",)
 

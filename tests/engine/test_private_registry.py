@@ -6,8 +6,8 @@ import unittest
 from urllib.parse import quote
 
 import attacks
-from engines import PrivateRegistry
 from harness import EngineCase
+from registries import PrivateRegistry
 from tools import Docker, Unavailable, tar_of
 
 ENGINES = ("distribution", "trixie", "newest")

@@ -1,30 +1,19 @@
-"""The package on a machine with a real systemd: its units, and what they promise."""
+"""The service on a machine with a real systemd: its units, and what they promise."""
 
-import functools
 import json
 import os
-import shutil
 import tempfile
 import threading
-import unittest
 from pathlib import Path
 
 import attacks
-from engines import Engine
-from harness import BINARY, EngineCase, Job
-from machine import Machine
-from tools import Api, Unavailable, run, running, wait_for
+from harness import BINARY
+from installed import MachineCase, package
+from job import Job
+from tools import Api, run, running, wait_for
 
 ENGINES = ("newest",)
 
-PACKAGE_FILES = ["/etc/berth/berth.toml", "/usr/bin/berth", "/usr/lib/systemd/system/berth.service", "/usr/lib/systemd/system/berth.socket",
-                 "/usr/lib/systemd/system/berth-names.socket", "/usr/lib/systemd/system/berth-names@.service",
-                 "/usr/lib/systemd/system/berth-cleanup.service", "/usr/lib/systemd/system/berth-cleanup.timer", "/usr/lib/sysusers.d/berth.conf",
-                 "/usr/lib/tmpfiles.d/berth.conf", "/usr/share/bash-completion/completions/berth", "/usr/share/fish/vendor_completions.d/berth.fish",
-                 "/usr/share/man/man1/berth.1", "/usr/share/man/man5/berth.toml.5", "/usr/share/man/man5/berth-rules.5",
-                 "/usr/share/doc/berth/examples/rules.toml", "/usr/share/doc/berth/examples/berth.service.d/own-mounts.conf"]
-
-STARTED = ("berth.service", "berth.socket", "berth-names.socket", "berth-cleanup.timer")
 # Knows one name.
 NAME_SERVER = """
 import socket
@@ -37,101 +26,6 @@ while True:
     answer = bytes([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]) if known else b""
     server.sendto(question[:2] + bytes([0x81, 0x80, 0, 1, 0, known, 0, 0, 0, 0]) + question[12:end] + answer, client)
 """
-
-
-@functools.cache
-def made_package(version):
-    """(name, content)"""
-    with tempfile.TemporaryDirectory() as folder:
-        made = run(["cpack", "-G", "DEB", "-B", folder, *(["-R", version] if version else [])], timeout=300, cwd=BINARY.parent)
-        found = list(Path(folder).glob(f"berth_{version or ''}*.deb"))
-        assert made.code == 0 and len(found) == 1, f"cpack exited {made.code}, made {found}: {made.out} {made.err}"
-        return found[0].name, found[0].read_bytes()
-
-
-def package(folder, version=None):
-    """The .deb of the build under test, which is made once."""
-    name, content = made_package(version)
-    (folder / name).write_bytes(content)
-    return folder / name
-
-
-class MachineCase(EngineCase):
-    jobs_wanted = ()
-
-    @classmethod
-    def setUpClass(cls):
-        if not shutil.which("cpack") or not (BINARY.parent / "CPackConfig.cmake").exists():
-            raise unittest.SkipTest("the binary under test has no build directory to make a package of")
-        try:
-            cls.engine = Engine(cls.kind)
-            cls.addClassCleanup(cls.engine.wipe)
-            cls.machine = Machine(cls.engine)
-            cls.addClassCleanup(cls.machine.end)
-            cls.machine.boot()
-        except Unavailable as reason:
-            raise unittest.SkipTest(str(reason)) from None
-        cls.opened, cls.before = [], cls.engine.snapshot()
-        cls.place = Path(tempfile.mkdtemp(dir=cls.machine.shared))
-
-    @classmethod
-    def install(cls, deb, *flags):
-        return cls.machine.ok("dpkg", "--path-include=*", *flags, "-i", deb, timeout=300)  # images of containers leave documentation out
-
-    @classmethod
-    def serving(cls):
-        """The service's process, once it serves."""
-        wait_for(lambda: "serving Docker" in cls.machine.property("berth.service", "StatusText"), 60, "berth.service")
-        return int(cls.machine.property("berth.service", "MainPID"))
-
-
-class Package(MachineCase):
-    """Installed, upgraded, removed and purged, as one goes through it."""
-
-    def files(self):
-        found = self.machine.ok("find", "/etc", "/usr", "/var/lib", "/run", "-xdev", "-name", "*berth*").splitlines()
-        return sorted(each for each in found if not each.startswith(("/var/lib/dpkg", "/usr/share/doc/berth/")))
-
-    def test_installs_starts_upgrades_removes_and_purges(self):
-        before = self.files()
-        first, second = package(self.place), package(self.place, "9.9.9")
-        self.install(first)
-        listed = self.machine.ok("dpkg", "-L", "berth").splitlines()
-        self.assertEqual([each for each in PACKAGE_FILES if each not in listed and each.replace("/usr/lib/", "/lib/") not in listed], [])
-        self.assertEqual(self.machine.ok("dpkg", "--verify", "berth"), "")
-        self.serving()
-        self.assertEqual([self.machine.state(each) for each in STARTED], ["active"] * 4)
-        self.assertEqual([self.machine.inside("systemctl", "is-enabled", each).out.strip() for each in STARTED], ["enabled"] * 4)
-        self.assertIn("berth", self.machine.ok("getent", "group", "berth"))
-
-        door = self.machine.ok("berth", "job", "open", "stays").removeprefix("unix://")
-        inode = self.machine.ok("stat", "-c", "%i", door)
-        process = self.machine.property("berth.service", "MainPID")
-        self.machine.write("/etc/berth/berth.toml", 'log_level = "warn"\n')
-        self.install(second, "--force-confold")
-        self.serving()
-        self.assertNotEqual(self.machine.property("berth.service", "MainPID"), process)
-        self.assertEqual(self.machine.ok("cat", "/etc/berth/berth.toml"), 'log_level = "warn"')
-        self.assertEqual(self.machine.ok("stat", "-c", "%i", door), inode)
-        self.assertEqual(self.machine.ok("curl", "-s", "--unix-socket", door, "http://docker/_ping"), "OK")
-
-        self.assertEqual(self.machine.ok("curl", "-s", "--unix-socket", door, "-X", "POST", "http://docker/volumes/create", "-H", "Content-Type: application/json", "-d", "{}", "-o", "/dev/null", "-w", "%{http_code}"), "201")
-        self.machine.ok("dpkg", "-r", "berth", timeout=120)
-        self.assertEqual(self.difference(), "", "open jobs are ended before berth goes")
-        self.assertNotEqual(self.machine.inside("systemctl", "is-active", "berth.socket").code, 0)
-        self.assertEqual(self.machine.inside("test", "-e", "/usr/bin/berth").code, 1)
-        self.assertEqual(self.machine.inside("test", "-e", "/etc/berth/berth.toml").code, 0, "settings stay until the purge")
-        self.machine.ok("dpkg", "-P", "berth", timeout=120)
-        self.assertEqual(self.files(), before)
-        self.assertEqual(self.machine.inside("getent", "group", "berth").code, 2)
-        self.assertEqual(self.machine.inside("test", "-e", "/etc/berth").code, 1)
-
-    def test_without_systemd_running_it_installs_and_purges_too(self):
-        # As in an image's build: another root without a first process.
-        deb = package(self.place)
-        script = ("set -e; mount -t tmpfs tmpfs /run; "
-                  f"dpkg -i {deb} >&2; berth --version; berth config check; dpkg -P berth >&2; test ! -e /etc/berth; test ! -e /var/lib/berth")
-        self.assertRegex(self.machine.ok("unshare", "-m", "sh", "-c", script, timeout=120), r"^\d+\.\d+\.\d+")
 
 
 class Service(MachineCase):

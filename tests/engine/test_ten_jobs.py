@@ -4,8 +4,8 @@ import json
 import threading
 import unittest
 
-from engines import reason_of
 from harness import EngineCase
+from toolchains import reason_of
 from tools import busybox_rootfs, wait_for
 
 ENGINES = ("newest",)

@@ -5,8 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from engines import CACHE, reason_of
 from harness import BINARY, EngineCase
+from toolchains import CACHE, reason_of
 from tools import busybox_rootfs, clean_env, run, tar_of
 
 ENGINES = ("distribution",)
