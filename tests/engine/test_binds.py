@@ -1,4 +1,4 @@
-"""Bind mounts by the job's own paths: of an anchor that has its workspace from the host or in a volume, and of `berth run`."""
+"""Bind mounts by the paths of an anchor that has its workspace from the host or in a volume."""
 
 import ctypes
 import json
@@ -7,13 +7,12 @@ import threading
 import time
 
 import attacks
-from harness import BINARY, EngineCase
-from tools import image_archive, run
+from harness import EngineCase
+from pins import ALONE, mounts_of_berth
 
 ENGINES = ("distribution", "trixie")
 
 FLIP_SECONDS = 20
-ALONE = ("--network", "none")  # a container whose network nothing is about takes two thirds of the time
 
 
 class Anchored(EngineCase):
@@ -269,97 +268,3 @@ class Anchored(EngineCase):
         self.assertEqual(out, "sub")
         self.assertTrue((self.host / "made").is_dir())
         self.job.ok("compose", "-f", str(compose), "--project-directory", "/builds", "down")
-
-
-class Held(EngineCase):
-    """What holds the paths goes with the job, also when the daemon was killed meanwhile."""
-
-    jobs_wanted = ()
-
-    def test_a_killed_daemon_leaves_nothing(self):
-        workspace = self.engine.folder / "held"
-        (workspace / "sub").mkdir(parents=True)
-        (workspace / "sub/here").write_text("here")
-        job = self.open_job("--workspace", str(workspace))
-        identity = job.do("create", *ALONE, "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here")
-        self.berth.kill()
-        self.berth.start()
-        self.assertEqual(job.ok("start", "-a", identity), "here")
-        self.assertEqual(job.do("run", "--rm", *ALONE, "-v", f"{workspace}/sub:/x", job.image, "cat", "/x/here"), "here")
-        self.assertEqual(json.loads(job.ok("inspect", identity))[0]["HostConfig"]["Binds"], [f"{workspace}/sub:/x"])
-        self.assertEqual(job.close().code, 0)
-        self.assertEqual(mounts_of_berth(self.berth), [])
-        self.assertEqual((workspace / "sub/here").read_text(), "here")
-        self.assertEqual(self.difference(), "")
-
-    def test_a_workspace_that_others_may_move_is_held_by_a_mount(self):
-        parent = self.engine.folder / "of-a-user"
-        (parent / "work/sub").mkdir(parents=True)
-        (parent / "work/sub/here").write_text("mine")
-        os.chown(parent, 1234, 1234)
-        job = self.open_job("--workspace", str(parent / "work"))
-        identity = job.do("create", *ALONE, "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here")
-        os.rename(parent / "work", parent / "moved")
-        (parent / "work").symlink_to("/")
-        (parent / "moved/sub").joinpath("here").write_text("still mine")
-        self.assertEqual(job.ok("start", "-a", identity), "still mine")
-        self.assertEqual(job.do("run", "--rm", *ALONE, "-v", f"{parent}/work/sub:/x", job.image, "cat", "/x/here"), "still mine")
-        self.refused(job.docker("run", "--rm", "--mount", f"type=bind,source={parent}/work/etc,target=/y", job.image, "true"), "does not exist")
-        self.assertEqual(job.close().code, 0)
-        self.assertEqual((parent / "moved/sub/here").read_text(), "still mine")
-        self.assertEqual(mounts_of_berth(self.berth), [])
-
-    def test_pins_of_removed_containers_do_not_pile_up(self):
-        workspace = self.engine.folder / "pile"
-        (workspace / "sub").mkdir(parents=True)
-        job = self.open_job("--workspace", str(workspace))
-        for _ in range(4):
-            job.do("run", "--rm", *ALONE, "-v", f"{workspace}/sub:/x", job.image, "true")
-        self.assertLessEqual(len([each for each in mounts_of_berth(self.berth) if job.key in each]), 2)
-
-
-class OnTheHost(EngineCase):
-    """`berth run`: paths beneath the workspace are as they are."""
-
-    jobs_wanted = ()
-
-    def berth_run(self, cwd, script, *flags):
-        docker = self.engine.docker
-        prelude = f"docker() {{ {docker.cli} \"$@\"; }}; docker load -q <'{self.archive}' >/dev/null; "
-        env = docker.env(BERTH_ADMIN=str(self.berth.admin))
-        return run([BINARY, "run", *flags, "--", "sh", "-c", prelude + script], env=env, cwd=cwd, timeout=90)
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.archive = cls.engine.folder / "box.tar"
-        cls.archive.write_bytes(image_archive("box:latest", comment="of berth run"))
-
-    def test_the_current_directory_is_the_workspace(self):
-        work = self.engine.folder / "run-work"
-        (work / "sub").mkdir(parents=True)
-        (work / "sub/here").write_text("here")
-        result = self.berth_run(work, "docker run --rm -v $PWD/sub:/x box cat /x/here")
-        self.assertEqual((result.code, result.out), (0, "here"), result.err)
-        link = self.engine.folder / "run-link"
-        link.symlink_to(work)
-        result = self.berth_run("/", f"docker run --rm -v {link}/sub:/x box cat /x/here", "--workspace", str(link))
-        self.assertEqual((result.code, result.out), (0, "here"), result.err)
-
-    def test_beside_the_workspace_is_refused(self):
-        work = self.engine.folder / "run-narrow"
-        work.mkdir()
-        result = self.berth_run(work, "docker run --rm -v $PWD/..:/x box ls /x")
-        self.refused(result, "paths beneath", str(work), "binds")
-
-    @attacks.shows("M-01", "refused")
-    def test_the_hosts_root_is_no_workspace(self):
-        self.assertEqual(self.berth_run("/", "docker run --rm box echo fine").out, "fine\n")
-        result = self.berth_run("/", "true", "--workspace", "/")
-        self.refused(result, "cannot be given to containers")
-        self.refused(self.berth_run("/", "docker run --rm -v /etc:/x box ls /x"), "binds")
-
-
-def mounts_of_berth(berth):
-    with open("/proc/self/mounts") as mounts:
-        return [line.split()[1] for line in mounts if f"{berth.folder}/run/pins/" in line]

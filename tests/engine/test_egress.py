@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import attacks
 from harness import RuledBerth
-from test_networks_alone import Case, answers, inspected, serve
+from networks import Case, answers, inspected, serve
 from tools import WEB_SERVER, mounted, run, running, tar_of, wait_for
 
 ENGINES = ("trixie", "newest")

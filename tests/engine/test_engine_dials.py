@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import attacks
 from harness import BINARY, Berth, EngineCase
-from test_networks_alone import inspected, serve
+from networks import inspected, serve
 from tools import tar_of, wait_for
 
 ENGINES = ("distribution", "trixie", "newest")

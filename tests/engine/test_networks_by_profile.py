@@ -3,7 +3,7 @@
 import re
 
 from harness import RuledBerth
-from test_networks_alone import Case, answers, ask, inspected, serve
+from networks import Case, answers, ask, inspected, serve
 
 ENGINES = ("distribution", "trixie")
 
