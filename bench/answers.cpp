@@ -1,12 +1,12 @@
 #include "bench/answers.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <stdexcept>
 #include <utility>
+
+#include "bench/ids.h"
 
 // The record is dockerd 28.5.2's. Only what differs between two objects is filled in: the engine has to be much cheaper
 // than the proxies that are measured before it.
@@ -22,57 +22,6 @@ constexpr std::size_t listed = 3;  // containers in a list: about 2 KiB
 
 // Go's server counts a body that fits its buffer, and sends a longer one in chunks.
 constexpr std::size_t go_buffer = 2048;
-
-std::string hex(std::uint64_t value)
-{
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text(16, '0');
-    for (int i = 15; i >= 0; --i, value >>= 4) text[i] = digits[value & 15];
-    return text;
-}
-
-// The 49th digit of an id says what it is of: a network, an exec or a container, and what a container's stream does.
-constexpr char network_kind = 'a';
-constexpr char exec_kind = 'b';
-constexpr char plain_kind = 'c';
-constexpr char sink_kind = 'd';
-constexpr char echo_kind = 'e';
-constexpr char source_kind = 'f';
-
-/// A full id that looks random at its start and carries `number` at its end.
-std::string make_id(char kind, std::uint64_t number)
-{
-    std::uint64_t mixed = 256 * number + kind + 0x9e3779b97f4a7c15;
-    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-    std::string id = hex(mixed ^ (mixed >> 31)) + "5b1f0a7de93c46825b1f0a7de93c4682" + hex(number);
-    id[48] = kind;
-    return id;
-}
-
-char kind_of(std::string_view id)
-{
-    return id.size() == 64 ? id[48] : '\0';
-}
-
-/// The number in an id; nullopt when it is none of ours.
-std::optional<std::uint64_t> number_of(std::string_view id)
-{
-    std::uint64_t number = 0;
-    if (id.size() != 64) return std::nullopt;
-    const auto [end, error] = std::from_chars(id.data() + 49, id.data() + 64, number, 16);
-    if (error != std::errc{} || end != id.data() + 64) return std::nullopt;
-    return number;
-}
-
-/// By the command in the body of its create.
-char container_kind(std::string_view body)
-{
-    if (body.find(R"("Cmd":["echo"])") != std::string_view::npos) return echo_kind;
-    if (body.find(R"("Cmd":["sink"])") != std::string_view::npos) return sink_kind;
-    if (body.find(R"("Cmd":["source"])") != std::string_view::npos) return source_kind;
-    return plain_kind;
-}
 
 std::string answer(std::string_view status, std::string_view body, std::string_view type = "application/json")
 {
@@ -104,56 +53,6 @@ Answer raw_stream(char kind)
         "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
     const After after = kind == sink_kind ? After::sink : kind == source_kind ? After::source : After::echo;
     return {std::string(head), after};
-}
-
-std::string parameter(std::string_view query, std::string_view key)
-{
-    while (!query.empty()) {
-        const std::string_view pair = query.substr(0, query.find('&'));
-        if (pair.size() > key.size() && pair.starts_with(key) && pair[key.size()] == '=')
-            return std::string(pair.substr(key.size() + 1));
-        query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    }
-    return {};
-}
-
-std::string unescaped(std::string_view text)
-{
-    std::string result;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        int code = 0;
-        if (text[i] == '%' &&
-            std::from_chars(text.data() + i + 1, text.data() + std::min(i + 3, text.size()), code, 16).ec ==
-                std::errc{}) {
-            result += static_cast<char>(code);
-            i += 2;
-        } else {
-            result += text[i];
-        }
-    }
-    return result;
-}
-
-/// The text of the flat object or the string at `"key":` in `json`, without looking at the nesting; else `otherwise`.
-std::string value_at(std::string_view json, std::string_view key, std::string_view otherwise)
-{
-    const std::string quoted = '"' + std::string(key) + "\":";
-    const auto at = json.find(quoted);
-    if (at == std::string_view::npos) return std::string(otherwise);
-    const auto begin = at + quoted.size();
-    if (begin >= json.size() || (json[begin] != '{' && json[begin] != '"')) return std::string(otherwise);
-    bool inside = false;
-    for (auto i = begin; i < json.size(); ++i) {
-        if (json[i] == '\\') {
-            ++i;
-        } else if (json[i] == '"') {
-            inside = !inside;
-            if (!inside && json[begin] == '"') return std::string(json.substr(begin + 1, i - begin - 1));
-        } else if (json[i] == '}' && !inside) {
-            return std::string(json.substr(begin, i - begin + 1));
-        }
-    }
-    return std::string(otherwise);
 }
 
 std::string read(const std::string& file)

@@ -49,4 +49,53 @@ std::optional<Head> parse(std::string_view bytes)
     return head;
 }
 
+std::string parameter(std::string_view query, std::string_view key)
+{
+    while (!query.empty()) {
+        const std::string_view pair = query.substr(0, query.find('&'));
+        if (pair.size() > key.size() && pair.starts_with(key) && pair[key.size()] == '=')
+            return std::string(pair.substr(key.size() + 1));
+        query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    }
+    return {};
+}
+
+std::string unescaped(std::string_view text)
+{
+    std::string result;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        int code = 0;
+        if (text[i] == '%' &&
+            std::from_chars(text.data() + i + 1, text.data() + std::min(i + 3, text.size()), code, 16).ec ==
+                std::errc{}) {
+            result += static_cast<char>(code);
+            i += 2;
+        } else {
+            result += text[i];
+        }
+    }
+    return result;
+}
+
+std::string value_at(std::string_view json, std::string_view key, std::string_view otherwise)
+{
+    const std::string quoted = '"' + std::string(key) + "\":";
+    const auto at = json.find(quoted);
+    if (at == std::string_view::npos) return std::string(otherwise);
+    const auto begin = at + quoted.size();
+    if (begin >= json.size() || (json[begin] != '{' && json[begin] != '"')) return std::string(otherwise);
+    bool inside = false;
+    for (auto i = begin; i < json.size(); ++i) {
+        if (json[i] == '\\') {
+            ++i;
+        } else if (json[i] == '"') {
+            inside = !inside;
+            if (!inside && json[begin] == '"') return std::string(json.substr(begin + 1, i - begin - 1));
+        } else if (json[i] == '}' && !inside) {
+            return std::string(json.substr(begin, i - begin + 1));
+        }
+    }
+    return std::string(otherwise);
+}
+
 }  // namespace bench

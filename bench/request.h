@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace bench {
@@ -26,5 +27,13 @@ struct Head {
 /// The head at the front of `bytes`, nullopt when it is not whole. Believes what it reads: only berth and the bench ask
 /// this engine.
 std::optional<Head> parse(std::string_view bytes);
+
+/// The value of `key` in a query, still escaped; empty when it has none.
+std::string parameter(std::string_view query, std::string_view key);
+
+std::string unescaped(std::string_view text);
+
+/// The text of the flat object or the string at `"key":` in `json`, without looking at the nesting; else `otherwise`.
+std::string value_at(std::string_view json, std::string_view key, std::string_view otherwise);
 
 }  // namespace bench
