@@ -24,7 +24,7 @@ public:
     /// Images without a name that are, or grew from, one of `images`, and younger than its row; children first: steps of builds that were
     /// cut off, and what the engine was killed removing.
     /// What an image of somebody else grew from in turn is not among them.
-    virtual Task<rules::Result<std::vector<db::Object>>> grown(const std::vector<db::Object>& images) = 0;
+    virtual Task<rules::Result<std::vector<db::Object>>> descendants(const std::vector<db::Object>& images) = 0;
 
     /// Removes `object` from the engine, and whatever of the job hangs on it. False when there was nothing to remove, which is success.
     virtual Task<rules::Result<bool>> remove(const db::Object& object) = 0;

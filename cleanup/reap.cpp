@@ -38,7 +38,7 @@ int rank(const db::Object& object)
 struct Work {
     Engine& engine;
     db::Store& store;
-    const Pace& pace;
+    const ReapSchedule& schedule;
     Report& report;
     std::map<std::pair<Kind, std::string>, Left> left = {};  ///< by kind and real name: what could not be removed so far
     std::vector<db::Object> made = {};  ///< images that the job made, or began to
@@ -74,7 +74,7 @@ Task<void> remove_one(Work& work, db::Object object)
 Task<void> remove_queue(Work& work)
 {
     const auto remove = [&work](std::size_t at) { return remove_one(work, work.queue[at]); };
-    co_await side_by_side(work.queue.size(), work.pace.at_once, remove);
+    co_await side_by_side(work.queue.size(), work.schedule.at_once, remove);
     work.queue.clear();
 }
 
@@ -94,7 +94,7 @@ Task<void> remove_all(Work& work, std::vector<db::Object> objects)
 Task<void> add_grown(Work& work, std::vector<db::Object>& objects)
 {
     if (work.made.empty()) co_return;
-    const rules::Result<std::vector<db::Object>> grown = co_await guarded(work.engine.grown(work.made));
+    const rules::Result<std::vector<db::Object>> grown = co_await guarded(work.engine.descendants(work.made));
     // The engine cannot be asked: nothing can be removed either, and the listings ask again.
     if (!grown) co_return;
     const auto first = std::ranges::find(objects, Kind::image, &db::Object::kind);
@@ -111,7 +111,7 @@ Task<rules::Result<std::vector<db::Object>>> still_there(const std::string& key,
         std::ranges::move(*found, std::back_inserter(all));
     }
     if (work.made.empty()) co_return all;
-    rules::Result<std::vector<db::Object>> grown = co_await guarded(work.engine.grown(work.made));
+    rules::Result<std::vector<db::Object>> grown = co_await guarded(work.engine.descendants(work.made));
     if (!grown) co_return tl::unexpected(grown.error());
     std::ranges::move(*grown, std::back_inserter(all));
     co_return all;
@@ -135,10 +135,10 @@ std::vector<db::Object> removal_order(std::vector<db::Object> objects)
     return objects;
 }
 
-Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engine, db::Store& store, Pace pace)
+Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engine, db::Store& store, ReapSchedule schedule)
 {
     Report report;
-    Work work{engine, store, pace, report};
+    Work work{engine, store, schedule, report};
     objects = removal_order(std::move(objects));
     for (const db::Object& object : objects) {
         report.kept += object.kind == Kind::image && object.origin == db::Origin::pulled;
@@ -153,11 +153,11 @@ Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engi
 
     // The listings are the truth: what the engine was still making shows up in one of them, and what that held on to
     // can be removed after it.
-    auto wait = pace.between_listings;
+    auto wait = schedule.between_listings;
     std::string unlisted;  // why the last listing could not be had
-    for (int listing = 0, clean = 0; listing < pace.listings && clean < 2; ++listing) {
+    for (int listing = 0, clean = 0; listing < schedule.listings && clean < 2; ++listing) {
         if (listing > 0) co_await pause(wait);
-        if (listing > 1 && clean == 0) wait = std::min(wait * 3 / 2, pace.longest_wait);
+        if (listing > 1 && clean == 0) wait = std::min(wait * 3 / 2, schedule.longest_wait);
         rules::Result<std::vector<db::Object>> found = co_await still_there(key, work);
         clean = found && found->empty() && work.left.empty() ? clean + 1 : 0;
         report.proven = clean == 2;

@@ -25,7 +25,7 @@ struct Report {
 /// of images first those with a name, then the others newest first (children before parents).
 std::vector<db::Object> removal_order(std::vector<db::Object> objects);
 
-struct Pace {
+struct ReapSchedule {
     std::chrono::milliseconds between_listings{200};  ///< grows while something is left
     std::chrono::milliseconds longest_wait{2000};
     int listings = 18;        ///< half a minute in all: an engine may be at a create for a while that nobody waits for
@@ -34,6 +34,6 @@ struct Pace {
 
 /// Removes all that the job `key` made, and proves by listing that it is gone: until two listings in a row are empty. What could not be
 /// removed is in `left` and stays in the ledger for the next attempt; one stubborn object does not stop the others.
-Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engine, db::Store& store, Pace pace = {});
+Task<Report> reap(std::string key, std::vector<db::Object> objects, Engine& engine, db::Store& store, ReapSchedule schedule = {});
 
 }  // namespace cleanup

@@ -32,7 +32,7 @@ Task<rules::Result<std::vector<Stray>>> find_strays(Engine& engine, db::Store& s
     co_return strays;
 }
 
-Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unknown_too, const EngineFor& engine_for, db::Store& store, Pace pace)
+Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unknown_too, const EngineFor& engine_for, db::Store& store, ReapSchedule schedule)
 {
     std::map<std::string, std::vector<db::Object>> by_key;
     for (const Stray& each : strays)
@@ -42,7 +42,7 @@ Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unk
     const auto reap_one = [&](std::size_t at) -> Task<void> {
         const auto& [key, objects] = jobs[at];
         const std::unique_ptr<Engine> engine = engine_for(key);
-        Report report = co_await reap(key, objects, *engine, store, pace);
+        Report report = co_await reap(key, objects, *engine, store, schedule);
         std::ranges::move(report.left, std::back_inserter(left));
     };
     co_await side_by_side(jobs.size(), jobs_at_once, reap_one);

@@ -213,7 +213,7 @@ std::int64_t Ledger::last_row() const
     return rows.next() ? rows.integer(0) : 0;
 }
 
-void Ledger::put(const Lease& lease)
+void Ledger::put(const SubnetLease& lease)
 {
     state_->connection.run(
         "INSERT INTO leases (job, network, subnet, bridge) VALUES (?, ?, ?, ?)"
@@ -231,10 +231,10 @@ void Ledger::end_leases(const std::string& job)
     state_->connection.run("DELETE FROM leases WHERE job = ?", job);
 }
 
-std::vector<Lease> Ledger::leases() const
+std::vector<SubnetLease> Ledger::leases() const
 {
     Rows rows = state_->connection.query("SELECT job, network, subnet, bridge FROM leases ORDER BY job, network");
-    std::vector<Lease> leases;
+    std::vector<SubnetLease> leases;
     while (rows.next()) leases.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3)});
     return leases;
 }

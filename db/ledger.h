@@ -65,7 +65,7 @@ struct Cached {
 };
 
 /// What a network of a job has of the host for as long as it is there.
-struct Lease {
+struct SubnetLease {
     std::string job;      ///< key
     std::string network;  ///< virtual name
     std::string subnet;   ///< `10.213.0.0/26`; empty for a network without IPv4
@@ -159,10 +159,10 @@ public:
     std::int64_t last_row() const;                              ///< 0 when there is none
 
     /// Replaces the lease of the same network.
-    void put(const Lease& lease);
+    void put(const SubnetLease& lease);
     void end_lease(const std::string& job, const std::string& network);
     void end_leases(const std::string& job);
-    std::vector<Lease> leases() const;
+    std::vector<SubnetLease> leases() const;
 
     /// Escapes and cuts the texts of `refusal` as is said at Refusal::value.
     void add(const Refusal& refusal);

@@ -178,9 +178,9 @@ Result<void> admit_object(Json& body, const Schema& schema, const std::string& p
             return wrong_type(where(), wanted);
         if (const std::size_t most = field->most > 0 ? field->most : elements_max; value.is_structured() && value.size() > most)
             return too_many(where(), most, "elements");
-        if (field->fate == Fate::forbid || (field->fate == Fate::deny && !is_zero(value)))
+        if (field->disposition == Disposition::forbid || (field->disposition == Disposition::deny && !is_zero(value)))
             return denied(std::string(field->rule), where(), value.dump(), std::string(field->way_out));
-        if (field->fate == Fate::deny || field->fate == Fate::drop || field->fate == Fate::force) {
+        if (field->disposition == Disposition::deny || field->disposition == Disposition::drop || field->disposition == Disposition::force) {
             member = members.erase(member);
             continue;
         }

@@ -10,7 +10,7 @@
 namespace rules {
 
 /// What becomes of a field or a query parameter that a client sends.
-enum class Fate : std::uint8_t {
+enum class Disposition : std::uint8_t {
     pass,     ///< goes on as it is (its type was checked)
     check,    ///< goes on when a rule of its endpoint agrees
     rewrite,  ///< names become real names or ids, paths become translated ones
@@ -41,7 +41,7 @@ struct Schema;
 struct Field {
     std::string_view name;  ///< exactly as the engine's published schema spells it
     Type type;
-    Fate fate;
+    Disposition disposition;
     const Schema* inside = nullptr;  ///< of object, object_list, object_map, object_list_map
     std::string_view rule = {};      ///< of deny and forbid: the rule's name
     std::string_view way_out = {};   ///< of deny and forbid: what the user can do instead

@@ -66,7 +66,7 @@ Json open_body(const Flags& flags)
     return body;
 }
 
-void add_config(CLI::App& command, Flags& flags, Users user)
+void add_config(CLI::App& command, Flags& flags, SettingUsers user)
 {
     command.add_option("--config", flags.config, "The settings file; flags override it")->default_str(std::string(config_path) + ", if it is there");
     add_settings(command, user);
@@ -97,7 +97,7 @@ void add_cleanup(CLI::App& app, Flags& flags, int& status)
     cleanup->add_flag("--dry-run", flags.dry_run, "Only say what would go, and why");
     cleanup->add_flag("--orphans", flags.orphans, "Also objects with berth's names that this ledger does not know: only when no other daemon uses this engine");
     cleanup->add_flag("--json", flags.json, "The report as JSON");
-    add_config(*cleanup, flags, Users::cleanup);
+    add_config(*cleanup, flags, SettingUsers::cleanup);
     cleanup->footer("Examples:\n  berth cleanup --dry-run          what would go, and why\n  berth cleanup --json | jq .clean\nExit status: 0 nothing is left, 1 something is, or the engine or the ledger could not be asked");
     cleanup->callback([cleanup, &flags, &status] {
         const Json report = clean_up(*cleanup, flags);
@@ -213,7 +213,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     app.footer(examples);
 
     CLI::App* daemon = app.add_subcommand("serve", "The daemon: doors for jobs on one side, the engine on the other");
-    add_config(*daemon, flags, Users::daemon);
+    add_config(*daemon, flags, SettingUsers::daemon);
     daemon->footer("Examples:\n  berth serve                                        with berth's own profiles\n  berth serve --rules /etc/berth/rules.toml --engine unix:///run/user/1000/docker.sock\n"
                    "  systemctl enable --now berth.socket berth.service  as a service\nExit status: 0 stopped by SIGTERM or SIGINT, 1 could not serve");
     daemon->callback([daemon, &flags, &status] { status = serve(config_of(*daemon, flags)); });
@@ -235,7 +235,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     add_rules_commands(app, flags.rules, flags.admin, status);
 
     CLI::App* doctor = app.add_subcommand("doctor", "What of this host, its engine and berth is as it should be, and what to do about the rest; exit status 1 when a check fails, warnings do not count");
-    add_config(*doctor, flags, Users::doctor);
+    add_config(*doctor, flags, SettingUsers::doctor);
     doctor->add_flag("--json", flags.json, "As JSON");
     doctor->footer("What neither the command line gives nor the daemon tells is as in the settings file.\nExamples:\n  berth doctor\n  berth doctor --json | jq '.findings[] | select(.status != \"ok\")'\n"
                    "Exit status: 0 nothing fails, 1 a check fails");

@@ -71,8 +71,8 @@ static void print_disk(const char* whose, const Json& disk)
 void print_status(const Json& status)
 {
     const Json& engine = status.at("engine");
-    fmt::print("berth     {} up {}\nengine    {} {} (API {})\njobs      {}\nsiblings  {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""), age_of(std::time(nullptr) - status.value("uptime", std::int64_t{0})),
-               engine.value("address", ""), engine.value("version", ""), engine.value("api", ""), status.value("jobs", 0), status.value("siblings", 0),
+    fmt::print("berth     {} up {}\nengine    {} {} (API {})\njobs      {}\ncontainers {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""), age_of(std::time(nullptr) - status.value("uptime", std::int64_t{0})),
+               engine.value("address", ""), engine.value("version", ""), engine.value("api", ""), status.value("jobs", 0), status.value("containers", 0),
                status.value("requests", 0), status.value("refusals", 0));
     print_isolation(status.at("isolation"));
     if (const auto reap = status.find("last_reap"); reap != status.end())

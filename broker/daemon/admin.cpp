@@ -3,12 +3,8 @@
 #include <charconv>
 
 #include "broker/daemon/audit.h"
-#include "broker/engine/image_cache.h"
-#include "broker/host/disk_space.h"
 #include "broker/http/refused.h"
-#include "broker/io/aside.h"
 #include "broker/io/log.h"
-#include "broker/network/firewall.h"
 #include "cleanup/parallel.h"
 #include "rules/names/names.h"
 
@@ -85,122 +81,156 @@ Task<Json> close_all(Jobs& jobs, std::chrono::seconds limit)
     co_return reports;
 }
 
-Json profile_names(const Jobs& jobs)
+/// One request at the administration socket, and what its answer is made of.
+struct AdminCall {
+    Client& client;
+    const std::string job;  ///< `{job}` of its path: id or key
+    const rules::Query query;
+    const Json body;
+    Jobs& jobs;
+    Services& services;
+    const DaemonFacts& daemon;
+
+    std::chrono::seconds timeout() const { return seconds_of(query.get("timeout"), close_limit_default); }
+};
+
+Json rules_in_force(const Jobs& jobs)
 {
     Json names = Json::array();
     for (const auto& [name, profile] : jobs.rulebook().profiles) names.push_back(name);
-    return names;
+    return {{"path", jobs.rules_path().string()}, {"profiles", std::move(names)}};
 }
 
-Task<Json> status(Jobs& jobs, Services services, const Daemon& daemon)
+Task<Json> show_status(AdminCall& call)
 {
-    const auto reap = co_await services.store.read<std::optional<db::Reap>>([](db::Ledger& ledger) { return ledger.last_reap(); });
-    std::uint64_t siblings = 0, refusals = 0, observed = 0, requests = 0;
-    for (const Job* job : jobs.all()) {
-        siblings += job->objects.count(rules::Kind::container);
-        refusals += job->meter.refusals;
-        observed += job->meter.observed;
-        requests += job->meter.requests;
-    }
-    Json disks = Json::object();
-    const std::string engine_data = services.engine.root_directory();
-    const auto look = [&] {
-        disks["ledger"] = json_of(space_at(daemon.config->state_dir, false));
-        if (!engine_data.empty()) disks["engine"] = json_of(space_at(engine_data, false));
-    };
-    co_await aside(look);
-    const log::Counts logged = log::counts();
-    Json json = {{"version", daemon.version},
-                 {"uptime", std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - daemon.started).count()},
-                 {"engine", {{"address", "unix://" + services.engine.address()}, {"version", services.engine.server_version()}, {"api", rules::to_string(services.engine.versions().newest)}}},
-                 {"state_dir", daemon.config->state_dir.string()},
-                 {"runtime_dir", daemon.config->runtime_dir.string()},
-                 {"network_pool", daemon.config->network_pool},
-                 {"network_size", daemon.config->network_size},
-                 {"jobs", jobs.all().size()},
-                 {"siblings", siblings},
-                 {"requests", requests},
-                 {"refusals", refusals},
-                 {"observed", observed},
-                 {"isolation", json_of(services.firewall)},
-                 {"cache", services.cache.size()},
-                 {"disks", std::move(disks)},
-                 {"logged", {{"errors", logged.errors}, {"warnings", logged.warnings}}},
-                 {"ledger", services.store.trouble()},
-                 {"ledger_lost", services.store.lost()}};
-    if (reap) json["last_reap"] = {{"finished", reap->finished}, {"removed", reap->removed}, {"left", reap->left}};
-    co_return json;
+    return status(call.jobs, call.services, call.daemon);
 }
 
-/// `<job>` of `/jobs/<job>/<action>`; nullopt when `path` is another.
-std::optional<std::string> job_of(std::string_view path, std::string_view action)
+Task<Json> show_rules(AdminCall& call)
 {
-    constexpr std::string_view jobs_path = "/jobs/";
-    if (!path.starts_with(jobs_path) || !path.ends_with(action)) return std::nullopt;
-    path.remove_prefix(jobs_path.size());
-    path.remove_suffix(action.size());
-    return rules::percent_decode(path, false);
+    co_return rules_in_force(call.jobs);
 }
 
-Task<Json> answer(const RequestHead& head, const Json& body, Jobs& jobs, Services services, const Daemon& daemon)
+Task<Json> reload_rules(AdminCall& call)
+{
+    or_refuse(co_await call.jobs.reload_rules());
+    co_return rules_in_force(call.jobs);
+}
+
+Task<Json> list_jobs(AdminCall& call)
+{
+    Json list = Json::array();
+    for (const Job* job : call.jobs.all()) list.push_back(json_of(*job, call.services.firewall));
+    co_return list;
+}
+
+Task<Json> open_job(AdminCall& call)
+{
+    OpenRequest request = open_request(call.body);
+    const Job* job = or_refuse(co_await call.jobs.open(std::move(request)));
+    co_return json_of(*job, call.services.firewall);
+}
+
+Task<Json> show_job(AdminCall& call)
+{
+    const Job* job = call.jobs.find(call.job);
+    if (!job) throw Refused{{404, "there is no open job " + call.job}};
+    co_return json_of(*job, call.services.firewall);
+}
+
+Task<Json> close_job(AdminCall& call)
+{
+    co_return json_of_report(or_refuse(co_await call.jobs.close(call.job, call.timeout())));
+}
+
+Task<Json> close_jobs(AdminCall& call)
+{
+    return close_all(call.jobs, call.timeout());
+}
+
+Task<Json> renew_job(AdminCall& call)
+{
+    or_refuse(call.jobs.renew(call.job));
+    co_return Json::object();
+}
+
+Task<Json> hold_job(AdminCall& call)
+{
+    or_refuse(co_await call.jobs.hold(call.job, call.client));
+    throw Gone("the holder has gone");
+}
+
+Task<Json> list_requests(AdminCall& call)
+{
+    const db::RequestFilter filter = filter_of(call.query);
+    const auto requests = co_await call.services.store.read<std::vector<db::Request>>([&filter](db::Ledger& ledger) { return ledger.requests(filter); });
+    Json list = Json::array();
+    for (const db::Request& each : requests) list.push_back(json_of(each));
+    co_return list;
+}
+
+Task<Json> clean_up(AdminCall& call)
+{
+    return call.jobs.cleanup(call.query.flag("dry_run"), call.query.flag("orphans"));
+}
+
+/// What the administration socket can be asked (admin.h tells of bodies and answers). The first row that fits is served: a job may be called
+/// `close`, and is then reached by its key.
+struct AdminRow {
+    std::string_view method;
+    std::string_view path;  ///< `{job}` stands for an id, which may have slashes
+    Task<Json> (*serve)(AdminCall&);
+};
+constexpr AdminRow admin_rows[] = {
+    {"GET", "/status", show_status},
+    {"GET", "/rules", show_rules},
+    {"POST", "/rules/reload", reload_rules},
+    {"GET", "/audit", list_requests},
+    {"POST", "/cleanup", clean_up},
+    {"GET", "/jobs", list_jobs},
+    {"POST", "/jobs", open_job},
+    {"POST", "/jobs/close", close_jobs},
+    {"POST", "/jobs/{job}/close", close_job},
+    {"POST", "/jobs/{job}/renew", renew_job},
+    {"POST", "/jobs/{job}/hold", hold_job},
+    {"GET", "/jobs/{job}", show_job},
+};
+
+/// What stands for `{job}` when `path` is one of `row`; nullopt when it is another.
+std::optional<std::string> job_of(const AdminRow& row, std::string_view path)
+{
+    constexpr std::string_view variable = "{job}";
+    const std::size_t at = row.path.find(variable);
+    if (at == row.path.npos) return path == row.path ? std::optional(std::string()) : std::nullopt;
+    const std::string_view before = row.path.substr(0, at), behind = row.path.substr(at + variable.size());
+    if (path.size() <= before.size() + behind.size() || !path.starts_with(before) || !path.ends_with(behind)) return std::nullopt;
+    return rules::percent_decode(path.substr(before.size(), path.size() - before.size() - behind.size()), false);
+}
+
+Task<Json> answer(Client& client, const RequestHead& head, Json body, Jobs& jobs, Services& services, const DaemonFacts& daemon)
 {
     const std::size_t mark = std::min(head.target.find('?'), head.target.size());
     const std::string_view path = head.target.substr(0, mark);
-    const rules::Query query = or_refuse(rules::Query::parse(head.target.substr(std::min(mark + 1, head.target.size()))));
-    const bool get = head.method == "GET", post = head.method == "POST";
-
-    if (get && path == "/status") co_return co_await status(jobs, services, daemon);
-    if (get && path == "/rules") co_return Json{{"path", jobs.rules_path().string()}, {"profiles", profile_names(jobs)}};
-    if (post && path == "/rules/reload") {
-        or_refuse(co_await jobs.reload_rules());
-        co_return Json{{"path", jobs.rules_path().string()}, {"profiles", profile_names(jobs)}};
-    }
-    if (get && path == "/jobs") {
-        Json list = Json::array();
-        for (const Job* job : jobs.all()) list.push_back(json_of(*job, services.firewall));
-        co_return list;
-    }
-    if (post && path == "/jobs") {
-        OpenRequest request = open_request(body);
-        const Job* job = or_refuse(co_await jobs.open(std::move(request)));
-        co_return json_of(*job, services.firewall);
-    }
-    if (get && path == "/audit") {
-        const db::RequestFilter filter = filter_of(query);
-        const auto requests = co_await services.store.read<std::vector<db::Request>>([&filter](db::Ledger& ledger) { return ledger.requests(filter); });
-        Json list = Json::array();
-        for (const db::Request& each : requests) list.push_back(json_of(each));
-        co_return list;
-    }
-    if (post && path == "/jobs/close") co_return co_await close_all(jobs, seconds_of(query.get("timeout"), close_limit_default));
-    if (post && path == "/cleanup") co_return co_await jobs.cleanup(query.flag("dry_run"), query.flag("orphans"));
-    if (const auto id = job_of(path, "/close"); id && post)
-        co_return json_of_report(or_refuse(co_await jobs.close(*id, seconds_of(query.get("timeout"), close_limit_default))));
-    if (const auto id = job_of(path, "/renew"); id && post) {
-        or_refuse(jobs.renew(*id));
-        co_return Json::object();
-    }
-    if (const auto id = job_of(path, ""); id && get) {
-        const Job* job = jobs.find(*id);
-        if (!job) throw Refused{{404, "there is no open job " + *id}};
-        co_return json_of(*job, services.firewall);
+    rules::Query query = or_refuse(rules::Query::parse(head.target.substr(std::min(mark + 1, head.target.size()))));
+    for (const AdminRow& row : admin_rows) {
+        if (head.method != row.method) continue;
+        const auto job = job_of(row, path);
+        if (!job) continue;
+        AdminCall call{client, *job, std::move(query), std::move(body), jobs, services, daemon};
+        co_return co_await row.serve(call);
     }
     throw Refused{{404, "page not found"}};
 }
 
-Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Services services, const Daemon& daemon)
+Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Services& services, const DaemonFacts& daemon)
 {
     std::optional<rules::Error> refusal;
-    LongTexts texts;
+    TextThrottle texts;
     Spend spend(texts);
     std::optional<Lock::Held> turn;
     try {
-        const Json body = or_refuse(co_await client.read_json(head, body_max, spend, turn));
-        if (const auto id = job_of(head.target, "/hold"); id && head.method == "POST") {
-            or_refuse(co_await jobs.hold(*id, client));
-            throw Gone("the holder has gone");
-        }
-        const Json shown = co_await answer(head, body, jobs, services, daemon);
+        Json body = or_refuse(co_await client.read_json(head, body_max, spend, turn));
+        const Json shown = co_await answer(client, head, std::move(body), jobs, services, daemon);
         co_await client.reply_json(200, shown);
         co_return;
     } catch (const Refused& refused) {
@@ -216,10 +246,10 @@ Task<> serve_request(Client& client, const RequestHead& head, Jobs& jobs, Servic
 
 }  // namespace
 
-Task<> serve_admin(std::unique_ptr<Transport> transport, Jobs& jobs, Services services, Daemon daemon)
+Task<> serve_admin(std::unique_ptr<Transport> transport, Jobs& jobs, Services services, DaemonFacts daemon)
 {
-    const std::string identity;
-    Client client(std::move(transport), identity);
+    const std::string headers;
+    Client client(std::move(transport), headers);
     try {
         for (;;) {
             const auto head = co_await client.read_head();

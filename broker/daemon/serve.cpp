@@ -19,7 +19,7 @@
 #include "broker/host/systemd.h"
 #include "broker/io/log.h"
 #include "broker/io/version.h"
-#include "broker/jobs/leases.h"
+#include "broker/jobs/subnet_leases.h"
 #include "broker/network/firewall.h"
 #include "broker/network/resolver.h"
 #include "broker/operations/operations.h"
@@ -202,10 +202,10 @@ private:
     asio::io_context io_{1};
     Engine engine_;
     EngineEvents events_{engine_};
-    Images images_;
+    ImageCatalogue images_;
     std::optional<db::Store> store_;
     ImageCache cache_;
-    Leases leases_;
+    SubnetLeases leases_;
     Firewall firewall_;
     Resolver resolver_{config_.names_socket};
     std::set<std::string> steps_;
@@ -231,7 +231,7 @@ static gid_t join(const std::string& name)
     return entry->gr_gid;
 }
 
-/// Root's, and with a `group` also its members' to go through. Doors are as the directory that they are made in.
+/// Gives `directory` to root; members of `group` may enter. Doors have the group of the directory that they are made in.
 static void share(const fs::path& directory, const std::string& group)
 {
     if (::chown(directory.c_str(), static_cast<uid_t>(-1), group.empty() ? ::getegid() : join(group)) != 0)

@@ -182,7 +182,7 @@ Config load_config(const std::string& path)
     return *std::move(config);
 }
 
-void add_settings(CLI::App& command, Users user)
+void add_settings(CLI::App& command, SettingUsers user)
 {
     for (const Setting& each : table) {
         if ((each.users & user) == 0) continue;

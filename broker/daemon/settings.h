@@ -19,7 +19,7 @@ class App;
 namespace broker {
 
 /// Which commands have a setting as a flag.
-enum Users : unsigned { daemon = 1, cleanup = 2, doctor = 4, all_users = 7 };
+enum SettingUsers : unsigned { daemon = 1, cleanup = 2, doctor = 4, all_users = 7 };
 
 struct Setting {
     using Member = std::variant<std::string& (*)(Config&), std::filesystem::path& (*)(Config&), int& (*)(Config&),
@@ -49,7 +49,7 @@ rules::Result<Config> read_config(const rules::RulesText& text);
 Config load_config(const std::string& path);
 
 /// Gives `command` a flag for each setting that `user` has.
-void add_settings(CLI::App& command, Users user);
+void add_settings(CLI::App& command, SettingUsers user);
 /// True when the command line has the setting `key`.
 bool is_given(const CLI::App& command, std::string_view key);
 /// What the command line gives, over `config`.

@@ -24,7 +24,7 @@ Task<> write_host(Engine& engine, std::string anchor, std::string line)
     start.body = Json{{"Detach", true}};
     const Answer started = co_await engine.call(start);
     if (!started.ok()) throw failure_of("its /etc/hosts", started);
-    const EngineRequest inspect{.op = Op::exec_inspect, .id = start.id};
+    const EngineRequest inspect = inspection_of(rules::Kind::exec, start.id);
     for (int tries = 0; tries < 100; ++tries) {
         const Answer seen = co_await engine.call(inspect);
         const Json exec = seen.json();
@@ -54,8 +54,7 @@ Task<> join_anchor(Engine& engine, std::string anchor, std::string network, std:
 
 Task<db::Seconds> deadline_of_anchor(Engine& engine, std::string anchor, db::Seconds now)
 {
-    const EngineRequest request{.op = Op::container_inspect, .id = anchor};
-    const Answer answer = co_await engine.call(request);
+    const Answer answer = co_await engine.inspect(rules::Kind::container, anchor);
     if (!answer.ok()) co_return 0;
     const Json inspect = co_await json_of(answer);
     co_return rules::deadline_of_labels(inspect.value(Json::json_pointer("/Config/Labels"), Json()), now).value_or(0);

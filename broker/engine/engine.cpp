@@ -18,6 +18,23 @@ std::string socket_of(const std::string& address)
     return address.substr(scheme.size());
 }
 
+EngineRequest inspection_of(rules::Kind kind, std::string id)
+{
+    using rules::Kind, rules::Op;
+    const auto op = [kind] {
+        switch (kind) {
+            case Kind::container: return Op::container_inspect;
+            case Kind::network: return Op::network_inspect;
+            case Kind::volume: return Op::volume_inspect;
+            case Kind::image: return Op::image_inspect;
+            case Kind::exec: return Op::exec_inspect;
+            case Kind::none: break;
+        }
+        throw std::logic_error("nothing to inspect");
+    };
+    return {.op = op(), .id = std::move(id)};
+}
+
 Engine::Engine(asio::io_context& io, std::string socket_path) : io_(io), path_(std::move(socket_path)) {}
 
 std::optional<Upstream> Engine::pooled()
@@ -107,7 +124,7 @@ Task<Answer> Engine::call(const EngineRequest& request, Spend* spend)
     Upstream upstream = co_await send(request);
     ResponseHead head = co_await upstream.read_head(row.method == rules::Method::head);
     std::vector<Lock::Held> turns;
-    // What has been made is told at once, and who holds a turn of all jobs' does not wait for a pace.
+    // Only reads wait for the job's pace, and before they hold a turn that all jobs share: that something was made is told at once.
     const bool waits = spend && row.method == rules::Method::get;
     const auto large = [&]() -> Task<> {
         if (spend) {
@@ -127,6 +144,12 @@ Task<Answer> Engine::call(const EngineRequest& request, Spend* spend)
     }
     if (row.method != rules::Method::get) db::fault_point("after", row.name);
     co_return Answer{head.status, std::string(head.header("content-type")), std::move(body), std::move(turns)};
+}
+
+Task<Answer> Engine::inspect(rules::Kind kind, std::string id, Spend* spend)
+{
+    const EngineRequest request = inspection_of(kind, std::move(id));
+    co_return co_await call(request, spend);
 }
 
 Task<> Engine::learn()

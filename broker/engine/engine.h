@@ -92,6 +92,9 @@ struct EngineRequest {
     std::string registry_config = {};            ///< X-Registry-Config, opaque
 };
 
+/// What asks the engine for the object `id` of `kind` (container, network, volume, image, exec).
+EngineRequest inspection_of(rules::Kind kind, std::string id);
+
 /// Who takes the elements of a list of the engine's.
 class Elements {
 public:
@@ -140,6 +143,8 @@ public:
     /// A whole exchange with an answer that fits into memory. Throws EngineFailure when the engine is away or breaks off.
     /// Of large answers a few are held at a time; of one job's, one after the other at its pace: `spend`, unless it is for berth itself.
     Task<Answer> call(const EngineRequest& request, Spend* spend = nullptr);
+    /// The object `id` of `kind` as the engine tells it.
+    Task<Answer> inspect(rules::Kind kind, std::string id, Spend* spend = nullptr);
     /// An exchange whose answer is a list, or an object of lists, of any length: one element of it is held at a time. The answer, without
     /// its body unless it is an error. Of an element, texts and objects that are very long are left out (ElementCutter).
     Task<Answer> list(const EngineRequest& request, Elements& elements, Spend* spend = nullptr);

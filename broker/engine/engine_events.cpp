@@ -16,7 +16,7 @@ EngineEvents::Listener::~Listener()
     events_.listeners_.erase(place_);
 }
 
-void EngineEvents::Listener::hear(std::string_view line, std::uint64_t number)
+void EngineEvents::Listener::deliver(std::string_view line, std::uint64_t number)
 {
     // Who does not read misses events, as with dockerd. Of a job with many such streams only those that read are told more.
     constexpr std::size_t events_max = 1024, memory_max = std::size_t{8} << 20;
@@ -47,7 +47,7 @@ Task<std::vector<EngineEvents::Seen>> EngineEvents::Listener::next()
     co_return std::exchange(waiting_, {});
 }
 
-Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std::string_view line)> heed)
+Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std::string_view line)> on_line)
 {
     const EngineRequest request{.op = rules::Op::system_events};
     for (bool broke_off = false;; broke_off = true) {
@@ -66,10 +66,10 @@ Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std:
                 while (const auto line = lines.next()) {
                     ++heard_;
                     for (next_ = listeners_.begin(); next_ != listeners_.end();) {
-                        (*next_++)->hear(*line, heard_);
+                        (*next_++)->deliver(*line, heard_);
                         if (slices.over()) co_await slices.next();
                     }
-                    heed(*line);  // what it forgets has been shown
+                    on_line(*line);  // behind the listeners: it may forget the object that they show
                     if (slices.over()) co_await slices.next();
                 }
             }
@@ -82,7 +82,7 @@ Task<> EngineEvents::follow(std::function<void()> began, std::function<void(std:
     }
 }
 
-Task<> EngineEvents::heard()
+Task<> EngineEvents::connected()
 {
     constexpr auto step = 20ms, soon = 3000ms;
     for (auto waited = 0ms; !following_; waited += step) {

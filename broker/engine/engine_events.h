@@ -49,7 +49,7 @@ public:
     private:
         friend class EngineEvents;
         bool is_over() const { return told_.expiry() <= Clock::now(); }
-        void hear(std::string_view line, std::uint64_t number);
+        void deliver(std::string_view line, std::uint64_t number);
         void break_off();
 
         EngineEvents& events_;
@@ -60,10 +60,10 @@ public:
         std::list<Listener*>::iterator place_;
     };
 
-    /// Goes on for ever. `began` is called each time that the engine's stream begins, `heed` with each line.
-    Task<> follow(std::function<void()> began, std::function<void(std::string_view line)> heed);
+    /// Goes on for ever. `began` is called each time that the engine's stream begins, `on_line` with each line.
+    Task<> follow(std::function<void()> began, std::function<void(std::string_view line)> on_line);
     /// Waits until the engine is heard; EngineFailure when it is not soon heard again.
-    Task<> heard();
+    Task<> connected();
 
 private:
     Engine& engine_;

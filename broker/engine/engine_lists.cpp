@@ -1,6 +1,6 @@
 #include "broker/engine/engine.h"
 #include "broker/http/elements.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 
 // The engine's lists, which may be of any length: read element by element.
 namespace broker {
@@ -83,7 +83,7 @@ Task<> Engine::read_long_list(Upstream& upstream, BodyReader& body, std::string 
                 if (element->whole) value = rules::read_json(element->text, element_json);
             };
             if (element->text.size() > answer_short)
-                co_await aside(read, Aside::json);
+                co_await offload(read, Threads::json);
             else
                 read();
             const bool is_own = value && elements.is_own(*value);

@@ -27,7 +27,7 @@ cleanup::Level level_of(const std::string& text)
 
 }  // namespace
 
-ImageCache::ImageCache(Engine& engine, Images& images, db::Store& store, const CacheConfig& config)
+ImageCache::ImageCache(Engine& engine, ImageCatalogue& images, db::Store& store, const CacheConfig& config)
     : engine_(engine), images_(images), store_(store), limits_{level_of(config.high), level_of(config.low), config.keep, {}}
 {
     if (limits_.high.of != limits_.low.of || limits_.high.value < limits_.low.value)

@@ -17,7 +17,7 @@ struct CacheConfig {
 };
 
 /// The repository of results of builds that stay as a cache for builds: no registry answers to it, and no job can name it. In use as a name
-/// (Images::Use) while a build may rest on them.
+/// (ImageCatalogue::Use) while a build may rest on them.
 inline constexpr std::string_view built_images = "berth.cache/built";
 
 /// The host's cache: remembers what jobs pull and use, and collects what is too much. An image that a job has is never in question: it is
@@ -25,7 +25,7 @@ inline constexpr std::string_view built_images = "berth.cache/built";
 class ImageCache final : public cleanup::ImageStore {
 public:
     /// Throws std::runtime_error when `config` is none.
-    ImageCache(Engine& engine, Images& images, db::Store& store, const CacheConfig& config);
+    ImageCache(Engine& engine, ImageCatalogue& images, db::Store& store, const CacheConfig& config);
 
     /// Notes which images were here before any job's, once.
     Task<> learn();
@@ -91,7 +91,7 @@ private:
     };
 
     Engine& engine_;
-    Images& images_;
+    ImageCatalogue& images_;
     db::Store& store_;
     cleanup::CacheLimits limits_;
     std::int64_t builds_max_ = 0;

@@ -95,7 +95,7 @@ Task<Result<bool>> ImageCache::release(const std::string& name, const cleanup::I
     const bool rested_on = name.starts_with(built_images) && images_.is_in_use(std::string(built_images));
     busy = !alone || rested_on || std::ranges::any_of(image.names, [&](const std::string& each) { return each != name && images_.is_in_use(each); });
     if (busy) co_return false;
-    const EngineRequest inspect{.op = Op::image_inspect, .id = name};
+    const EngineRequest inspect = inspection_of(rules::Kind::image, name);
     const Result<Json> there = co_await ask(inspect);
     if (there && there->value("Id", "") != image.id) co_return false;  // somebody on the host has called another image so
     const EngineRequest request{.op = Op::image_remove, .id = name};  // not by force: what a container uses stays

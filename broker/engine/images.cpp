@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <random>
 
 #include "broker/engine/redaction.h"
+#include "broker/io/random.h"
 #include "rules/schema.h"
 
 namespace broker {
@@ -24,16 +24,15 @@ bool is_bounded(const rules::Json& config)
 
 }  // namespace
 
-Task<std::optional<rules::Json>> Images::inspect(const std::string& reference)
+Task<std::optional<rules::Json>> ImageCatalogue::inspect(const std::string& reference)
 {
-    const EngineRequest request{.op = rules::Op::image_inspect, .id = reference};
-    const Answer answer = co_await engine_.call(request);
+    const Answer answer = co_await engine_.inspect(rules::Kind::image, reference);
     if (answer.status == 404) co_return std::nullopt;
     if (!answer.ok()) throw failure_of("image inspect", answer);
     co_return co_await json_of(answer);
 }
 
-Task<rules::Result<rules::Json>> Images::config(const std::string& id)
+Task<rules::Result<rules::Json>> ImageCatalogue::config(const std::string& id)
 {
     if (const auto known = configs_.find(id); known != configs_.end()) co_return known->second;
     try {
@@ -45,7 +44,7 @@ Task<rules::Result<rules::Json>> Images::config(const std::string& id)
     }
 }
 
-Task<rules::Result<std::string>> Images::arrived(const std::string& reference)
+Task<rules::Result<std::string>> ImageCatalogue::arrived(const std::string& reference)
 {
     try {
         const auto image = co_await inspect(reference);
@@ -58,13 +57,13 @@ Task<rules::Result<std::string>> Images::arrived(const std::string& reference)
     }
 }
 
-rules::Error Images::too_large()
+rules::Error ImageCatalogue::too_large()
 {
     return {413, fmt::format("berth: the settings of the image (labels, variables and so on) are too large for a job: set fewer or shorter ones, at most {} of a kind and {} KiB in all",
                              rules::elements_max, image_settings_max >> 10)};
 }
 
-rules::Result<rules::Json> Images::config_of(const rules::Json& image)
+rules::Result<rules::Json> ImageCatalogue::config_of(const rules::Json& image)
 {
     const std::string id = image.value("Id", "");
     rules::Result<rules::Json> config = rules::Json::object();
@@ -76,7 +75,7 @@ rules::Result<rules::Json> Images::config_of(const rules::Json& image)
     return kept(id, std::move(config));
 }
 
-rules::Result<rules::Json> Images::kept(const std::string& id, rules::Result<rules::Json> config)
+rules::Result<rules::Json> ImageCatalogue::kept(const std::string& id, rules::Result<rules::Json> config)
 {
     if (config && rules::text_bytes(*config) > config_bytes_max) return config;
     if (configs_.size() >= configs_max) configs_.erase(configs_.begin());
@@ -84,25 +83,25 @@ rules::Result<rules::Json> Images::kept(const std::string& id, rules::Result<rul
     return config;
 }
 
-Task<Images::Use> Images::alone_under(std::string name)
+Task<ImageCatalogue::Use> ImageCatalogue::alone_under(std::string name)
 {
     while (is_in_use(name)) co_await pause(20ms);
     co_return Use(names_[name].users, -1);
 }
 
-std::optional<Images::Use> Images::try_alone_under(const std::string& name)
+std::optional<ImageCatalogue::Use> ImageCatalogue::try_alone_under(const std::string& name)
 {
     if (is_in_use(name)) return std::nullopt;
     return Use(names_[name].users, -1);
 }
 
-bool Images::is_in_use(const std::string& name) const
+bool ImageCatalogue::is_in_use(const std::string& name) const
 {
     const auto found = names_.find(name);
     return found != names_.end() && (found->second.users != 0 || found->second.waiting != 0);
 }
 
-Task<Images::Use> Images::among_others_under(std::string name)
+Task<ImageCatalogue::Use> ImageCatalogue::among_others_under(std::string name)
 {
     std::erase_if(names_, [](const auto& each) { return each.second.users == 0 && each.second.waiting == 0; });
     Name& found = names_[name];
@@ -111,19 +110,19 @@ Task<Images::Use> Images::among_others_under(std::string name)
     co_return Use(found.users, 1);
 }
 
-Task<Answer> Images::tag(const std::string& id, const std::string& real)
+Task<Answer> ImageCatalogue::tag(const std::string& id, const std::string& real)
 {
     const EngineRequest request = tag_request(id, real);
     co_return co_await engine_.call(request);
 }
 
-Task<Answer> Images::untag(const std::string& real)
+Task<Answer> ImageCatalogue::untag(const std::string& real)
 {
     const EngineRequest request = untag_request(real);
     co_return co_await engine_.call(request);
 }
 
-Task<Answer> Images::give_back(LentName lent, std::string digest)
+Task<Answer> ImageCatalogue::give_back(PushTag lent, std::string digest)
 {
     const auto now = co_await inspect(lent.name);
     if (!now || now->value("Id", "") != lent.image) {
@@ -138,17 +137,17 @@ Task<Answer> Images::give_back(LentName lent, std::string digest)
     co_return co_await tag(lent.before, lent.name);
 }
 
-std::string kept_text(const LentName& lent)
+std::string kept_text(const PushTag& lent)
 {
     return lent.image + " " + (lent.before.empty() ? "none" : lent.before);
 }
 
-std::optional<LentName> lent_name(const db::Object& object)
+std::optional<PushTag> push_tag_of(const db::Object& object)
 {
     const std::size_t blank = object.parent.find(' ');
     if (object.kind != rules::Kind::image || blank == object.parent.npos) return std::nullopt;
     const std::string before = object.parent.substr(blank + 1);
-    return LentName{object.real, object.parent.substr(0, blank), before == "none" ? std::string() : before};
+    return PushTag{object.real, object.parent.substr(0, blank), before == "none" ? std::string() : before};
 }
 
 EngineRequest tag_request(const std::string& id, const std::string& real)
@@ -169,8 +168,7 @@ EngineRequest untag_request(const std::string& real)
 
 std::string new_building_reference(const std::string& key)
 {
-    static std::mt19937_64 random{std::random_device{}()};
-    return rules::building_reference(key, static_cast<std::int64_t>(random() >> 1));
+    return rules::building_reference(key, static_cast<std::int64_t>(random_number() >> 1));
 }
 
 bool is_nameless(const rules::Json& image)

@@ -16,19 +16,19 @@ namespace broker {
 inline constexpr std::size_t image_settings_max = std::size_t{512} << 10;
 
 /// A public name on the engine while it stands for an image of a job, which is being pushed.
-struct LentName {
+struct PushTag {
     std::string name, image;
     std::string before;  ///< what it stood for; empty: for nothing
 };
 /// As the ledger keeps it (db::Object::parent); nullopt for what is no such row.
-std::string kept_text(const LentName& lent);
-std::optional<LentName> lent_name(const db::Object& object);
+std::string kept_text(const PushTag& lent);
+std::optional<PushTag> push_tag_of(const db::Object& object);
 
 /// The engine's images, as all jobs share them. Each job holds those that it has by references of its own
 /// (rules/names/image_names.h): what no reference holds any longer, the engine removes by itself.
-class Images {
+class ImageCatalogue {
 public:
-    explicit Images(Engine& engine) : engine_(engine) {}
+    explicit ImageCatalogue(Engine& engine) : engine_(engine) {}
 
     /// The engine's inspect of an image id or reference; nullopt when it has none.
     Task<std::optional<rules::Json>> inspect(const std::string& reference);
@@ -71,7 +71,7 @@ public:
     Task<Answer> untag(const std::string& real);
     /// The name is as it was before, unless somebody on the host has meanwhile given it to another image: then it stays theirs, and the
     /// answer is a 404. `digest`: that the push gave the image; empty when it gave none.
-    Task<Answer> give_back(LentName lent, std::string digest);
+    Task<Answer> give_back(PushTag lent, std::string digest);
 
 private:
     rules::Result<rules::Json> kept(const std::string& id, rules::Result<rules::Json> config);

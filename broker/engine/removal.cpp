@@ -24,7 +24,7 @@ const std::string& handle(const db::Object& object)
 
 }  // namespace
 
-Result<bool> Remover::done(const Answer& answer)
+Result<bool> EngineCleanup::done(const Answer& answer)
 {
     if (answer.ok() || answer.status == 404) return answer.ok();
     return tl::unexpected(error_of(answer));
@@ -49,12 +49,12 @@ static Task<Answer> in_time(Task<Answer> work)
     co_return std::move(*answer);
 }
 
-Task<Answer> Remover::ask(EngineRequest request, Elements* elements)
+Task<Answer> EngineCleanup::ask(EngineRequest request, Elements* elements)
 {
     co_return co_await in_time(elements ? engine_.list(request, *elements) : engine_.call(request));
 }
 
-Task<Result<bool>> Remover::remove(const db::Object& object)
+Task<Result<bool>> EngineCleanup::remove(const db::Object& object)
 {
     switch (object.kind) {
     case Kind::container: co_return co_await remove_container(object);
@@ -67,12 +67,12 @@ Task<Result<bool>> Remover::remove(const db::Object& object)
     co_return Result<bool>(false);
 }
 
-Task<Result<bool>> Remover::remove_container(const db::Object& object)
+Task<Result<bool>> EngineCleanup::remove_container(const db::Object& object)
 {
     EngineRequest request{.op = Op::container_remove, .id = handle(object)};
     request.query.set("force", "1");
     request.query.set("v", "1");
-    const EngineRequest inspect{.op = Op::container_inspect, .id = handle(object)};
+    const EngineRequest inspect = inspection_of(Kind::container, handle(object));
     Result<bool> removed = co_await remove_flagged(request, inspect, Kind::container);
     if (!removed && removed.error().status == 409 && removed.error().message.find("already in progress") != std::string::npos) {
         // The engine is at it (`--rm`): gone when it can no longer be inspected.
@@ -82,13 +82,13 @@ Task<Result<bool>> Remover::remove_container(const db::Object& object)
     co_return removed;
 }
 
-Task<Result<bool>> Remover::remove_network(const db::Object& object)
+Task<Result<bool>> EngineCleanup::remove_network(const db::Object& object)
 {
     const EngineRequest request{.op = Op::network_remove, .id = handle(object)};
     const Answer answer = co_await ask(request);
     if (answer.status != 403 && answer.status != 409) co_return done(answer);
     // Endpoints are in the way: whatever still holds on to a network of the job lets go of it now.
-    const EngineRequest inspect{.op = Op::network_inspect, .id = handle(object)};
+    const EngineRequest inspect = inspection_of(Kind::network, handle(object));
     const Answer there = co_await ask(inspect);
     if (const auto network = there.ok() ? there.read() : std::nullopt) {
         const Json containers = network->value("Containers", Json::object());
@@ -102,27 +102,27 @@ Task<Result<bool>> Remover::remove_network(const db::Object& object)
     co_return done(again);
 }
 
-Task<Result<bool>> Remover::remove_volume(const db::Object& object)
+Task<Result<bool>> EngineCleanup::remove_volume(const db::Object& object)
 {
     EngineRequest removal{.op = Op::volume_remove, .id = object.real};
-    EngineRequest inspection{.op = Op::volume_inspect, .id = object.real};
+    EngineRequest inspection = inspection_of(Kind::volume, object.real);
     co_return co_await remove_flagged(std::move(removal), std::move(inspection), Kind::volume);
 }
 
-Task<Result<bool>> Remover::remove_image(const db::Object& object)
+Task<Result<bool>> EngineCleanup::remove_image(const db::Object& object)
 {
     if (rules::is_real_reference(key_, object.real)) {
         const EngineRequest request = untag_request(object.real);
         const Answer answer = co_await ask(request);
         co_return done(answer);
     }
-    if (const auto lent = lent_name(object)) {
-        Images images(engine_);
+    if (const auto lent = push_tag_of(object)) {
+        ImageCatalogue images(engine_);
         const Answer answer = co_await in_time(images.give_back(*lent, {}));
         co_return done(answer);
     }
     // A step of a build that was cut off, by its id: the job's if it has no name and was made then.
-    const EngineRequest inspect{.op = Op::image_inspect, .id = object.real};
+    const EngineRequest inspect = inspection_of(Kind::image, object.real);
     const Answer there = co_await ask(inspect);
     if (there.status == unreadable) co_return co_await remove_listed_step(object);
     if (!there.ok()) co_return done(there);
@@ -132,7 +132,7 @@ Task<Result<bool>> Remover::remove_image(const db::Object& object)
     co_return co_await remove_step(image->value("Id", ""));
 }
 
-Task<Result<bool>> Remover::remove_step(std::string id)
+Task<Result<bool>> EngineCleanup::remove_step(std::string id)
 {
     const EngineRequest request{.op = Op::image_remove, .id = std::move(id)};
     const Answer answer = co_await ask(request);

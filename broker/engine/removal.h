@@ -9,16 +9,16 @@
 
 namespace broker {
 
-inline constexpr int unreadable = 413;  ///< stands for what the engine answers with when it cannot be read, a status that it has not
+inline constexpr int unreadable = 413;  ///< in place of the status of an answer that cannot be read; no engine answers with it
 
 /// Removes a job's objects from the engine: full ids only, each call with a deadline, never an engine's prune.
-class Remover final : public cleanup::Engine {
+class EngineCleanup final : public cleanup::Engine {
 public:
-    Remover(broker::Engine& engine, std::string key) : engine_(engine), key_(std::move(key)) {}
+    EngineCleanup(broker::Engine& engine, std::string key) : engine_(engine), key_(std::move(key)) {}
 
     Task<rules::Result<std::vector<db::Object>>> found(rules::Kind kind, const std::string& key) override;
     Task<rules::Result<std::vector<db::Object>>> found_of_all(rules::Kind kind) override;
-    Task<rules::Result<std::vector<db::Object>>> grown(const std::vector<db::Object>& images) override;
+    Task<rules::Result<std::vector<db::Object>>> descendants(const std::vector<db::Object>& images) override;
     Task<rules::Result<bool>> remove(const db::Object& object) override;
 
 private:

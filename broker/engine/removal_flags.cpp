@@ -3,7 +3,7 @@
 #include "broker/engine/redaction.h"
 #include "broker/engine/removal.h"
 #include "broker/host/file_flags.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/io/log.h"
 
 // What cannot be removed because of flags of its files (chattr +i, +a): they are taken away, in the directories that the engine has for the very object.
@@ -37,7 +37,7 @@ std::vector<std::string> directories_of(const Json& inspect, rules::Kind kind, c
 
 }  // namespace
 
-Task<rules::Result<bool>> Remover::remove_flagged(EngineRequest removal, EngineRequest inspection, rules::Kind kind)
+Task<rules::Result<bool>> EngineCleanup::remove_flagged(EngineRequest removal, EngineRequest inspection, rules::Kind kind)
 {
     Answer answer = co_await ask(removal);
     if (answer.status == 500 && answer.message().find("operation not permitted") != std::string::npos) {
@@ -55,7 +55,7 @@ Task<rules::Result<bool>> Remover::remove_flagged(EngineRequest removal, EngineR
                               "): chattr -R -ia " + root + "/" + each;
                 }
         };
-        co_await aside(clear);
+        co_await offload(clear);
         if (cleared > 0) {
             log::warn("files that could not be removed", {{"kind", rules::kind_name(kind)}, {"id", removal.id}, {"cleared", cleared}});
             answer = co_await ask(removal);

@@ -65,17 +65,17 @@ std::optional<std::string> job_whose_network_it_has(const Json& container)
 
 }  // namespace
 
-Task<Result<std::vector<db::Object>>> Remover::found(Kind kind, const std::string& key)
+Task<Result<std::vector<db::Object>>> EngineCleanup::found(Kind kind, const std::string& key)
 {
     return listed(kind, key);
 }
 
-Task<Result<std::vector<db::Object>>> Remover::found_of_all(Kind kind)
+Task<Result<std::vector<db::Object>>> EngineCleanup::found_of_all(Kind kind)
 {
     return listed(kind, std::nullopt);
 }
 
-Task<Result<std::vector<db::Object>>> Remover::listed(Kind kind, std::optional<std::string> key)
+Task<Result<std::vector<db::Object>>> EngineCleanup::listed(Kind kind, std::optional<std::string> key)
 {
     const Op op = kind == Kind::container ? Op::container_list
                   : kind == Kind::network ? Op::network_list
@@ -107,7 +107,7 @@ Task<Result<std::vector<db::Object>>> Remover::listed(Kind kind, std::optional<s
     co_return objects;
 }
 
-void Remover::note_found(Kind kind, const Json& line, std::vector<db::Object>& objects, std::vector<MaybeStep>& maybe_steps) const
+void EngineCleanup::note_found(Kind kind, const Json& line, std::vector<db::Object>& objects, std::vector<MaybeStep>& maybe_steps) const
 {
     const std::vector<std::string> reals = real_names(kind, line);
     if (kind == Kind::container && reals.empty())
@@ -132,12 +132,12 @@ void Remover::note_found(Kind kind, const Json& line, std::vector<db::Object>& o
     }
 }
 
-Task<Result<bool>> Remover::is_step_of_build(const MaybeStep& step)
+Task<Result<bool>> EngineCleanup::is_step_of_build(const MaybeStep& step)
 {
     const auto is_id = [](const std::string& image) { return image.starts_with("sha256:"); };
-    const EngineRequest inspect{.op = Op::container_inspect, .id = step.container.id};
+    const EngineRequest inspect = inspection_of(Kind::container, step.container.id);
     const Answer answer = co_await ask(inspect);
-    // One too large to be read: the list has the id as well where the image has lost its name, but nobody puts such a container there by hand.
+    // Too large to be read: the list decides. It has the id of an image that lost its name, too, but nobody makes such a container by hand.
     if (answer.status == unreadable) co_return is_id(step.image);
     if (answer.status == 404) co_return false;
     if (!answer.ok()) co_return tl::unexpected(error_of(answer));
@@ -145,7 +145,7 @@ Task<Result<bool>> Remover::is_step_of_build(const MaybeStep& step)
     co_return container ? is_id(container->value(Json::json_pointer("/Config/Image"), "")) : is_id(step.image);
 }
 
-void Remover::note_ancestors(const Lines& list, const std::vector<db::Object>& images)
+void EngineCleanup::note_ancestors(const Lines& list, const std::vector<db::Object>& images)
 {
     if (images.empty()) return;
     const db::Seconds since = std::ranges::min(images, {}, &db::Object::created).created - clock_slack;
@@ -157,14 +157,13 @@ void Remover::note_ancestors(const Lines& list, const std::vector<db::Object>& i
 }
 
 /// What of `list` is a step of the builds that made `images`, or grew from one since then.
-std::set<std::string> Remover::steps(const Lines& list, const std::vector<db::Object>& images) const
+std::set<std::string> EngineCleanup::steps(const Lines& list, const std::vector<db::Object>& images) const
 {
     std::set<std::string> found;
     std::map<std::string, db::Seconds> parents;  // what grew from these since then is the job's
     const auto note = [&](const Line& image, db::Seconds since, bool is_cut_off) {
         if (image.is_nameless_since(since)) found.insert(image.id);
-        // What grows from an image that was there before (a base, which others have as well) is theirs. Only what a build that was cut off
-        // was making is told by nothing else.
+        // What grew from an older image (a base, which others may have) need not be ours. Of a build that was cut off nothing else tells.
         if (is_cut_off || image.created >= since) parents.emplace(image.id, since);
     };
     for (const auto& [bare_id, image] : list)
@@ -194,7 +193,7 @@ std::set<std::string> Remover::steps(const Lines& list, const std::vector<db::Ob
     return found;
 }
 
-Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Object>& images)
+Task<Result<std::vector<db::Object>>> EngineCleanup::descendants(const std::vector<db::Object>& images)
 {
     EngineRequest request{.op = Op::image_list};
     request.query.set("all", "1");
@@ -230,9 +229,9 @@ Task<Result<std::vector<db::Object>>> Remover::grown(const std::vector<db::Objec
 }
 
 /// A step that is too large to be inspected: the list tells of it, too.
-Task<Result<bool>> Remover::remove_listed_step(db::Object step)
+Task<Result<bool>> EngineCleanup::remove_listed_step(db::Object step)
 {
-    const auto found = co_await grown({step});
+    const auto found = co_await descendants({step});
     if (!found) co_return tl::unexpected(found.error());
     Result<bool> removed = false;
     for (const db::Object& each : *found) {

@@ -1,5 +1,5 @@
 #include "broker/engine/engine.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 
 // One exchange with the engine, on a connection that may have had others before: its answer's head and body.
 namespace broker {
@@ -26,7 +26,7 @@ Task<rules::Json> json_of(const Answer& answer)
     if (answer.body.size() <= answer_short) co_return answer.json();
     rules::Json value;
     const auto read = [&] { value = answer.json(); };
-    co_await aside(read, Aside::json);
+    co_await offload(read, Threads::json);
     co_return value;
 }
 

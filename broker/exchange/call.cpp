@@ -54,6 +54,11 @@ Task<Answer> ask(Call& call, const EngineRequest& request)
     co_return answer;
 }
 
+Task<Answer> inspect(Call& call, rules::Kind kind, std::string id)
+{
+    return call.services.engine.inspect(kind, std::move(id), &call.spend);
+}
+
 Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements)
 {
     const Answer answer = co_await call.services.engine.list(request, elements, &call.spend);

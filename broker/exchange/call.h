@@ -51,6 +51,8 @@ rules::Error error_of(const Call& call, const Answer& answer);
 Task<Answer> exchange(Call& call, const EngineRequest& request);
 /// The answer, or the end of the request with the engine's error.
 Task<Answer> ask(Call& call, const EngineRequest& request);
+/// The object `id` of `kind` as the engine tells it.
+Task<Answer> inspect(Call& call, rules::Kind kind, std::string id);
 /// A list of the engine's, element by element, or the end of the request with its error.
 Task<> ask_list(Call& call, const EngineRequest& request, Elements& elements);
 

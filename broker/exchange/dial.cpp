@@ -1,7 +1,7 @@
 #include "broker/exchange/dial.h"
 
-#include "broker/io/aside.h"
-#include "broker/jobs/leases.h"
+#include "broker/io/offload.h"
+#include "broker/jobs/subnet_leases.h"
 #include "broker/network/resolver.h"
 #include "rules/names/names.h"
 
@@ -29,7 +29,7 @@ Task<> check_dial(Call& call, rules::DialTarget target, std::string field)
             if (!addresses) throw Refused{{503, "berth: what " + target.text + " stands for cannot be learnt now: try again, or ask the operator to look at the host's name servers, and at berth-names.socket where berth runs as a service"}};
             facts.addresses = *addresses;
         }
-        co_await aside([&] { facts.of_host = addresses_of_host(); });
+        co_await offload([&] { facts.of_host = addresses_of_host(); });
         co_await add_networks(call, facts);
     }
     enforce(call, [&](const rules::Profile& profile) { return rules::may_dial(target, facts, profile, field); });

@@ -1,6 +1,6 @@
 #include "broker/exchange/exchange.h"
 
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/io/log.h"
 #include "rules/policy/endpoint_policy.h"
 
@@ -20,7 +20,7 @@ Task<Json> admitted_body(Client& client, const RequestHead& head, const rules::E
     const auto admit = [&] { return rules::admit(std::move(given), *row.schema); };
     rules::Result<Json> admitted = Json();
     if (large)
-        co_await aside([&] { admitted = admit(); }, Aside::json);
+        co_await offload([&] { admitted = admit(); }, Threads::json);
     else
         admitted = admit();
     co_return or_refuse(std::move(admitted));
@@ -39,12 +39,12 @@ Task<> answer(Connection& connection, Job& job, Services& services, const Reques
 {
     Client& client = *connection.client;
     if (const auto rate = job.profile.job_requests_per_second; rate > 0)
-        if (const auto wait = job.pace.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero()) co_await pause(wait);
+        if (const auto wait = job.request_rate.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero()) co_await pause(wait);
     if (spend.text(head.target.size())) co_await spend.pay();
     if (!job.open()) throw Refused{{503, "berth: the job has ended"}};
     if (!services.engine.known()) co_await services.engine.learn();
 
-    rules::Row found = or_refuse(rules::find_row(head.method, head.target));
+    rules::MatchedEndpoint found = or_refuse(rules::find_endpoint(head.method, head.target));
     const rules::Endpoint& row = *(record.endpoint = found.endpoint);
     const rules::Versions versions = rules::versions_under(services.engine.versions(), job.profile);
     rules::Route route = or_refuse(rules::route_to(std::move(found), versions));
@@ -102,7 +102,7 @@ private:
 Task<> serve_job(std::unique_ptr<Transport> transport, Caller caller, Services services, Operate operate)
 {
     Job& job = caller.job;
-    Client client(std::move(transport), job.identity);
+    Client client(std::move(transport), job.answer_headers);
     Listed listed(job, client);
     try {
         for (;;) {

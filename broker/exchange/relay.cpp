@@ -119,11 +119,6 @@ Task<> relay_raw(Wire& client, Wire& upstream)
 
 }  // namespace
 
-Task<> forever()
-{
-    co_await pause(Clock::duration(std::chrono::hours(24 * 365)));
-}
-
 std::optional<std::uint64_t> upload_length(const Call& call)
 {
     if (call.head.framing == Framing::chunked) return std::nullopt;
@@ -148,7 +143,7 @@ Task<> forward(Call& call)
 {
     const EngineRequest request = call.request();
     Upstream upstream = co_await call.services.engine.send(request);
-    const UpstreamShown while_relayed(call.connection, upstream);
+    const CutWithJob while_relayed(call.connection, upstream);
     if (call.route.endpoint->reply == rules::Reply::plain)
         co_await relay_answer(call, upstream);
     else
@@ -190,7 +185,7 @@ Task<> forward_upload(Call& call)
 {
     const EngineRequest request = call.request();
     Upstream upstream = co_await call.services.engine.send_head(request, upload_length(call), "application/x-tar");
-    const UpstreamShown while_relayed(call.connection, upstream);
+    const CutWithJob while_relayed(call.connection, upstream);
     const auto send = [&]() -> Task<> {
         co_await upload(call, upstream);
         co_await forever();
@@ -202,7 +197,7 @@ Task<> forward_upload(Call& call)
 Task<> forward_upgrade(Call& call, const EngineRequest& request)
 {
     Upstream upstream = co_await call.services.engine.send(request, call.head.upgrade);
-    const UpstreamShown while_relayed(call.connection, upstream);
+    const CutWithJob while_relayed(call.connection, upstream);
     Client& client = call.client;
     client.will_close();  // whatever follows on this connection, it is not another request
     ResponseHead head;

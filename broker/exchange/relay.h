@@ -7,12 +7,12 @@
 namespace broker {
 
 /// Names the engine's connection in the job's list for as long as the exchange lasts, so that the job's end can cut it.
-class UpstreamShown {
+class CutWithJob {
 public:
-    UpstreamShown(Connection& connection, Upstream& upstream) : connection_(connection) { connection_.upstream = &upstream.wire(); }
-    UpstreamShown(const UpstreamShown&) = delete;
-    UpstreamShown& operator=(const UpstreamShown&) = delete;
-    ~UpstreamShown() { connection_.upstream = nullptr; }
+    CutWithJob(Connection& connection, Upstream& upstream) : connection_(connection) { connection_.upstream = &upstream.wire(); }
+    CutWithJob(const CutWithJob&) = delete;
+    CutWithJob& operator=(const CutWithJob&) = delete;
+    ~CutWithJob() { connection_.upstream = nullptr; }
 
 private:
     Connection& connection_;
@@ -37,8 +37,5 @@ Task<> while_client_stays(Call& call, Task<> work);
 Task<> upload(Call& call, Upstream& upstream);
 /// How that body is framed toward the engine; chunked when absent.
 std::optional<std::uint64_t> upload_length(const Call& call);
-
-/// Never ends but by being cancelled.
-Task<> forever();
 
 }  // namespace broker

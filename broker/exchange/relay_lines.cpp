@@ -22,7 +22,7 @@ Task<std::string> begin_lines(Call& call, Upstream& upstream, const LineView& vi
         while (const auto line = lines.next()) {
             // Of the many streams that a job may have only one at a time reads a long line.
             std::optional<Lock::Held> turn;
-            if (line->size() > LongTexts::short_max) {
+            if (line->size() > TextThrottle::short_max) {
                 Lock::Held held = co_await call.spend.hold_line();
                 turn.emplace(std::move(held));
             }
@@ -49,7 +49,7 @@ Task<> send_for_lines(Call& call, const EngineRequest& request, std::optional<st
 {
     call.client.will_send_messages();
     Upstream upstream = co_await call.services.engine.send_head(request, length, "application/x-tar");
-    const UpstreamShown while_relayed(call.connection, upstream);
+    const CutWithJob while_relayed(call.connection, upstream);
     const auto send = [&]() -> Task<> {
         co_await body(upstream);
         co_await forever();

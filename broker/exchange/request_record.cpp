@@ -45,7 +45,7 @@ private:
 bool only_reads(const rules::Endpoint& row)
 {
     using rules::Method;
-    return row.method == Method::get || row.method == Method::head || row.method == Method::options || row.needs.quiet;
+    return row.method == Method::get || row.method == Method::head || row.method == Method::options || row.needs.unrecorded;
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ constexpr unsigned long file_of_socket = SIOCPROTOPRIVATE;
 
 }  // namespace
 
-std::string kept_name(const std::string& key)
+std::string fdstore_name(const std::string& key)
 {
     return "door-" + key;
 }
@@ -48,7 +48,7 @@ OpenedDoor open_door(Executor executor, const fs::path& path, const std::string&
     own_directory(path.parent_path());
     as_parent(path.parent_path());
     fs::permissions(path.parent_path(), fs::status(path.parent_path().parent_path()).permissions());
-    const std::string name = kept_name(key);
+    const std::string name = fdstore_name(key);
     if (File passed = supervisor.take(name); passed.get() >= 0) {
         if (listens_at(passed.get(), path)) return {Acceptor(executor, Unix(), passed.release()), true};
         supervisor.drop(name);

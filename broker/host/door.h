@@ -10,7 +10,7 @@
 namespace broker {
 
 /// The name under which the door of the job `key` is kept.
-std::string kept_name(const std::string& key);
+std::string fdstore_name(const std::string& key);
 
 /// True when `descriptor` is the listening socket whose file is still at `path`.
 bool listens_at(int descriptor, const std::filesystem::path& path);

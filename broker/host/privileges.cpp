@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array needed = {
     Capability{CAP_NET_ADMIN, "net_admin", "the nftables table that keeps jobs apart; the inode of a door's socket (SIOCUNIXFILE)"},
-    Capability{CAP_SYS_ADMIN, "sys_admin", "mounts that hold a job's paths, on engines before API 1.45 (open_tree, move_mount, umount2)"},
+    Capability{CAP_SYS_ADMIN, "sys_admin", "mounts that hold a job's paths: on engines before API 1.45, and of a workspace that others than root can move (open_tree, move_mount, umount2)"},
     Capability{CAP_DAC_OVERRIDE, "dac_override", "the directories of a job's workspace and of an anchor's mounts, which are other users'; a rootless engine's socket"},
     Capability{CAP_SETUID, "setuid", "a directory that is missing in a workspace is made as its owner (setfsuid)"},
     Capability{CAP_SETGID, "setgid", "the same (setfsgid)"},

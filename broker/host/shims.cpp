@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "broker/host/beneath.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "rules/names/names.h"
 
 namespace broker {
@@ -46,7 +46,7 @@ pid_t parent_of(pid_t pid)
     return name_end == stat.npos || stat.size() < name_end + 5 ? 0 : std::atoi(stat.c_str() + name_end + 4);
 }
 
-/// `check` is asked once the process cannot be another any more.
+/// `check` runs once the pidfd is open, so that the pid cannot have been reused.
 template <class Check>
 bool kill_if(pid_t pid, Check check)
 {
@@ -91,13 +91,13 @@ Task<int> end_shims(std::set<std::string> containers)
     for (int tries = 0; tries < 20; ++tries) {
         if (tries > 0) co_await pause(100ms);
         std::vector<Shim> left;
-        co_await aside([&] {
+        co_await offload([&] {
             left = shims();
             std::erase_if(left, [&](const Shim& each) { return !containers.contains(each.container); });
         });
         if (left.empty()) co_return killed;
         if (tries < 19) continue;
-        co_await aside([&] {
+        co_await offload([&] {
             for (const Shim& each : left) killed += kill_shim(each);
         });
     }

@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 
 namespace broker {
 namespace {
@@ -27,7 +27,7 @@ bool is_form_type(std::string_view type)
 
 }  // namespace
 
-Client::Client(std::unique_ptr<Transport> transport, const std::string& identity) : wire_(std::move(transport)), identity_(identity) {}
+Client::Client(std::unique_ptr<Transport> transport, const std::string& headers) : wire_(std::move(transport)), headers_(headers) {}
 
 Task<std::optional<RequestHead>> Client::read_head()
 {
@@ -110,7 +110,7 @@ Task<rules::Result<rules::Json>> Client::read_json(const RequestHead& head, std:
     if (!turn) co_return rules::parse_json(text);
     rules::Result<rules::Json> body = rules::Json();
     const auto parse = [&] { body = rules::parse_json(text); };
-    co_await aside(parse, Aside::json);
+    co_await offload(parse, Threads::json);
     co_return body;
 }
 
@@ -128,7 +128,7 @@ std::string Client::head_text(int status, std::string_view content_type, std::st
     if (!keep_alive_ || body_unread_) head.add("Connection", "close");
     std::string text = std::move(head).finish();
     text.resize(text.size() - 2);
-    text.append(identity_).append(framing).append("\r\n");
+    text.append(headers_).append(framing).append("\r\n");
     return text;
 }
 

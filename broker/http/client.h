@@ -19,8 +19,8 @@ inline constexpr auto reply_limit = 10s;
 /// The side toward the job: reads requests, writes answers in Docker's form. One at a time, in order.
 class Client {
 public:
-    /// `identity`: header lines that every answer carries (Api-Version, Server, ...), each with its CRLF.
-    Client(std::unique_ptr<Transport> transport, const std::string& identity);
+    /// `headers`: header lines that every answer carries (Api-Version, Server, ...), each with its CRLF.
+    Client(std::unique_ptr<Transport> transport, const std::string& headers);
 
     /// The next request; nullopt when the peer has closed or the head was refused (and answered).
     Task<std::optional<RequestHead>> read_head();
@@ -73,7 +73,7 @@ private:
     Task<> refuse_head(rules::Error error);
 
     Wire wire_;
-    const std::string& identity_;
+    const std::string& headers_;
     std::optional<rules::Error> refused_head_;
     bool keep_alive_ = true;
     bool body_unread_ = false;

@@ -43,6 +43,12 @@ inline Task<> pause(Clock::duration limit)
     co_await timer.async_wait(use_task_tuple);
 }
 
+/// Never ends but by being cancelled.
+inline Task<> forever()
+{
+    co_await pause(std::chrono::hours(24 * 365));
+}
+
 /// Runs both until the first ends, by itself or by throwing; the other is cancelled and awaited. Which one ended first: 0 or 1.
 /// (asio's own operator|| would go on waiting for the other when the first throws.)
 inline Task<std::size_t> race(Task<> first, Task<> second)

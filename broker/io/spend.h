@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "broker/io/long_texts.h"
+#include "broker/io/text_throttle.h"
 
 namespace broker {
 
@@ -11,7 +11,7 @@ namespace broker {
 /// the call, so that whoever reads a text says so here. How many values a JSON text may have is bounded text by text (rules/json.h).
 class Spend {
 public:
-    explicit Spend(LongTexts& job) : job_(job) {}
+    explicit Spend(TextThrottle& job) : job_(job) {}
     Spend(const Spend&) = delete;
     Spend& operator=(const Spend&) = delete;
 
@@ -19,7 +19,7 @@ public:
     bool text(std::size_t bytes)
     {
         bytes_ += bytes;
-        if (bytes <= LongTexts::short_max) return false;
+        if (bytes <= TextThrottle::short_max) return false;
         due_ += bytes;
         return true;
     }
@@ -28,14 +28,14 @@ public:
     {
         bytes_ += bytes;
         due_ += bytes;
-        return due_ > LongTexts::short_max;
+        return due_ > TextThrottle::short_max;
     }
     /// There are parts that have not been paid.
     bool has_due() const { return due_ > 0; }
 
     /// Waits until the job's pace lets what is due through, and what the job owes from before.
     Task<> pay() { return job_.take(std::exchange(due_, 0)); }
-    /// For who holds what other jobs wait for: not he waits for what is due, but what the job asks next.
+    /// Charges what is due without waiting, for a caller that holds what other jobs wait for: the next request of the job waits.
     void owe() { job_.owe(std::exchange(due_, 0)); }
 
     Task<Lock::Held> hold_body() { return job_.body.hold(); }      ///< before a large JSON body is kept
@@ -45,7 +45,7 @@ public:
     std::uint64_t bytes() const { return bytes_; }  ///< of all texts, short ones too
 
 private:
-    LongTexts& job_;
+    TextThrottle& job_;
     std::uint64_t bytes_ = 0;
     std::size_t due_ = 0;
 };

@@ -29,9 +29,8 @@ struct AnchorSeen {
 
 Task<std::optional<AnchorSeen>> look_at_anchor(Engine& engine, std::string anchor, db::Seconds age)
 {
-    const EngineRequest request{.op = Op::container_inspect, .id = std::move(anchor)};
     try {
-        const Answer answer = co_await engine.call(request);
+        const Answer answer = co_await engine.inspect(Kind::container, std::move(anchor));
         if (answer.status == 404) co_return AnchorSeen{"its anchor was removed"};
         if (!answer.ok()) co_return std::nullopt;
         const Json container = co_await json_of(answer);
@@ -44,7 +43,7 @@ Task<std::optional<AnchorSeen>> look_at_anchor(Engine& engine, std::string ancho
     }
 }
 
-/// Of an event as the engine writes it: attributes, which others choose, stand behind.
+/// The action of an event. The engine writes it before the attributes, which clients choose: the first match is the engine's.
 std::string_view action_of(std::string_view line)
 {
     constexpr std::string_view member = R"("Action":")";
@@ -61,7 +60,7 @@ Task<> Jobs::close_later(std::string key)
     co_await close(std::move(key), 60s);
 }
 
-void Jobs::end(Job& job, std::string_view why)
+void Jobs::begin_close(Job& job, std::string_view why)
 {
     if (!job.open()) return;
     log::info("job ends", {{"job", job.facts.id}, {"why", why}});
@@ -87,21 +86,21 @@ Task<rules::Result<void>> Jobs::hold(std::string id, Client& holder)
     Job* job = find(key);
     if (!job) co_return rules::Result<void>();
     --job->holders;
-    job->seen = Clock::now() - std::chrono::seconds(job->facts.lease);  // the grace is left to come back in
+    job->seen = Clock::now() - std::chrono::seconds(job->facts.lease);  // so that only the grace is left
     co_return rules::Result<void>();
 }
 
-void Jobs::end_if_over(Job& job)
+void Jobs::close_if_over(Job& job)
 {
     const db::Job& facts = job.facts;
     if (!job.open()) return;
     if (facts.deadline != 0 && facts.deadline <= std::time(nullptr))
-        end(job, "its time is up");
+        begin_close(job, "its time is up");
     else if (facts.lease > 0 && job.holders == 0 && Clock::now() - job.seen > std::chrono::seconds(facts.lease) + job.grace())
-        end(job, "its lease was not renewed");
+        begin_close(job, "its lease was not renewed");
 }
 
-Task<> Jobs::end_without_anchor(std::string key)
+Task<> Jobs::close_without_anchor(std::string key)
 {
     for (;;) {
         const Job* asked = find(key);
@@ -116,7 +115,7 @@ Task<> Jobs::end_without_anchor(std::string key)
         if (!job->anchor_stopped) job->anchor_stopped = Clock::now();
         const auto left = *job->anchor_stopped + job->grace() - Clock::now();
         if (!seen->may_return || left <= Clock::duration::zero()) {
-            end(*job, seen->gone);
+            begin_close(*job, seen->gone);
             co_return;
         }
         if (job->anchor_awaited) co_return;
@@ -150,21 +149,21 @@ Task<> Jobs::watch()
                 job->retry = Clock::time_point::max();
                 asio::co_spawn(services_.io, close_later(job->facts.key), asio::detached);
             }
-            end_if_over(*job);
+            close_if_over(*job);
             job->refusals_logged = 0;
             if (const std::uint64_t more = std::exchange(job->refusals_unlogged, 0); more > 0) log::warn("more was refused", {{"job", job->facts.id}, {"count", more}});
-            if (anchors && job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, end_without_anchor(job->facts.key), asio::detached);
+            if (anchors && job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, close_without_anchor(job->facts.key), asio::detached);
         }
-        std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->closers == 0; });
+        std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->close_waiters == 0; });
     }
 }
 
-void Jobs::heed(std::string_view line)
+void Jobs::on_engine_event(std::string_view line)
 {
     const std::string_view told = action_of(line);
     constexpr std::array<std::string_view, 5> heeded = {"connect", "create", "destroy", "die", "pull"};
     if (std::ranges::find(heeded, told) == heeded.end()) return;
-    // What a job makes, of whose image its create has told: not worth being parsed.
+    // A job's own container: its create request has already marked the image as used.
     if (told == "create" && line.find(R"("name":"berth.)") != line.npos) return;
     const Json event = rules::read_json(line).value_or(nullptr);
     if (!event.is_object() || !event.contains("Actor") || !event["Actor"].is_object()) return;
@@ -174,9 +173,9 @@ void Jobs::heed(std::string_view line)
         for (const auto& [key, job] : jobs_)
             if (job->facts.anchor == id) {
                 if (action == "die") job->anchor_stopped = Clock::now();  // it may have been started again since it last stopped
-                asio::co_spawn(services_.io, end_without_anchor(key), asio::detached);
+                asio::co_spawn(services_.io, close_without_anchor(key), asio::detached);
             }
-    // Of whatever on the host uses an image that jobs pulled.
+    // Any container on the host that uses a cached image counts as a use.
     if (kind == Kind::container && action == "create") services_.cache.used(event["Actor"].value(Json::json_pointer("/Attributes/image"), ""));
     if (kind == Kind::image && action == "pull") services_.cache.used(id);
     if (kind == Kind::network && action == "connect")
@@ -190,20 +189,20 @@ void Jobs::heed(std::string_view line)
     for (const auto& [key, job] : jobs_) job->objects.destroyed(kind, id);
 }
 
-Task<> Jobs::look_again()
+Task<> Jobs::resync_after_gap()
 {
     for (Job* job : all()) {
-        job->identity = identity_of(job->profile);
-        if (job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, end_without_anchor(job->facts.key), asio::detached);
+        job->answer_headers = answer_headers_of(job->profile);
+        if (job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, close_without_anchor(job->facts.key), asio::detached);
     }
-    co_await compare_all();
+    co_await forget_all_vanished();
 }
 
 Task<> Jobs::follow_engine()
 {
-    const auto began = [this] { asio::co_spawn(services_.io, look_again(), asio::detached); };
-    const auto heed_line = [this](std::string_view line) { heed(line); };
-    co_await services_.events.follow(began, heed_line);
+    const auto began = [this] { asio::co_spawn(services_.io, resync_after_gap(), asio::detached); };
+    const auto on_line = [this](std::string_view line) { on_engine_event(line); };
+    co_await services_.events.follow(began, on_line);
 }
 
 }  // namespace broker

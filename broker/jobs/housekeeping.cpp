@@ -73,12 +73,12 @@ Task<Json> Jobs::cleanup(bool dry_run, bool orphans)
             objects.push_back(line(job.id, each, "its job is over", dry_run ? "would go" : stays ? "left" : "gone", stays ? stays->error : ""));
         }
 
-    Remover remover(services_.engine, {});
+    EngineCleanup remover(services_.engine, {});
     std::set<std::string> open;
     for (const std::string& key : keys()) open.insert(key);
     const std::vector<cleanup::Stray> strays = or_refuse(co_await cleanup::find_strays(remover, services_.store, open));
     std::vector<cleanup::Left> left;
-    const auto engine_for = [this](const std::string& key) -> std::unique_ptr<cleanup::Engine> { return std::make_unique<Remover>(services_.engine, key); };
+    const auto engine_for = [this](const std::string& key) -> std::unique_ptr<cleanup::Engine> { return std::make_unique<EngineCleanup>(services_.engine, key); };
     if (!dry_run) left = co_await cleanup::remove_strays(strays, orphans, engine_for, services_.store);
     for (const cleanup::Stray& each : strays) {
         const cleanup::Left* stays = left_of(left, each.object);
@@ -144,7 +144,7 @@ Task<> Jobs::keep_house()
         const Json report = co_await cleanup(false, false);
         for (const Json& each : report["objects"])
             if (each["outcome"] != "kept") log::warn("was left of a job", {{"job", each["job"].get<std::string>()}, {"kind", each["kind"].get<std::string>()}, {"name", each["name"].get<std::string>()}, {"outcome", each["outcome"].get<std::string>()}});
-        co_await compare_all();
+        co_await forget_all_vanished();
     } catch (const Refused& refused) {
         log::warn("housekeeping", {{"error", refused.error.message}});
     } catch (const std::exception& failure) {
@@ -152,24 +152,24 @@ Task<> Jobs::keep_house()
     }
 }
 
-Task<> Jobs::compare_all()
+Task<> Jobs::forget_all_vanished()
 {
     for (const std::string& key : keys()) {
         try {
-            co_await compare(key);
-        } catch (const std::exception& failure) {  // what it has is looked at again, and others' now
+            co_await forget_vanished(key);
+        } catch (const std::exception& failure) {  // this job is tried again later; the others now
             log::warn("a job is not compared with the engine's lists", {{"key", key}, {"error", failure.what()}});
         }
     }
 }
 
-Task<> Jobs::compare(std::string key)
+Task<> Jobs::forget_vanished(std::string key)
 {
-    Remover remover(services_.engine, key);
+    EngineCleanup remover(services_.engine, key);
     for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) {
         const Job* before = find(key);
         if (!before || !before->open()) co_return;
-        std::vector<db::Object> rows = before->objects.all(kind);  // before the list: what is in it since then has no row here
+        std::vector<db::Object> rows = before->objects.all(kind);  // read before the engine's list, so that newer objects are not compared
         const auto found = co_await remover.found(kind, key);
         Job* job = find(key);
         if (!found || !job || !job->open()) co_return;

@@ -11,7 +11,7 @@
 
 #include "broker/engine/engine_events.h"
 #include "broker/http/client.h"
-#include "broker/io/long_texts.h"
+#include "broker/io/text_throttle.h"
 #include "broker/jobs/meter.h"
 #include "broker/jobs/objects.h"
 #include "rules/bodies/bodies.h"
@@ -44,32 +44,32 @@ struct SeenEvent {
 /// One open job: its facts, its objects, its door and who is at it.
 struct Job {
     Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, std::filesystem::path pins_directory_, db::Store& store, std::int64_t& next_row)
-        : facts(std::move(facts_)), profile(std::move(profile_)), acting(profile.observes() ? rules::opened(profile) : profile), directory(std::move(directory_)), pins_directory(std::move(pins_directory_)), objects(facts.key, store, next_row)
+        : facts(std::move(facts_)), profile(std::move(profile_)), effective_profile(profile.observes() ? rules::permissive(profile) : profile), directory(std::move(directory_)), pins_directory(std::move(pins_directory_)), objects(facts.key, store, next_row)
     {
         objects.set_door(door().string());
     }
 
     std::filesystem::path door() const { return directory / "docker.sock"; }
     /// Where those outside reach its published ports; empty while it has no address.
-    std::string address() const { return acting.ports_address == "loopback" ? "127.0.0.1" : gateway; }
+    std::string address() const { return effective_profile.ports_address == "loopback" ? "127.0.0.1" : gateway; }
     bool open() const { return facts.state == db::JobState::open; }
     /// For what holds it to come back, before it ends.
     std::chrono::seconds grace() const { return std::chrono::seconds(profile.job_grace); }
 
     /// Who writes into a body that is sent in `version`.
-    rules::Author author(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version, cgroup}; }
+    rules::RewriteContext rewrite_context(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version, cgroup}; }
     rules::ViewFacts view_facts(rules::Version version) const { return {version, gateway, door().string()}; }
 
     /// The network that has `lease`, with the rules that it gets.
-    rules::GuardedNetwork guarded(const db::Lease& lease) const
+    rules::GuardedNetwork guarded(const db::SubnetLease& lease) const
     {
         return {facts.key, lease.bridge, lease.subnet, profile.metadata_reachable, profile.host_reachable, profile.network_egress};
     }
 
     db::Job facts;
     rules::Profile profile;  ///< as it was when the job was opened, or the daemon started
-    rules::Profile acting;   ///< under which requests are written anew: of a job that only observes, the opened one
-    std::string identity;    ///< header lines of every answer
+    rules::Profile effective_profile;   ///< under which requests are written anew: of a job that only observes, the opened one
+    std::string answer_headers;    ///< header lines of every answer
     std::filesystem::path directory;  ///< of the door, the job's alone
     std::filesystem::path pins_directory;                           ///< what holds its paths by mounts; no other directory of the job's holds mounts
     std::map<std::string, std::vector<std::filesystem::path>> pins;  ///< by full id of the container that mounts them
@@ -81,12 +81,12 @@ struct Job {
     Lock making;          ///< held while the default network is made, and while a volume is made or removed: the engine knows one by its name
     Lock networks;        ///< held while a network is made or removed: what one has of the host is known by its name
     Lock naming;          ///< held while an image gets or loses a name
-    LongTexts texts;
+    TextThrottle texts;
     std::size_t events_waiting = 0;  ///< bytes of events that wait for its streams
     SeenEvent last_event;
     std::size_t streams = 0;  ///< requests whose answer takes as long as somebody likes
     Lock unpacking;       ///< held while an archive is read: to unpack takes memory, and that of one job is bounded
-    int closers = 0;      ///< who hold on to this job in order to close it
+    int close_waiters = 0;      ///< who hold on to this job in order to close it
     Clock::time_point seen = Clock::now();  ///< the last sign of whoever opened it
     int holders = 0;                        ///< connections that hold it open
     std::optional<Clock::time_point> anchor_stopped;  ///< when it was last seen to have stopped; empty: it runs, as far as is known
@@ -97,7 +97,7 @@ struct Job {
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
     std::bitset<static_cast<std::size_t>(rules::Op::count)> used;  ///< operations of which the ledger has a request
-    Pace pace;  ///< of requests, where the profile has one
+    RateLimiter request_rate;  ///< of requests, where the profile has one
     Meter meter;
     int refusals_logged = 0;           ///< in this second
     std::uint64_t refusals_unlogged = 0;  ///< in this second: only the ledger has them
@@ -106,10 +106,10 @@ struct Job {
 /// Keeps a job that is being closed from going away under those who wait to close it too.
 class Closing {
 public:
-    explicit Closing(Job& job) : job_(job) { ++job_.closers; }
+    explicit Closing(Job& job) : job_(job) { ++job_.close_waiters; }
     Closing(const Closing&) = delete;
     Closing& operator=(const Closing&) = delete;
-    ~Closing() { --job_.closers; }
+    ~Closing() { --job_.close_waiters; }
 
 private:
     Job& job_;

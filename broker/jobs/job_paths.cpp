@@ -33,8 +33,7 @@ Task<std::vector<std::string>> private_paths(Engine& engine, std::vector<std::st
 
 Task<Result<rules::JobPaths>> paths_of_anchor(Engine& engine, std::string anchor, std::vector<std::string> closed)
 {
-    const EngineRequest request{.op = rules::Op::container_inspect, .id = anchor};
-    const Answer answer = co_await engine.call(request);
+    const Answer answer = co_await engine.inspect(rules::Kind::container, anchor);
     if (answer.status == 404) co_return rules::not_found("there is no container " + anchor + " on the engine");
     if (!answer.ok()) throw failure_of("inspect of the anchor", answer);
     Json inspect = co_await json_of(answer);

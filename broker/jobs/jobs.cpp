@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/io/log.h"
 #include "broker/network/firewall.h"
 #include "cleanup/parallel.h"
@@ -15,8 +15,8 @@ namespace {
 
 using rules::Json;
 
-/// Of the process's descriptors: for administration, reaps, the ledger and the doors of jobs that are still to come. The others are for
-/// connections, each of which has one to the engine, and while its answer lasts another of its own that tells when the client has gone.
+/// Descriptors that are kept for administration, reaps, the ledger and the doors of jobs to come. The others are for connections, three for
+/// each: its own, the one to the engine, and a duplicate that tells when the client has gone.
 constexpr std::size_t descriptors_kept = 64;
 constexpr std::size_t descriptors_each = 3;
 
@@ -40,7 +40,7 @@ Task<rules::Result<void>> Jobs::reload_rules()
 {
     rules::Result<rules::Rulebook> read = rules::bad_request({});
     const auto reading = [&] { read = read_rulebook(rules_path_); };
-    co_await aside(reading);
+    co_await offload(reading);
     if (!read) {
         log::error("the rules are not changed", {{"path", rules_path_.string()}, {"error", read.error().message}});
         co_return tl::unexpected(read.error());
@@ -50,7 +50,7 @@ Task<rules::Result<void>> Jobs::reload_rules()
     co_return rules::Result<void>();
 }
 
-std::string Jobs::identity_of(const rules::Profile& profile) const
+std::string Jobs::answer_headers_of(const rules::Profile& profile) const
 {
     return "Api-Version: " + rules::to_string(rules::versions_under(services_.engine.versions(), profile).newest) + "\r\n" +
            "Docker-Experimental: false\r\nOstype: linux\r\nServer: Docker/" + services_.engine.server_version() + " (linux)\r\n";
@@ -60,7 +60,7 @@ std::unique_ptr<Job> Jobs::make_job(db::Job facts, const rules::Profile& profile
 {
     const std::string key = facts.key;
     auto job = std::make_unique<Job>(std::move(facts), profile, directory_of(key), pins_of(key), services_.store, next_row_);
-    job->identity = identity_of(job->profile);
+    job->answer_headers = answer_headers_of(job->profile);
     return job;
 }
 
@@ -68,7 +68,7 @@ bool Jobs::is_crowded(const Job& newcomer)
 {
     std::size_t sum = 0;
     for (const auto& [key, job] : jobs_) sum += job->connections.size();
-    // Of what is left nobody gets more than it has: however many jobs are greedy, something is left for the next.
+    // No job may have more connections than are still free: however many jobs are greedy, some are left for the next.
     if (sum < connections_most_ && newcomer.connections.size() < connections_most_ - sum) return false;
     if (Clock::now() > crowd_told_ + 10s) {
         crowd_told_ = Clock::now();
@@ -100,7 +100,7 @@ void Jobs::admit(std::unique_ptr<Transport> transport, Caller caller)
     asio::co_spawn(services_.io, serve_(std::move(transport), caller), asio::detached);
 }
 
-Task<bool> Jobs::note(db::Store::Work work)
+Task<bool> Jobs::write_or_log(db::Store::Work work)
 {
     try {
         co_await services_.store.write(std::move(work));
@@ -154,7 +154,7 @@ Task<> Jobs::stop(Clock::duration limit)
 
 bool Jobs::quiet() const
 {
-    const auto at_rest = [](const Job& job) { return job.connections.empty() && job.closers == 0; };
+    const auto at_rest = [](const Job& job) { return job.connections.empty() && job.close_waiters == 0; };
     return std::ranges::all_of(jobs_, [&](const auto& each) { return at_rest(*each.second); }) &&
            std::ranges::all_of(retired_, [&](const auto& each) { return at_rest(*each); });
 }

@@ -101,7 +101,7 @@ public:
 private:
     void open_door(Job& job);
     /// False when the ledger could not be written, which is logged.
-    Task<bool> note(db::Store::Work work);
+    Task<bool> write_or_log(db::Store::Work work);
     Task<> end_lost_jobs();
     /// What is to be done about a ledger that is damaged.
     std::string damage_told() const;
@@ -115,17 +115,25 @@ private:
     Task<bool> adopt_cut_builds(Job& job, db::Seconds since);
     Task<> adopt_cut_builds(std::map<Job*, db::Seconds> began);
     Task<> lease_address(Job& job);
-    Task<> restore_networks(std::vector<db::Lease> leases);
+    Task<> restore_networks(std::vector<db::SubnetLease> leases);
     Task<> drain(Job& job, Clock::duration limit);
     /// The job's end, beside whoever waits for it; lets what is being made finish for at most `limit`.
     Task<> finish(Job& job, Clock::duration limit, std::shared_ptr<Ending> ending);
-    Task<cleanup::Report> reap(Job& job, Clock::duration limit);
+    Task<cleanup::Report> drain_and_reap(Job& job, Clock::duration limit);
+    /// Removes what a drained job made, and proves that it is gone.
+    Task<cleanup::Report> remove_everything(Job& job);
+    /// In the ledger and the log; that it cannot be recorded is left, too.
+    Task<> record_reap(const Job& job, cleanup::Report& report, std::int64_t started);
+    /// Behind a clean end: nobody finds the job any more.
+    void retire(Job& job);
+    /// Behind another: what went is forgotten; what is left waits for the next close.
+    void keep_left(Job& job, const cleanup::Report& report);
     Task<> keep_built(const Job& job);
-    void heed(std::string_view event);
+    void on_engine_event(std::string_view event);
     /// Behind a gap in the events: looks at what they may have told.
-    Task<> look_again();
+    Task<> resync_after_gap();
     /// Header lines of every answer to a job under `profile`.
-    std::string identity_of(const rules::Profile& profile) const;
+    std::string answer_headers_of(const rules::Profile& profile) const;
     Task<> close_later(std::string key);
     Task<> keep_house();
     /// The report of ImageCache::collect.
@@ -134,19 +142,23 @@ private:
     /// What the job had of the host's cache was used until now; what no profile keeps goes. How many images that were.
     Task<std::int64_t> leave_cache(std::vector<db::Object> images, std::string profile_cache);
     /// Rows whose objects somebody removed behind our back go.
-    Task<> compare_all();
-    Task<> compare(std::string key);
-    void end(Job& job, std::string_view why);
-    void end_if_over(Job& job);
-    Task<> end_without_anchor(std::string key);
+    Task<> forget_all_vanished();
+    Task<> forget_vanished(std::string key);
+    void begin_close(Job& job, std::string_view why);
+    void close_if_over(Job& job);
+    Task<> close_without_anchor(std::string key);
     /// The paths of a job with an anchor or a workspace, as the engine and the host have them now.
     Task<rules::Result<rules::JobPaths>> paths_of(std::string key, std::string anchor, std::string workspace);
     void remove_old_pins() const;
     std::unique_ptr<Job> make_job(db::Job facts, const rules::Profile& profile);
+    /// What the ledger keeps of the job that `request` asks for.
+    Task<db::Job> facts_of(std::string key, const OpenRequest& request, const rules::Profile& profile, const rules::JobPaths& paths);
+    /// A job whose opening failed leaves nothing.
+    void abandon(Job& job);
     /// Makes the cgroup of `job`, when its profile asks for one.
-    Task<> limit(Job& job);
+    Task<> make_cgroup_of(Job& job);
     /// False while something is still in it.
-    Task<bool> remove_limits(Job& job);
+    Task<bool> remove_cgroup_of(Job& job);
     /// Ends what still runs of containers that the engine has forgotten.
     Task<> end_processes(const Job& job, std::set<std::string> containers);
     std::filesystem::path directory_of(const std::string& key) const { return runtime_dir_ / "jobs" / key; }

@@ -49,7 +49,7 @@ void Objects::put(db::Object object)
     const std::int64_t row = object.row;
     if (!object.id.empty()) by_id_.emplace(std::pair(object.kind, object.id), row);
     if (!object.name.empty()) by_name_.emplace(std::pair(object.kind, object.name), row);
-    if (was_asked_for(object)) ++asked_.at(static_cast<std::size_t>(object.kind));
+    if (was_asked_for(object)) ++requested_.at(static_cast<std::size_t>(object.kind));
     Named named{object.id, object.name, object.real};
     rows_.emplace(row, Entry{std::move(object), std::move(named)});
 }
@@ -68,7 +68,7 @@ void Objects::erase(std::int64_t row)
     const db::Object& object = found->second.object;
     unindex(by_id_, object.kind, object.id, row);
     unindex(by_name_, object.kind, object.name, row);
-    if (was_asked_for(object)) --asked_.at(static_cast<std::size_t>(object.kind));
+    if (was_asked_for(object)) --requested_.at(static_cast<std::size_t>(object.kind));
     rows_.erase(found);
 }
 
@@ -193,7 +193,7 @@ void Objects::begin_push(std::string reference)
 
 void Objects::end_push(std::string_view reference)
 {
-    // From the last on: before, the name may have been pushed and be over.
+    // Newest first: earlier entries of the same name are pushes that are over.
     const auto push = std::ranges::find(pushes_.rbegin(), pushes_.rend(), reference, &Push::reference);
     if (push != pushes_.rend()) push->end = nanoseconds_now();
 }

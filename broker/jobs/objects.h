@@ -82,7 +82,7 @@ public:
     std::vector<db::Object> all(rules::Kind kind, const std::string& id) const;
     std::size_t count(rules::Kind kind) const;
     /// How many of `kind` the job asked for: without its default network, volumes that stand for paths, and steps of builds.
-    std::size_t asked(rules::Kind kind) const { return asked_.at(static_cast<std::size_t>(kind)); }
+    std::size_t requested(rules::Kind kind) const { return requested_.at(static_cast<std::size_t>(kind)); }
 
 private:
     struct Entry {
@@ -111,7 +111,7 @@ private:
     std::unordered_map<std::int64_t, Entry> rows_;
     Index by_id_;
     Index by_name_;
-    std::array<std::size_t, 6> asked_{};  ///< by kind
+    std::array<std::size_t, 6> requested_{};  ///< by kind
     std::deque<Push> pushes_;
     rules::JobPaths paths_;
 };

@@ -5,12 +5,12 @@
 #include "broker/host/beneath.h"
 #include "broker/host/door.h"
 #include "broker/host/systemd.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/io/log.h"
 #include "broker/io/random.h"
 #include "broker/jobs/job_paths.h"
 #include "broker/jobs/jobs.h"
-#include "broker/jobs/leases.h"
+#include "broker/jobs/subnet_leases.h"
 #include "broker/network/firewall.h"
 #include "rules/names/names.h"
 
@@ -36,7 +36,7 @@ Task<rules::Result<rules::JobPaths>> Jobs::paths_of(std::string key, std::string
     co_return paths_of_workspace(workspace, closed, pins_of(key), services_.engine.address());
 }
 
-Task<> Jobs::limit(Job& job)
+Task<> Jobs::make_cgroup_of(Job& job)
 {
     if (!limits_job(job.profile)) co_return;
     const EngineRequest request{.op = Op::system_info};
@@ -46,7 +46,7 @@ Task<> Jobs::limit(Job& job)
     cgroups_ = {info.value("CgroupDriver", ""), info.value("CgroupVersion", "1")};
     job.cgroup = cgroup_of(cgroups_, job.facts.key);
     const auto make = [&] { make_cgroup(cgroups_, job.facts.key, job.profile); };
-    co_await aside(make);
+    co_await offload(make);
 }
 
 void Jobs::open_door(Job& job)
@@ -55,6 +55,39 @@ void Jobs::open_door(Job& job)
     job.acceptor.emplace(std::move(door.acceptor));
     job.door_kept = door.kept;
     asio::co_spawn(services_.io, listen(job), asio::detached);
+}
+
+Task<db::Job> Jobs::facts_of(std::string key, const OpenRequest& request, const rules::Profile& profile, const rules::JobPaths& paths)
+{
+    db::Job facts;
+    facts.key = std::move(key);
+    facts.id = request.id;
+    facts.profile = request.profile;
+    facts.labels = request.labels;
+    facts.anchor = paths.anchor;
+    facts.workspace = request.anchor.empty() && paths.mounts.empty() ? std::string() : request.workspace;
+    facts.created = std::time(nullptr);
+    facts.lease = request.lease.count();
+    const auto end_within = [&facts](db::Seconds deadline) { facts.deadline = facts.deadline > 0 ? std::min(facts.deadline, deadline) : deadline; };
+    if (request.time_to_live.count() > 0) end_within(facts.created + request.time_to_live.count());
+    if (profile.job_time > 0) end_within(facts.created + profile.job_time);
+    if (!facts.anchor.empty())
+        if (const db::Seconds given_up = co_await deadline_of_anchor(services_.engine, facts.anchor, facts.created); given_up > 0) end_within(given_up);
+    co_return facts;
+}
+
+void Jobs::abandon(Job& job)
+{
+    const std::string key = job.facts.key;
+    services_.store.enqueue([key](db::Ledger& ledger) { ledger.set_state(key, db::JobState::closed, std::time(nullptr)); });
+    try {
+        if (!job.cgroup.empty()) remove_cgroup(cgroups_, key);
+    } catch (const std::exception& failure) {
+        log::warn("the cgroup of a job that was not opened is left", {{"key", key}, {"error", failure.what()}});
+    }
+    services_.supervisor.drop(fdstore_name(key));
+    jobs_.erase(key);
+    unpin_all(pins_of(key));
 }
 
 Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
@@ -82,20 +115,7 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     if (profile.isolation_required && !services_.firewall.problem().empty())
         co_return tl::unexpected(rules::Error{503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem()});
 
-    db::Job facts;
-    facts.key = key;
-    facts.id = request.id;
-    facts.profile = request.profile;
-    facts.labels = request.labels;
-    facts.anchor = paths->anchor;
-    facts.workspace = request.anchor.empty() && paths->mounts.empty() ? std::string() : request.workspace;
-    facts.created = std::time(nullptr);
-    if (request.time_to_live.count() > 0) facts.deadline = facts.created + request.time_to_live.count();
-    facts.lease = request.lease.count();
-    if (const auto limit = profile.job_time; limit > 0) facts.deadline = facts.created + (request.time_to_live.count() > 0 ? std::min<std::int64_t>(request.time_to_live.count(), limit) : limit);
-    if (!facts.anchor.empty())
-        if (const db::Seconds given_up = co_await deadline_of_anchor(services_.engine, facts.anchor, facts.created); given_up > 0)
-            facts.deadline = facts.deadline > 0 ? std::min(facts.deadline, given_up) : given_up;
+    const db::Job facts = co_await facts_of(key, request, profile, *paths);
     auto job = make_job(facts, profile);
     Job& opened = *job;
     opened.objects.set_paths(*std::move(paths));
@@ -103,22 +123,14 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     std::optional<rules::Error> failed;
     try {
         co_await services_.store.write([facts](db::Ledger& ledger) { ledger.add(facts); });
-        co_await limit(opened);
+        co_await make_cgroup_of(opened);
         open_door(opened);
     } catch (const std::exception& failure) {
         log::error("job not opened", {{"job", facts.id}, {"error", failure.what()}});
         failed = rules::Error{503, std::string("the job cannot be opened: ") + failure.what()};
     }
     if (failed) {
-        services_.store.enqueue([key](db::Ledger& ledger) { ledger.set_state(key, db::JobState::closed, std::time(nullptr)); });
-        try {
-            if (!opened.cgroup.empty()) remove_cgroup(cgroups_, key);
-        } catch (const std::exception& failure) {
-            log::warn("the cgroup of a job that was not opened is left", {{"key", key}, {"error", failure.what()}});
-        }
-        services_.supervisor.drop(kept_name(key));
-        jobs_.erase(key);
-        unpin_all(pins_of(key));
+        abandon(opened);
         co_return tl::unexpected(*failed);
     }
     {

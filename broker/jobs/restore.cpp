@@ -6,7 +6,7 @@
 #include "broker/host/beneath.h"
 #include "broker/io/log.h"
 #include "broker/jobs/jobs.h"
-#include "broker/jobs/leases.h"
+#include "broker/jobs/subnet_leases.h"
 #include "broker/network/firewall.h"
 #include "rules/names/image_names.h"
 #include "rules/names/names.h"
@@ -28,7 +28,7 @@ Task<> Jobs::restore(bool serving)
         std::vector<db::Object> objects;
     };
     std::vector<Restored> restored;
-    std::vector<db::Lease> leases;
+    std::vector<db::SubnetLease> leases;
     co_await services_.store.write([&](db::Ledger& ledger) {
         for (db::Job& each : ledger.jobs()) {
             std::vector<db::Object> objects = ledger.objects(each.key);
@@ -65,7 +65,7 @@ Task<> Jobs::restore(bool serving)
         jobs_.emplace(key, std::move(made));
         for (const db::Object& object : job.objects.all(Kind::image))
             if (object.state == db::ObjectState::intended) began.try_emplace(&job, object.created);
-        co_await limit(job);
+        co_await make_cgroup_of(job);
         co_await reconcile(job);
     }
     // Before the first door is open again.
@@ -124,27 +124,22 @@ Task<> Jobs::reconcile(Job& job)
 /// The last process ended between the intent and the record: the engine says whether the object came to be.
 Task<> Jobs::reconcile(Job& job, db::Object object)
 {
-    if (lent_name(object)) {  // a push that was cut off
-        Remover remover(services_.engine, job.facts.key);
+    if (push_tag_of(object)) {  // a push that was cut off
+        EngineCleanup remover(services_.engine, job.facts.key);
         const auto given_back = co_await remover.remove(object);
         if (given_back) co_await job.objects.gone(object.row);
         co_return;
     }
     const bool is_step = object.kind == Kind::image ? !rules::is_real_reference(job.facts.key, object.real) : object.kind == Kind::container && object.name.empty();
     if (is_step) co_return;  // of a build: the reap's
-    const Op op = object.kind == Kind::container ? Op::container_inspect
-                  : object.kind == Kind::network ? Op::network_inspect
-                  : object.kind == Kind::volume  ? Op::volume_inspect
-                                                 : Op::image_inspect;
-    const EngineRequest request{.op = op, .id = object.real};
-    const Answer answer = co_await services_.engine.call(request);
+    const Answer answer = co_await services_.engine.inspect(object.kind, object.real);
     if (answer.status == 404) co_await job.objects.gone(object.row);
     if (!answer.ok()) co_return;
     auto there = object.kind != Kind::volume ? answer.read() : std::nullopt;
     if (!there && object.kind != Kind::volume) co_return;
     const std::string id = there ? there->value("Id", "") : object.real;
     if (object.kind == Kind::image && object.name.empty() && job.objects.by_id(Kind::image, id)) {
-        // A build held what it rested on, and the job has that otherwise.
+        // The row only held a build's base, and the job has the image under another row.
         co_await services_.images.untag(object.real);
         co_await job.objects.gone(object.row);
         co_return;
@@ -155,11 +150,10 @@ Task<> Jobs::reconcile(Job& job, db::Object object)
 
 Task<> Jobs::learn_gateway(Job& job)
 {
-    if (const db::Lease* lease = services_.leases.find(job.facts.key, "bridge")) {
+    if (const db::SubnetLease* lease = services_.leases.find(job.facts.key, "bridge")) {
         if (const auto subnet = rules::parse_subnet(lease->subnet)) job.gateway = rules::gateway_of(*subnet);
     } else if (const auto network = job.objects.network("bridge")) {
-        const EngineRequest request{.op = Op::network_inspect, .id = network->id};
-        const Answer answer = co_await services_.engine.call(request);
+        const Answer answer = co_await services_.engine.inspect(Kind::network, network->id);
         const Json::json_pointer at("/IPAM/Config/0/Gateway");
         if (const auto inspect = answer.ok() ? answer.read() : std::nullopt)
             if (inspect->contains(at) && inspect->at(at).is_string()) {
@@ -198,8 +192,8 @@ Task<bool> Jobs::adopt_cut_builds(Job& job, db::Seconds since)
         known.insert(each.real);
         each.created = since;
     }
-    Remover remover(services_.engine, job.facts.key);
-    const auto grown = co_await remover.grown(images);
+    EngineCleanup remover(services_.engine, job.facts.key);
+    const auto grown = co_await remover.descendants(images);
     if (!grown) {
         log::warn("the builds that were cut off cannot be looked up", {{"job", job.facts.id}, {"error", grown.error().message}});
         co_return false;
@@ -215,11 +209,11 @@ Task<bool> Jobs::adopt_cut_builds(Job& job, db::Seconds since)
     co_return more;
 }
 
-/// Leases of networks that never came to be are given back, the rules of the others stand again.
-Task<> Jobs::restore_networks(std::vector<db::Lease> leases)
+/// SubnetLeases of networks that never came to be are given back, the rules of the others stand again.
+Task<> Jobs::restore_networks(std::vector<db::SubnetLease> leases)
 {
     std::vector<rules::GuardedNetwork> guarded;
-    for (const db::Lease& each : leases) {
+    for (const db::SubnetLease& each : leases) {
         const auto job = jobs_.find(each.job);
         const bool made = job != jobs_.end() && job->second->objects.named(Kind::network, each.network);
         if (made)

@@ -12,8 +12,8 @@ class Engine;
 class EngineEvents;
 class Firewall;
 class ImageCache;
-class Images;
-class Leases;
+class ImageCatalogue;
+class SubnetLeases;
 class Resolver;
 class Supervisor;
 
@@ -23,9 +23,9 @@ struct Services {
     Engine& engine;
     EngineEvents& events;
     db::Store& store;
-    Images& images;
+    ImageCatalogue& images;
     ImageCache& cache;
-    Leases& leases;
+    SubnetLeases& leases;
     Firewall& firewall;
     Resolver& resolver;
     Supervisor& supervisor;

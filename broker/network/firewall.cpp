@@ -10,7 +10,7 @@
 
 #include <cstring>
 
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/io/log.h"
 #include "db/fault.h"
 
@@ -75,7 +75,7 @@ Task<> Firewall::apply()
     const std::string text = rules::ruleset(table_, networks_);
     std::string error;
     db::fault_point("before", "firewall");
-    co_await aside([&text, &error] { error = run_nftables(text); });
+    co_await offload([&text, &error] { error = run_nftables(text); });
     db::fault_point("after", "firewall");
     applied_ = covered;
     if (elsewhere_)

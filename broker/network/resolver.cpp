@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/network/host_names.h"
 
 namespace broker {
@@ -43,7 +43,7 @@ Task<> Resolver::run(std::shared_ptr<State> state, std::string name, std::shared
     if (std::filesystem::exists(state->companion.path(), ignored))
         addresses = co_await ask_for_addresses(state->companion, name);
     else
-        co_await aside([&] { addresses = addresses_of(name); }, Aside::name);
+        co_await offload([&] { addresses = addresses_of(name); }, Threads::name);
     const auto now = Clock::now();
     if (addresses && addresses->empty() && now - begun >= lookup_limit) addresses.reset();  // name servers were waited for in vain
     std::erase_if(state->known, [now](const auto& each) { return each.second.until < now; });

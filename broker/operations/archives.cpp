@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "broker/archives/archive.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/operations/operations.h"
 
 namespace broker {
@@ -28,7 +28,7 @@ Task<> receive_archive(Call& call, Spool& spool)
         if (!spool.reserve(piece.size()))
             throw Refused{{413, fmt::format("berth: the archives that this job sends at once are larger than {} GiB together", spool_max >> 30)}};
         if (pending.size() >= portion || piece.empty()) {
-            co_await aside([&] { spool.append(pending); }, Aside::archive);
+            co_await offload([&] { spool.append(pending); }, Threads::archive);
             pending.clear();
         }
         if (piece.empty()) break;
@@ -42,7 +42,7 @@ Task<> send_archive(Upstream& upstream, ArchiveWriter& archive)
     for (;;) {
         const std::string* piece = nullptr;
         try {
-            co_await aside([&] { piece = &archive.next(); }, Aside::archive);
+            co_await offload([&] { piece = &archive.next(); }, Threads::archive);
         } catch (const BrokenArchive& failure) {
             broken = error_of(failure, "the archive cannot be read: ");
         }

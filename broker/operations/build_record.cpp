@@ -134,10 +134,10 @@ Task<rules::Result<void>> BuildRecord::record_result(const Tag& tag, bool settle
     Objects& objects = call_.job.objects;
     auto arrived = co_await images_.arrived(tag.real);
     if (arrived && !arrived->empty() && !bounded) arrived = tl::unexpected(bounded.error());
-    if (const db::Object* before = find_row(tag); arrived && !arrived->empty() && before && before->id != *arrived)
+    if (const db::Object* before = find_endpoint(tag); arrived && !arrived->empty() && before && before->id != *arrived)
         if (auto named = check_names(objects, *arrived); !named) arrived = tl::unexpected(named.error());
     if (!arrived) co_await images_.untag(tag.real);
-    const db::Object* row = find_row(tag);
+    const db::Object* row = find_endpoint(tag);
     if (!arrived) {
         if (row) co_await objects.gone(row->row);
         co_return tl::unexpected(arrived.error());
@@ -165,7 +165,7 @@ Task<rules::Result<void>> BuildRecord::record_result(const Tag& tag, bool settle
     co_return rules::Result<void>();
 }
 
-const db::Object* BuildRecord::find_row(const Tag& tag) const
+const db::Object* BuildRecord::find_endpoint(const Tag& tag) const
 {
     if (!tag.name.empty()) return call_.job.objects.named(Kind::image, tag.name);
     for (const db::Object& each : call_.job.objects.all(Kind::image))
@@ -183,7 +183,7 @@ Task<BuildRecord::Steps> BuildRecord::read_steps()
             image = co_await images_.inspect(output_.made()[at]);
         } catch (const UnreadableAnswer&) {
             steps.unread.insert(at);
-            steps.bounded = tl::unexpected(Images::too_large());
+            steps.bounded = tl::unexpected(ImageCatalogue::too_large());
         }
         if (!image) continue;
         steps.parents.insert(image->value("Parent", ""));
@@ -209,7 +209,7 @@ Task<> BuildRecord::record_steps(Steps steps)
     co_await hold_orphans();
     for (std::size_t at = 0; at < steps_.size(); ++at) {
         if (at >= bases_ && steps.unread.contains(at - bases_))
-            co_await call_.job.objects.live(steps_[at], output_.made()[at - bases_]);  // the reap finds it by its row, and nothing that grew from a base
+            co_await call_.job.objects.live(steps_[at], output_.made()[at - bases_]);  // a step without an answer: the reap finds it by this row
         else
             co_await call_.job.objects.gone(steps_[at]);
     }
@@ -229,8 +229,8 @@ Task<std::map<std::string, std::string>> BuildRecord::parents()
     co_return found;
 }
 
-/// A builder that takes steps over makes their images anew where another job's step is like ours, and lets our
-/// image grow from those: what it grew from before has lost its only hold, and is the job's image without a name.
+/// The builder may make a cached step anew, and give our image that one as its parent. The parent before has then lost its only reference:
+/// it is held as an image of the job's without a name.
 Task<> BuildRecord::hold_orphans()
 {
     if (parents_before_.empty()) co_return;

@@ -9,7 +9,7 @@
 
 namespace broker {
 
-class Images;
+class ImageCatalogue;
 
 /// What one build makes, from the intent to the ledger: its result, and the images of its steps.
 class BuildRecord {
@@ -26,8 +26,8 @@ public:
     Task<> intend();
     /// What the engine is to call it.
     std::vector<std::string> reals() const;
-    /// The last moment before the engine is asked. `bases`: ids of the images that the build rests on. They are recorded first: what the engine
-    /// makes of one before it has told of anything is told by nothing else, should the daemon end then.
+    /// The last moment before the engine is asked. `bases`: ids of the images that the build rests on. They are recorded first:
+    /// should the daemon end before the builder has printed an id, only the base leads to what was made.
     Task<> begin(std::set<std::string> bases);
     std::int64_t began() const { return began_; }
 
@@ -61,12 +61,12 @@ private:
     Task<rules::Result<void>> record_result(const Tag& tag, bool settled, rules::Result<void> bounded);
     Task<> record_steps(Steps steps);
     Task<> try_to_end_container();
-    const db::Object* find_row(const Tag& tag) const;
+    const db::Object* find_endpoint(const Tag& tag) const;
     Task<std::map<std::string, std::string>> parents();
     Task<> hold_orphans();
 
     Call& call_;
-    Images& images_;
+    ImageCatalogue& images_;
     const rules::BuildOutput& output_;
     std::vector<Tag> tags_;
     std::list<Pending> pending_;  ///< of the result and of steps

@@ -33,8 +33,7 @@ Task<std::optional<std::string>> BuildSteps::container_of(std::string id)
 
 Task<std::optional<BuildSteps::Step>> BuildSteps::maybe_step(std::string id)
 {
-    const EngineRequest request{.op = Op::container_inspect, .id = std::move(id)};
-    const Answer answer = co_await exchange(call_, request);  // a large one keeps others waiting for as long as it is held
+    const Answer answer = co_await inspect(call_, Kind::container, std::move(id));  // a large one keeps others waiting for as long as it is held
     if (!answer.ok()) co_return std::nullopt;
     const Json container = co_await json_of(answer);
     const Json host = container.value("HostConfig", Json::object());

@@ -26,7 +26,7 @@ private:
         std::string id, image;  ///< full
     };
 
-    /// A network of the job's own tells that what is on it is the job's; else only what was noted is known to be.
+    /// Steps run on the job's own network: then each container there is the job's. Else only those that were noted are known to be.
     bool is_on_own_network() const;
     /// The full id of the container `id` if it can be one of this build's: the id was printed, and steps print what they like. What it runs
     /// and when it was made tell the rest; its labels come from the Dockerfile and tell nothing.

@@ -4,7 +4,7 @@
 #include "broker/engine/image_cache.h"
 #include "broker/exchange/dial.h"
 #include "broker/exchange/relay.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/operations/build_bases.h"
 #include "broker/operations/build_query.h"
 #include "broker/operations/build_record.h"
@@ -73,7 +73,7 @@ private:
         {
             const auto turn = co_await call_.job.unpacking.hold();
             const auto look = [&] { found = find_dockerfile(context_, std::string(call_.route.query.get("dockerfile"))); };
-            co_await aside(look, Aside::archive);
+            co_await offload(look, Threads::archive);
         }
         dockerfile_ = or_refuse(std::move(found));
     }
@@ -86,9 +86,9 @@ private:
         rules::Result<T> result, acting;
         const auto work = [&] {
             result = judge(job.profile);
-            if (!result && job.profile.observes()) acting = judge(job.acting);
+            if (!result && job.profile.observes()) acting = judge(job.effective_profile);
         };
-        co_await aside(work, Aside::archive);
+        co_await offload(work, Threads::archive);
         co_return enforce(call_, [&](const rules::Profile& profile) { return &profile == &job.profile ? result : acting; });
     }
 
@@ -178,7 +178,7 @@ private:
     /// started or not, until the builder gives up, however long a large COPY takes it.
     Task<> stop_when_abandoned()
     {
-        constexpr auto limit = 60s;  // of a step of which is not known that it is ours: the engine ends it when we leave
+        constexpr auto limit = 60s;  // for a step that may not be ours: the engine ends it when we leave
         co_await call_.client.wire().closed_by_peer();
         if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
         abandoned_ = true;

@@ -1,7 +1,7 @@
 #include <array>
-#include <random>
 
 #include "broker/engine/image_cache.h"
+#include "broker/io/random.h"
 #include "broker/operations/operations.h"
 #include "rules/judge/verdict.h"
 #include "rules/names/names.h"
@@ -21,10 +21,9 @@ std::string random_name(const Objects& objects)
                                                         "neat", "noble", "open", "proud", "quick", "ready", "sharp", "sunny", "swift", "tidy", "warm", "wise"};
     constexpr std::array<std::string_view, 24> people = {"backus", "bell",   "boole",  "curie",  "dijkstra", "euler",  "floyd",  "gauss", "hoare",  "hopper", "knuth",  "kay",
                                                          "lamport", "liskov", "lovelace", "mccarthy", "milner", "naur", "pike",  "ritchie", "shannon", "stroustrup", "turing", "wirth"};
-    static std::mt19937 random{std::random_device{}()};
     for (int tries = 0;; ++tries) {
-        std::string name = std::string(moods[random() % moods.size()]) + "_" + std::string(people[random() % people.size()]);
-        if (tries > 3) name += std::to_string(random() % 100000);
+        std::string name = std::string(moods[random_number() % moods.size()]) + "_" + std::string(people[random_number() % people.size()]);
+        if (tries > 3) name += std::to_string(random_number() % 100000);
         if (!objects.named(Kind::container, name)) return name;
     }
 }
@@ -39,23 +38,20 @@ Refused name_conflict(const std::string& name, const std::string& holder)
 Task<bool> still_there(Call& call, const db::Object& container)
 {
     if (container.id.empty()) co_return true;
-    EngineRequest request{.op = Op::container_inspect};
-    request.id = container.id;
-    const Answer answer = co_await exchange(call, request);
+    const Answer answer = co_await inspect(call, Kind::container, container.id);
     co_return answer.status != 404;
 }
 
 /// What the engine made with the new container is recorded. One that cannot be read is taken away again, with its volumes.
 Task<> record_anonymous_volumes(Call& call, const std::string& id)
 {
-    const EngineRequest request{.op = Op::container_inspect, .id = id};
     std::exception_ptr failed;
     try {
-        const Answer answer = co_await exchange(call, request);
+        const Answer answer = co_await inspect(call, Kind::container, id);
         if (answer.status == 404) co_return;
         if (!answer.ok()) throw Refused{error_of(call, answer)};
-        Json inspect = co_await json_of(answer);
-        co_await call.job.objects.adopt_volumes(id, std::move(inspect));
+        Json container = co_await json_of(answer);
+        co_await call.job.objects.adopt_volumes(id, std::move(container));
         co_return;
     } catch (const UnreadableAnswer&) {
         failed = std::make_exception_ptr(Refused{{413, "berth: the container would be too large to be kept watch of: give it fewer labels, variables, mounts and ports, or shorter ones"}});
@@ -85,7 +81,7 @@ Task<std::string> free_name(Call& call, std::string_view asked)
     Objects& objects = call.job.objects;
     if (asked.empty()) co_return random_name(objects);
     std::string name = or_refuse(rules::checked_name(Kind::container, asked));
-    co_await settle(call, Kind::container, name);
+    co_await resolve_intended(call, Kind::container, name);
     if (const db::Object* held = objects.named(Kind::container, name)) {
         const db::Object holder = *held;
         if (co_await still_there(call, holder)) throw name_conflict(name, holder.id);
@@ -113,10 +109,10 @@ Task<> create_container(Call& call)
     if (const db::Object* held = job.objects.named(Kind::container, name)) throw name_conflict(name, held->id);
 
     HeldPins held;
-    rules::Author author = job.author(call.route.version);
-    author.pins = co_await pin_paths(call, needs.paths, held);
-    author.version = create_version(author.pins, author.version);
-    Json sent = or_refuse(rules::rewrite_container_create(std::move(call.body), {name, asked_image}, job.objects, job.acting, author, job.gateway));
+    rules::RewriteContext context = job.rewrite_context(call.route.version);
+    context.pins = co_await pin_paths(call, needs.paths, held);
+    context.version = create_version(context.pins, context.version);
+    Json sent = or_refuse(rules::rewrite_container_create(std::move(call.body), {name, asked_image}, job.objects, job.effective_profile, context, job.gateway));
     check_room(call, Kind::container);
     db::Object object;
     object.kind = Kind::container;
@@ -127,7 +123,7 @@ Task<> create_container(Call& call)
     const Pending pending(job, row);
 
     EngineRequest request = call.request();
-    request.version = author.version;
+    request.version = context.version;
     request.query.set("name", real);
     request.body = std::move(sent);
     const Answer answer = co_await exchange(call, request);

@@ -18,9 +18,7 @@ using rules::Op;
 /// so the container is connected anew to each network of the job.
 Task<> refresh_aliases(Call& call, const std::string& old_name, const std::string& new_name)
 {
-    EngineRequest inspect{.op = Op::container_inspect};
-    inspect.id = call.target.id;
-    const Answer answer = co_await exchange(call, inspect);
+    const Answer answer = co_await inspect(call, Kind::container, call.target.id);
     if (!answer.ok()) co_return;
     const Json container = co_await json_of(answer);
     const Json::json_pointer at("/NetworkSettings/Networks");
@@ -51,13 +49,12 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
 
 }  // namespace
 
-Task<> settle(Call& call, Kind kind, const std::string& name)
+Task<> resolve_intended(Call& call, Kind kind, const std::string& name)
 {
     const db::Object* found = call.job.objects.named(kind, name);
     if (!found || found->state != db::ObjectState::intended || call.job.pending.contains(found->row)) co_return;
     const db::Object object = *found;
-    const EngineRequest request{.op = kind == Kind::container ? Op::container_inspect : Op::network_inspect, .id = object.real};
-    const Answer answer = co_await exchange(call, request);
+    const Answer answer = co_await inspect(call, kind, object.real);
     if (answer.ok()) {
         Json inspect = co_await json_of(answer);
         const std::string id = inspect.value("Id", "");
@@ -128,7 +125,7 @@ Task<> stats_of_container(Call& call)
     const auto relay = [&]() -> Task<> {
         const EngineRequest request = call.request();
         Upstream upstream = co_await call.services.engine.send(request);
-        const UpstreamShown while_relayed(call.connection, upstream);
+        const CutWithJob while_relayed(call.connection, upstream);
         const auto view = [&call](std::string_view line) { return rules::scrub(call.job.facts.key, line); };
         co_await relay_lines(call, upstream, view, {});
     };
@@ -189,9 +186,7 @@ Task<Answer> remove_container_by_id(Call& call, const std::string& id, bool forc
         if (volumes)
             for (const db::Object& volume : call.job.objects.all(Kind::volume)) {
                 if (volume.parent != id) continue;
-                EngineRequest inspect{.op = Op::volume_inspect};
-                inspect.id = volume.id;
-                const Answer left = co_await exchange(call, inspect);
+                const Answer left = co_await inspect(call, Kind::volume, volume.id);
                 if (left.status == 404) call.job.objects.forget(volume.row);
             }
     }

@@ -48,7 +48,7 @@ public:
     Task<> run()
     {
         const bool is_followed = !until_ || (*until_ > now() && !(since_ > until_));
-        if (is_followed) co_await call_.services.events.heard();
+        if (is_followed) co_await call_.services.events.connected();
         begun_ = now();
         std::optional<EngineEvents::Listener> listener;
         const auto view = [this](std::string_view line, std::uint64_t number) { return heard(line, number); };
@@ -67,7 +67,7 @@ public:
             for (EngineEvents::Seen& each : seen) {
                 if (passes(*each)) text_ += each->text;
                 each.reset();
-                if (text_.size() > LongTexts::short_max) co_await tell();
+                if (text_.size() > TextThrottle::short_max) co_await tell();
                 if (slices.over()) co_await slices.next();
             }
             co_await tell();
@@ -85,7 +85,7 @@ private:
         text_.clear();
     }
 
-    /// What is heard is read once for all streams of the job.
+    /// A line is parsed once for all streams of the job.
     EngineEvents::Seen heard(std::string_view line, std::uint64_t number)
     {
         SeenEvent& last = call_.job.last_event;
@@ -93,7 +93,7 @@ private:
         return last.event && is_first(*last.event, line) ? last.event : nullptr;
     }
 
-    /// What happens while the past is asked for is told of once, whether it is heard first or stands there.
+    /// An event that happens while the past is asked for can come twice, live and in the answer: it is told once.
     bool is_first(const Event& event, std::string_view line)
     {
         if (event.json.value("timeNano", std::int64_t{0}) > begun_.count()) return true;
@@ -103,7 +103,7 @@ private:
 
     bool passes(const Event& event) const
     {
-        // Engines tell of these to clients that know them.
+        // dockerd tells of an image's creation from API 1.46 on.
         const bool is_new = call_.route.version < rules::Version{1, 46} && event.json.value("Type", "") == "image" && event.json.value("Action", "") == "create";
         return !is_new && rules::event_passes(event.json, filters_);
     }
@@ -120,7 +120,7 @@ private:
             return seen && is_first(*seen, line) && passes(*seen) ? seen->text : std::string();
         };
         Upstream upstream = co_await call_.services.engine.send(request);
-        const UpstreamShown while_relayed(call_.connection, upstream);
+        const CutWithJob while_relayed(call_.connection, upstream);
         const std::string last = co_await begin_lines(call_, upstream, view);
         co_await call_.client.piece(last);
     }
@@ -130,7 +130,7 @@ private:
     std::optional<std::chrono::nanoseconds> since_, until_;
     std::chrono::nanoseconds begun_{};   ///< when it began to listen
     bool telling_past_ = false;
-    std::unordered_set<std::size_t> told_;  ///< hashes of lines up to then, told while it told of the past
+    std::unordered_set<std::size_t> told_;  ///< hashes of the events that were told while the past was
     std::string text_;                      ///< to be told
 };
 

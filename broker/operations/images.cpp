@@ -50,7 +50,7 @@ void append_report(Call& call, const Answer& answer, const db::Object& image, Js
 /// Appends what happened to `report`; throws when the engine refuses without `force`.
 Task<> drop_image(Call& call, const db::Object& image, bool force, bool in_use, Json& report)
 {
-    Images& images = call.services.images;
+    ImageCatalogue& images = call.services.images;
     const bool last = !is_held_otherwise(call.job.objects, image);
     if (image.name.empty() && image.origin == db::Origin::made) {
         // By its id the engine also says what is in the way, unless others hold the same image.

@@ -3,7 +3,7 @@
 #include "broker/engine/anchor.h"
 #include "broker/exchange/shown_list.h"
 #include "broker/io/log.h"
-#include "broker/jobs/leases.h"
+#include "broker/jobs/subnet_leases.h"
 #include "broker/network/firewall.h"
 #include "broker/operations/operations.h"
 #include "rules/api/until.h"
@@ -21,17 +21,16 @@ constexpr std::string_view default_name = "bridge";
 
 Task<Answer> inspect_by_id(Call& call, const std::string& id)
 {
-    EngineRequest request{.op = Op::network_inspect};
+    EngineRequest request = inspection_of(Kind::network, id);
     request.version = call.route.version;
-    request.id = id;
     co_return co_await exchange(call, request);
 }
 
 /// Gives back what the network `name` has of the host.
 Task<> give_back(Call& call, const std::string& name)
 {
-    Leases& leases = call.services.leases;
-    const db::Lease* lease = leases.find(call.job.facts.key, name);
+    SubnetLeases& leases = call.services.leases;
+    const db::SubnetLease* lease = leases.find(call.job.facts.key, name);
     if (!lease) co_return;
     const std::string bridge = lease->bridge;
     // The address that the job was told stays its own until its end.
@@ -53,7 +52,7 @@ Task<Answer> ask_for_network(Call& call, const std::string& name, const Json& bo
     const auto wanted = rules::wanted_subnet(body);
     for (int tries = 1;; ++tries) {
         const auto taken = co_await call.services.leases.take(call.job.facts.key, name, wanted, has_ipv4(body));
-        const db::Lease lease = or_refuse(taken);
+        const db::SubnetLease lease = or_refuse(taken);
         const rules::GuardedNetwork guarded = call.job.guarded(lease);
         co_await call.services.firewall.guard(guarded);
         EngineRequest request{.op = Op::network_create};
@@ -130,9 +129,9 @@ Task<> ensure_default_network(Call& call)
     Job& job = call.job;
     if (job.objects.network(default_name)) co_return;
     const auto turn = co_await job.making.hold();
-    co_await settle(call, Kind::network, std::string(default_name));
+    co_await resolve_intended(call, Kind::network, std::string(default_name));
     if (job.objects.network(default_name)) co_return;
-    const Json body = {{"Driver", "bridge"}, {"Labels", rules::own_labels(job.author(call.route.version))}};
+    const Json body = {{"Driver", "bridge"}, {"Labels", rules::own_labels(job.rewrite_context(call.route.version))}};
     const Json made = co_await make_network(call, std::string(default_name), body);
     if (!job.facts.anchor.empty()) co_await join_anchor(call.services.engine, job.facts.anchor, made.value("Id", ""), job.gateway);
 }
@@ -173,7 +172,7 @@ Task<> create_network(Call& call)
     const std::string name = or_refuse(rules::checked_name(Kind::network, call.body.value("Name", "")));
     if (name == "host" || name == "none" || name == "default" || name == default_name)
         throw Refused{{403, "operation is not permitted on predefined " + name + " network"}};
-    co_await settle(call, Kind::network, name);
+    co_await resolve_intended(call, Kind::network, name);
     if (const db::Object* held = call.job.objects.named(Kind::network, name)) {
         const db::Object holder = *held;
         const bool gone = !holder.id.empty() && (co_await inspect_by_id(call, holder.id)).status == 404;
@@ -181,7 +180,7 @@ Task<> create_network(Call& call)
         call.job.objects.forget(holder.row);
     }
     Json body = enforce(
-        call, [&](const rules::Profile& profile) { return rules::rewrite_network_create(call.body, profile, call.job.author(call.route.version)); });
+        call, [&](const rules::Profile& profile) { return rules::rewrite_network_create(call.body, profile, call.job.rewrite_context(call.route.version)); });
     const Making making(call);
     check_room(call, Kind::network);
     Json made = co_await make_network(call, name, std::move(body));
@@ -227,8 +226,8 @@ Task<> remove_network(Call& call)
     co_await call.client.reply_empty(204);
 }
 
-/// Nobody is on the network, and `filters` and `until` let it through. (Its answer, which may be the one whose turn it is, is not kept: a lock
-/// is waited for behind it.)
+/// Nobody is on the network, and `filters` and `until` let it through. A function of its own, so that the
+/// answer, which may hold a turn, is freed before the caller waits for a lock.
 static Task<bool> passes(Call& call, const db::Object& seen, const rules::Filters& filters, std::optional<std::int64_t> until)
 {
     const Answer inspected = co_await inspect_by_id(call, seen.id);

@@ -74,7 +74,7 @@ constexpr auto operations = [] {
 
 void check_room(Call& call, rules::Kind kind, std::size_t more)
 {
-    const std::size_t count = call.job.objects.asked(kind) + more - std::min<std::size_t>(more, 1);
+    const std::size_t count = call.job.objects.requested(kind) + more - std::min<std::size_t>(more, 1);
     enforce(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
 }
 
@@ -124,7 +124,7 @@ static Task<> operation_of(Call& call)
     const rules::Endpoint& row = *call.route.endpoint;
     const Operation own = operations[static_cast<std::size_t>(row.op)];
     const Operation operation = own ? own : forward;
-    return row.needs.room ? operate_in_room(call, operation) : operation(call);
+    return row.needs.adds_image ? operate_in_room(call, operation) : operation(call);
 }
 
 Task<> operate(Call& call)

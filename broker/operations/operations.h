@@ -130,9 +130,9 @@ Task<> unmake_after_end(Call& call, EngineRequest removal);
 
 /// An intended row of `name` whose request lost the engine's answer: the engine says whether the object is there. Afterwards the row is
 /// live, or gone and the name free.
-Task<> settle(Call& call, rules::Kind kind, const std::string& name);
+Task<> resolve_intended(Call& call, rules::Kind kind, const std::string& name);
 
-/// An intended row has a request that is at it, until this ends.
+/// Marks an intended row as one that a request is at, for as long as this lives.
 class Pending {
 public:
     Pending(Job& job, std::int64_t row) : job_(job), row_(row) { job_.pending.insert(row_); }

@@ -2,7 +2,7 @@
 #include <system_error>
 
 #include "broker/host/beneath.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/operations/operations.h"
 #include "rules/names/names.h"
 
@@ -14,7 +14,7 @@ namespace {
 using rules::Kind;
 using rules::PathMount;
 using rules::Pin;
-using rules::Place;
+using rules::ResolvedPath;
 
 /// Since then the engine joins a volume and a path beneath it itself, at every start, and never leaves the volume.
 constexpr rules::Version subpath_version{1, 45};
@@ -47,7 +47,7 @@ struct Found {
     bool seen = false;  ///< false: a volume whose files are not here
 };
 
-Task<Found> find(const std::string& path, const Place& place, bool make)
+Task<Found> find(const std::string& path, const ResolvedPath& place, bool make)
 {
     Found found;
     std::optional<std::system_error> failed;
@@ -64,7 +64,7 @@ Task<Found> find(const std::string& path, const Place& place, bool make)
             if (found.seen || place.root != PathMount::Root::volume) failed = error;
         }
     };
-    co_await aside(look);
+    co_await offload(look);
     if (failed) throw refusal_of(*failed, path);
     co_return found;
 }
@@ -87,7 +87,7 @@ Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths
     const bool joins = call.services.engine.versions().newest >= subpath_version;
     rules::Pins pins;
     for (const auto& [path, make] : paths) {
-        const Place place = or_refuse(rules::place_of(path, job.objects.paths(), "HostConfig", path));
+        const ResolvedPath place = or_refuse(rules::resolve_path(path, job.objects.paths(), "HostConfig", path));
         const Found found = co_await find(path, place, make);
         Pin sent{.read_only = place.read_only};
         if (place.root == PathMount::Root::volume && (joins || place.subpath.empty())) {

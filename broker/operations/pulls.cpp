@@ -75,7 +75,7 @@ std::string lines_of_pull(std::string_view lines, const Reference& reference, co
 Task<bool> pull_once(Call& call, const EngineRequest& request, const LineSink& sink)
 {
     Upstream upstream = co_await call.services.engine.send(request);
-    const UpstreamShown while_relayed(call.connection, upstream);
+    const CutWithJob while_relayed(call.connection, upstream);
     const ResponseHead head = co_await answer_head(call, upstream);
     bool failed = false;
     const auto watched = [&](std::string_view lines) -> Task<> {
@@ -126,7 +126,7 @@ Task<bool> pull_for(Call& call, const Reference& reference, const std::string& p
     enforce(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
     const rules::DialTarget registry = or_refuse(rules::dial_target(reference.domain));
     const std::string name = reference.familiar();
-    Images& images = call.services.images;
+    ImageCatalogue& images = call.services.images;
     const auto among_others = co_await images.among_others_under(name);
     co_await check_dial(call, registry, "fromImage");
     const Reference fetched = co_await fetched_for(call, reference, auth);

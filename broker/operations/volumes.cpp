@@ -1,7 +1,9 @@
-#include <random>
+#include <fmt/format.h>
+
 #include <unordered_set>
 
 #include "broker/exchange/shown_list.h"
+#include "broker/io/random.h"
 #include "broker/operations/operations.h"
 #include "rules/names/names.h"
 
@@ -11,14 +13,6 @@ namespace {
 using rules::Json;
 using rules::Kind;
 using rules::Op;
-
-std::string random_hex(std::size_t digits)
-{
-    static std::random_device device;
-    std::string text;
-    while (text.size() < digits) text += "0123456789abcdef"[device() % 16];
-    return text;
-}
 
 /// Makes the volume `name` for the job and returns the engine's answer.
 Task<Json> make_volume(Call& call, const std::string& name, Json body)
@@ -65,7 +59,7 @@ Task<> ensure_volume(Call& call, const std::string& name)
 {
     const auto turn = co_await call.job.making.hold();
     if (call.job.objects.volume(name)) co_return;
-    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(Json::object(), profile, call.job.author(call.route.version)); });
+    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(Json::object(), profile, call.job.rewrite_context(call.route.version)); });
     co_await make_volume(call, name, std::move(body));
 }
 
@@ -76,7 +70,7 @@ Task<std::string> ensure_root_volume(Call& call, std::string directory)
     if (const db::Object* there = call.job.objects.named(Kind::volume, name); there && there->state == db::ObjectState::live) co_return there->real;
     // Not `rbind`: when the engine lets go of it, what is mounted beneath would be unmounted on the host. `private`: what is mounted there on the
     // host later is no matter of the job's; the engine cannot be told so where it mounts the volume into a container.
-    Json body = {{"Driver", "local"}, {"DriverOpts", {{"type", "none"}, {"o", "bind,private"}, {"device", directory}}}, {"Labels", rules::own_labels(call.job.author(call.route.version))}};
+    Json body = {{"Driver", "local"}, {"DriverOpts", {{"type", "none"}, {"o", "bind,private"}, {"device", directory}}}, {"Labels", rules::own_labels(call.job.rewrite_context(call.route.version))}};
     const Json made = co_await make_volume(call, name, std::move(body));
     const Json options = made.value("Options", Json::object());
     if (options.value("device", "") != directory) throw EngineFailure("a volume of berth's stands for another directory");
@@ -109,19 +103,18 @@ Task<> create_volume(Call& call)
     std::string name = call.body.value("Name", "");
     const bool anonymous = name.empty();
     if (anonymous)
-        name = random_hex(64);
+        name = fmt::format("{:016x}{:016x}{:016x}{:016x}", random_number(), random_number(), random_number(), random_number());
     else
         name = or_refuse(rules::checked_name(Kind::volume, name));
-    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(call.body, profile, job.author(call.route.version)); });
+    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(call.body, profile, job.rewrite_context(call.route.version)); });
 
     const Making making(call);
     const auto turn = co_await job.making.hold();
     Json made;
     if (const auto there = job.objects.volume(name)) {
         // As on any engine: creating a volume that exists answers with the one that exists.
-        EngineRequest request{.op = Op::volume_inspect};
+        EngineRequest request = inspection_of(Kind::volume, there->id);
         request.version = call.route.version;
-        request.id = there->id;
         const Answer answer = co_await ask(call, request);
         made = co_await json_of(answer);
     } else {
@@ -150,13 +143,11 @@ Task<> remove_volume(Call& call)
     co_await call.client.reply_empty(204);
 }
 
-/// The volume is there, and has labels that `filters` let through. (Its answer, which may be the one whose turn it is, is not kept: a lock is
-/// waited for behind it.)
+/// The volume is there, and has labels that `filters` let through. A function of its own, so that the
+/// answer, which may hold a turn, is freed before the caller waits for a lock.
 static Task<bool> passes(Call& call, const db::Object& volume, const rules::Filters& filters)
 {
-    EngineRequest inspect{.op = Op::volume_inspect};
-    inspect.id = volume.id;
-    const Answer inspected = co_await exchange(call, inspect);
+    const Answer inspected = co_await inspect(call, Kind::volume, volume.id);
     if (!inspected.ok()) co_return false;
     const auto view = rules::view_volume(co_await json_of(inspected), call.job.objects);
     if (!view) co_return false;

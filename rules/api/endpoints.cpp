@@ -11,7 +11,7 @@ namespace {
 using enum Op;
 using enum Kind;
 using enum ParamType;
-using enum Fate;
+using enum Disposition;
 
 /// A row that engines know from API 1.`minor` on.
 constexpr Param since(int minor, Param param)
@@ -27,8 +27,8 @@ constexpr Endpoint with(Needs needs, Endpoint row)
 }
 // The operations on networks and images find the object themselves.
 constexpr Needs own_lookup{.own_lookup = true};
-constexpr Needs room{.room = true};
-constexpr Needs quiet{.quiet = true};
+constexpr Needs room{.adds_image = true};
+constexpr Needs quiet{.unrecorded = true};
 // Archives of images are asked for and sent in the same way in every version; skopeo before 1.15 does it in 1.22, whatever the engine speaks.
 constexpr Needs any_version{.any_version = true};
 constexpr Needs no_start_body{.body_refusal = "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"};
@@ -118,7 +118,7 @@ constexpr Param image_load_params[] = {{"quiet", boolean, pass}, since(48, {"pla
 constexpr Param image_push_params[] = {{"tag", text, rewrite}, since(46, {"platform", json, pass})};
 constexpr Param image_commit_params[] = {
     {"container", text, rewrite}, {"repo", text, rewrite}, {"tag", text, rewrite}, {"comment", text, pass},
-    {"author", text, pass},       {"pause", boolean, pass}, {"changes", text_list, pass},
+    {"author", text, pass},        {"pause", boolean, pass}, {"changes", text_list, pass},
 };
 constexpr Param image_tag_params[] = {{"repo", text, rewrite}, {"tag", text, rewrite}, {"force", boolean, drop}};
 constexpr Param image_remove_params[] = {
@@ -287,9 +287,9 @@ constexpr Endpoint table[] = {
     closed(image_attestations, "image.attestations", get, "/images/{id}/attestations", attestations_closed),
     with({.own_lookup = true, .any_version = true}, {image_get, "image.get", get, "/images/{id}/get", image, no_body, stream, image_get_params}),
     with(any_version, {image_get_many, "image.get_many", get, "/images/get", none, no_body, stream, image_get_many_params}),
-    with({.room = true, .any_version = true}, {image_load, "image.load", post, "/images/load", none, byte_body, stream, image_load_params}),
+    with({.adds_image = true, .any_version = true}, {image_load, "image.load", post, "/images/load", none, byte_body, stream, image_load_params}),
     with(own_lookup, {image_push, "image.push", post, "/images/{id}/push", image, no_body, stream, image_push_params}),
-    with({.own_lookup = true, .room = true}, {image_tag, "image.tag", post, "/images/{id}/tag", image, no_body, plain, image_tag_params}),
+    with({.own_lookup = true, .adds_image = true}, {image_tag, "image.tag", post, "/images/{id}/tag", image, no_body, plain, image_tag_params}),
     with(own_lookup, {image_remove, "image.remove", del, "/images/{id}", image, no_body, plain, image_remove_params}),
     closed(image_search, "image.search", get, "/images/search", search_closed),
     {image_prune, "image.prune", post, "/images/prune", none, no_body, plain, filters_only},

@@ -23,7 +23,7 @@ enum class ParamType : std::uint8_t { text, boolean, integer, text_list, json };
 struct Param {
     std::string_view name;
     ParamType type;
-    Fate fate;
+    Disposition disposition;
     std::string_view way_out = {};  ///< of deny
     Version since = {};             ///< engines of an older API do not honour it, nor say so
 };
@@ -66,8 +66,8 @@ enum class Op : std::uint8_t {
 /// What a row needs of whoever serves it, besides what its body and its answer are.
 struct Needs {
     bool own_lookup = false;   ///< its operation finds the object of `{id}` itself, under a lock or with an error of its own
-    bool room = false;         ///< it gives the job an image more
-    bool quiet = false;        ///< in spite of its method it changes nothing, and comes often
+    bool adds_image = false;         ///< it gives the job an image more
+    bool unrecorded = false;        ///< in spite of its method it changes nothing, and comes often
     bool any_version = false;  ///< answered in the oldest version also to clients of one before that
     std::string_view body_refusal = {};  ///< dockerd's answer to a body that says something, of a row without one
 };

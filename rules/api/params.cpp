@@ -32,7 +32,7 @@ Result<std::string> typed(const Param& param, std::string_view value)
             return ill_typed(param, value, "it must be an integer of 64 bits");
         return std::to_string(number);
     }
-    if (param.type == ParamType::json && param.fate == Fate::pass) {
+    if (param.type == ParamType::json && param.disposition == Disposition::pass) {
         const Result<Json> parsed = parse_json(value);
         if (!parsed) return ill_typed(param, value, parsed.error().message);
         return parsed->dump();
@@ -77,19 +77,19 @@ Result<void> dispose_item(const Endpoint& row, const Param& param, std::string_v
 {
     Result<std::string> value = typed(param, given);
     if (!value) return tl::unexpected(value.error());
-    switch (param.fate) {
-        case Fate::force:
-        case Fate::drop:
+    switch (param.disposition) {
+        case Disposition::force:
+        case Disposition::drop:
             return {};
-        case Fate::deny:
-        case Fate::forbid:
+        case Disposition::deny:
+        case Disposition::forbid:
             if (is_zero_of(param.type, *value)) return {};
             return denied("closed-parameter", std::string(param.name), std::string(given), std::string(param.way_out));
-        case Fate::pass:
-        case Fate::check:
-        case Fate::rewrite:
+        case Disposition::pass:
+        case Disposition::check:
+        case Disposition::rewrite:
             if (value->empty()) return {};
-            if (param.fate == Fate::check)
+            if (param.disposition == Disposition::check)
                 if (Result<void> checked = check_value(row, param, *value); !checked) return checked;
             kept.add(param.name, std::move(*value));
     }
@@ -98,7 +98,7 @@ Result<void> dispose_item(const Endpoint& row, const Param& param, std::string_v
 
 }  // namespace
 
-Result<Query> dispose(const Endpoint& row, const Query& query)
+Result<Query> filter_params(const Endpoint& row, const Query& query)
 {
     Query kept;
     std::bitset<64> seen;

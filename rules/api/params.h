@@ -11,7 +11,7 @@ namespace rules {
 ///
 /// 400 for a repeated parameter that is not a list and for an ill-typed value; 403 for denied ones (rule
 /// `closed-parameter`) and for unknown ones with a value (rule `unknown-parameter`).
-Result<Query> dispose(const Endpoint& row, const Query& query);
+Result<Query> filter_params(const Endpoint& row, const Query& query);
 
 /// 400 for a parameter of a query, as it goes on, that an engine of API `engine` would pass over in silence.
 Result<void> check_since(const Endpoint& row, const Query& query, Version engine);

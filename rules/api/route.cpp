@@ -221,7 +221,7 @@ void append_id(std::string& target, std::string_view id, bool keep_slash)
 
 }  // namespace
 
-Result<Row> find_row(std::string_view method, std::string_view target)
+Result<MatchedEndpoint> find_endpoint(std::string_view method, std::string_view target)
 {
     if (!target.starts_with('/')) return bad_target("it must begin with /");
     if (!std::ranges::all_of(target, is_printable)) return bad_target("it must be printable ASCII without blanks");
@@ -240,10 +240,10 @@ Result<Row> find_row(std::string_view method, std::string_view target)
     if (path.empty()) return no_page();
     const std::optional<Match> found = match(method, path);
     if (!found) return no_page();
-    return Row{found->row, *asked, std::string(found->id), target.substr(std::min(question + 1, target.size()))};
+    return MatchedEndpoint{found->row, *asked, std::string(found->id), target.substr(std::min(question + 1, target.size()))};
 }
 
-Result<Route> route_to(Row found, const Versions& versions)
+Result<Route> route_to(MatchedEndpoint found, const Versions& versions)
 {
     const Endpoint& row = *found.endpoint;
     const Result<Version> version = served_version(found.version, row, versions);
@@ -258,7 +258,7 @@ Result<Route> route_to(Row found, const Versions& versions)
     if (found.query.empty() || row.method == Method::options) return route;
     const Result<Query> query = Query::parse(found.query);
     if (!query) return tl::unexpected(query.error());
-    Result<Query> kept = dispose(row, *query);
+    Result<Query> kept = filter_params(row, *query);
     if (!kept) return tl::unexpected(kept.error());
     if (const auto known = check_since(row, *kept, versions.newest); !known) return tl::unexpected(known.error());
     route.query = std::move(*kept);

@@ -25,7 +25,7 @@ struct Route {
 };
 
 /// The row that a request is for, and what its target says besides.
-struct Row {
+struct MatchedEndpoint {
     const Endpoint* endpoint = nullptr;
     std::optional<Version> version;  ///< as asked
     std::string id;                  ///< decoded
@@ -36,11 +36,11 @@ struct Row {
 ///
 /// 404 `page not found` for what is not in the table (as dockerd), 400 for a target that dockerd and we might read differently
 /// (`//`, dot segments, `%2f`, control characters, `;`, non-ASCII, odd version spellings).
-Result<Row> find_row(std::string_view method, std::string_view target);
+Result<MatchedEndpoint> find_endpoint(std::string_view method, std::string_view target);
 
 /// `row` as it is served: 400 for versions that are too old, with dockerd's own sentence, and for bad, repeated or ill-typed parameters; 403
 /// for denied ones; a closed row's own answer.
-Result<Route> route_to(Row row, const Versions& versions);
+Result<Route> route_to(MatchedEndpoint row, const Versions& versions);
 
 /// The request target that we write: `/v1.47/containers/<id>/json?size=1`.
 std::string target_of(const Endpoint& endpoint, Version version, std::string_view id, const Query& query);

@@ -35,7 +35,7 @@ Result<void> need_path(const std::string& source, const std::string& field, cons
                        const Lookup& job, ContainerNeeds& needs)
 {
     const std::string path = clean_absolute(source);
-    if (const Result<Place> place = place_of(path, job.paths(), field, asked); !place)
+    if (const Result<ResolvedPath> place = resolve_path(path, job.paths(), field, asked); !place)
         return tl::unexpected(place.error());
     const bool made = needs.paths[path];
     needs.paths[path] = made || make;
@@ -60,8 +60,8 @@ Result<void> PathMounts::add(const std::string& source, const std::string& targe
     for (const std::string& each : all) {
         const std::string place = beneath(target, std::string_view(each).substr(path == "/" ? 0 : path.size()));
         if (each != path && taken_.contains(place)) continue;
-        const auto pin = author_.pins.find(each);
-        if (pin == author_.pins.end()) return conflict("the path " + each + " changed while the container was made");
+        const auto pin = context_.pins.find(each);
+        if (pin == context_.pins.end()) return conflict("the path " + each + " changed while the container was made");
         mounts.push_back(mount_of(pin->second, each == path ? target : place, read_only));
         shown[place] = each == path ? Json{{"Source", path}, {"Mode", mode}} : Json();
     }
@@ -74,7 +74,7 @@ Result<void> PathMounts::add_anchor(bool read_only)
         if (taken_.contains(mount.target)) continue;
         if (mount.target == "/var/run/docker.sock" || mount.target == "/run/docker.sock") {
             if (profile_.binds_docker_socket)
-                mounts.push_back({{"Type", "bind"}, {"Source", author_.door}, {"Target", mount.target}});
+                mounts.push_back({{"Type", "bind"}, {"Source", context_.door}, {"Target", mount.target}});
         } else if (mount.root != PathMount::Root::closed) {
             if (auto added = add(mount.target, mount.target, "", read_only, false); !added) return added;
         }
@@ -82,8 +82,8 @@ Result<void> PathMounts::add_anchor(bool read_only)
     return {};
 }
 
-PathMounts::PathMounts(const Json& body, const Lookup& job, const Profile& profile, const Author& author)
-    : job_(job), profile_(profile), author_(author)
+PathMounts::PathMounts(const Json& body, const Lookup& job, const Profile& profile, const RewriteContext& context)
+    : job_(job), profile_(profile), context_(context)
 {
     const Json& host = section(body, "HostConfig");
     for (const Json& bind : section(host, "Binds")) {

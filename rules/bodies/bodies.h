@@ -35,7 +35,7 @@ struct ContainerNeeds {
 };
 
 /// Who and where, for everything that is written into a body.
-struct Author {
+struct RewriteContext {
     std::string job;      ///< the operator's id
     std::string key;
     std::string profile;  ///< its name
@@ -46,7 +46,7 @@ struct Author {
 };
 
 /// berth's labels for an object that this job makes.
-Json own_labels(const Author& author);
+Json own_labels(const RewriteContext& context);
 
 /// `container:<reference>` with the full id; the mode itself when it does not begin so.
 Result<std::string> shared_namespace(const std::string& mode, const Lookup& job);
@@ -77,7 +77,7 @@ struct ContainerNames {
 
 /// The body that is sent, for one that has the image's id. `gateway`: address of the job's default network, empty when there is none.
 /// Everything that `needs` listed exists in `job` now; 404 for what was removed since it was judged.
-Result<Json> rewrite_container_create(Json body, const ContainerNames& names, const Lookup& job, const Profile& profile, const Author& author,
+Result<Json> rewrite_container_create(Json body, const ContainerNames& names, const Lookup& job, const Profile& profile, const RewriteContext& context,
                               const std::string& gateway);
 
 /// The settings that a commit is sent with: berth's labels, which the container has, are left empty in the image.
@@ -98,13 +98,13 @@ Result<std::string> judge_build_network(const std::string& mode, const Profile& 
 Result<Json> rewrite_exec_create(Json body, const Profile& profile);
 
 /// Name is left to the broker (`real_name`).
-Result<Json> rewrite_network_create(Json body, const Profile& profile, const Author& author);
+Result<Json> rewrite_network_create(Json body, const Profile& profile, const RewriteContext& context);
 /// The subnet that the client asks for; nullopt: berth chooses.
 std::optional<Subnet> wanted_subnet(const Json& body);
 /// What `rewrite_network_create` gave, on the subnet that berth leased (nullopt: a network without IPv4) and on the device `bridge`.
 Json placed_network(Json body, const std::optional<Subnet>& subnet, const std::string& bridge);
 Result<Json> rewrite_network_connect(Json body, const Lookup& job);     ///< Container becomes its full id, its virtual name an alias
 Result<Json> rewrite_network_disconnect(Json body, const Lookup& job);
-Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Author& author);
+Result<Json> rewrite_volume_create(Json body, const Profile& profile, const RewriteContext& context);
 
 }  // namespace rules

@@ -3,8 +3,7 @@
 #include "rules/bodies/capabilities.h"
 #include "rules/bodies/parts.h"
 
-// Judges a new container: the rules that look at more than one value's being there (schema:
-// bodies_container_schema.cpp).
+// Judges a new container, where more counts than whether a property is there (for that: container_schema.cpp).
 namespace rules {
 namespace {
 

@@ -43,8 +43,8 @@ Result<void> rewrite_namespaces(Json& host, const Lookup& job)
     return {};
 }
 
-/// Where the profile lets containers not out everywhere, names outside are asked for where the container says. Left to itself the engine
-/// would ask the host's servers, and those on the host's loopback from the host's own network.
+/// With restricted egress a container asks only the name servers that it names; one that names none gets one that does not answer. Else the
+/// engine would ask the host's servers, and those on the host's loopback from the host's own network.
 void name_resolver(Json& host, const Profile& profile)
 {
     const bool shares_network = text(host, "NetworkMode").starts_with("container:");
@@ -84,17 +84,17 @@ Result<std::string> resolve_image(Json& body, const Lookup& job)
 }
 
 Result<Json> rewrite_container_create(Json body, const ContainerNames& names, const Lookup& job, const Profile& profile,
-                                      const Author& author, const std::string& gateway)
+                                      const RewriteContext& context, const std::string& gateway)
 {
     if (!full_image_id(text(body, "Image"))) return not_found("No such image: " + names.image);
     if (!body.contains("HostConfig")) body["HostConfig"] = Json::object();
     Json& host = body["HostConfig"];
     Result<void> rewritten = rewrite_namespaces(host, job);
     if (!rewritten) return tl::unexpected(rewritten.error());
-    const Result<std::string> asked_mounts = rewrite_mounts(body, job, profile, author);
+    const Result<std::string> asked_mounts = rewrite_mounts(body, job, profile, context);
     if (!asked_mounts) return tl::unexpected(asked_mounts.error());
     const bool joined = joins_networks(body);
-    rewritten = rewrite_networks(body, names.name, job, author);
+    rewritten = rewrite_networks(body, names.name, job, context);
     if (!rewritten) return tl::unexpected(rewritten.error());
     if (joined) {
         rewrite_ports(body, gateway, profile);
@@ -106,10 +106,10 @@ Result<Json> rewrite_container_create(Json body, const ContainerNames& names, co
     name_resolver(host, profile);
     if (host.contains("ExtraHosts"))
         if (auto hosts = rewrite_hosts(host["ExtraHosts"], gateway); !hosts) return tl::unexpected(hosts.error());
-    set_labels(body, author);
+    set_labels(body, context);
     body["Labels"][std::string(label_image)] = names.image;
     body["Labels"][std::string(label_mounts)] = *asked_mounts;  // also when it is empty: an image may have the label
-    if (!author.cgroup.empty()) host["CgroupParent"] = author.cgroup;
+    if (!context.cgroup.empty()) host["CgroupParent"] = context.cgroup;
     clamp_healthcheck(body, profile);
     clamp_stop_timeout(body, profile);
     cap_restart_policy(host, profile);

@@ -190,7 +190,7 @@ Result<void> judge_networks(const Json& body, const Lookup& job, const Profile& 
     return {};
 }
 
-Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup& job, const Author& author)
+Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup& job, const RewriteContext& context)
 {
     Json& host = body["HostConfig"];
     const std::string mode = network_mode(body);
@@ -214,7 +214,7 @@ Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup&
     }
     // The older clients' places of what an endpoint holds since 1.44.
     for (const Json& link : links) wanted[*primary]["Links"].push_back(link);
-    if (const std::string mac = text(body, "MacAddress"); !mac.empty() && author.version >= Version{1, 44}) {
+    if (const std::string mac = text(body, "MacAddress"); !mac.empty() && context.version >= Version{1, 44}) {
         if (text(wanted[*primary], "MacAddress").empty()) wanted[*primary]["MacAddress"] = mac;
         body.erase("MacAddress");
     }

@@ -31,7 +31,7 @@ Result<void> judge_socket(const std::string& field, const std::string& source, c
                   "leave the mount out; ask the operator for a profile that allows it");
 }
 
-/// Binds of the job's paths are there at all; where they are is judged by need_path.
+/// Whether the profile allows binds at all. Which path is bound is judged by need_path.
 Result<void> judge_paths(const std::string& field, const std::string& asked, const Profile& profile)
 {
     if (profile.binds_allowed != "none") return {};
@@ -133,7 +133,7 @@ Result<void> judge_volumes_from(const std::string& spec, const Lookup& job, cons
 }
 
 /// Binds; one that is only a target is an anonymous volume, which has its own place in the body.
-Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author, PathMounts& paths)
+Result<void> rewrite_binds(Json& body, const Lookup& job, const RewriteContext& context, PathMounts& paths)
 {
     Json binds = Json::array();
     for (const Json& spec : section(body["HostConfig"], "Binds")) {
@@ -143,7 +143,7 @@ Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author, 
             body["Volumes"][bind->target] = Json::object();
             continue;
         }
-        std::string source = author.door;
+        std::string source = context.door;
         if (!is_docker_socket(bind->source, job)) {
             if (bind->source.starts_with('/')) {
                 if (auto added = paths.add(bind->source, bind->target, bind->mode, bind->read_only, true); !added)
@@ -161,7 +161,7 @@ Result<void> rewrite_binds(Json& body, const Lookup& job, const Author& author, 
 }
 
 Result<Json> rewritten_volume_mount(const Json& mount, Json sent, const Lookup& job, const Profile& profile,
-                                    const Author& author)
+                                    const RewriteContext& context)
 {
     Json options = section(mount, "VolumeOptions");
     const Json driver = section(options, "DriverConfig");
@@ -171,7 +171,7 @@ Result<Json> rewritten_volume_mount(const Json& mount, Json sent, const Lookup& 
         if (!allowed) return allowed;
         options["DriverConfig"] = {{"Name", "local"}, {"Options", std::move(*allowed)}};
     }
-    set_labels(options, author);
+    set_labels(options, context);
     sent["VolumeOptions"] = std::move(options);
 
     const std::string source = text(mount, "Source");
@@ -183,18 +183,18 @@ Result<Json> rewritten_volume_mount(const Json& mount, Json sent, const Lookup& 
 }
 
 /// Only what belongs to the mount's type goes on: older engines read the blocks of other types, or not, as they like.
-Result<Json> rewritten_mount(const Json& mount, const Lookup& job, const Profile& profile, const Author& author)
+Result<Json> rewritten_mount(const Json& mount, const Lookup& job, const Profile& profile, const RewriteContext& context)
 {
     const std::string type = text(mount, "Type");
     Json sent = {{"Type", type}, {"Target", text(mount, "Target")}};
     if (mount.value("ReadOnly", false)) sent["ReadOnly"] = true;
-    if (type == "bind") sent["Source"] = author.door;
+    if (type == "bind") sent["Source"] = context.door;
     if (type == "tmpfs") {
         Json options = section(mount, "TmpfsOptions");
         if (integer(options, "SizeBytes") <= 0) options["SizeBytes"] = profile.tmpfs_max;
         sent["TmpfsOptions"] = std::move(options);
     }
-    if (type == "volume") return rewritten_volume_mount(mount, std::move(sent), job, profile, author);
+    if (type == "volume") return rewritten_volume_mount(mount, std::move(sent), job, profile, context);
     return sent;
 }
 
@@ -223,7 +223,7 @@ Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& pr
 namespace {
 
 /// HostConfig.Mounts, with what `paths` has and gets.
-Result<void> rewrite_mount_list(Json& host, const Lookup& job, const Profile& profile, const Author& author,
+Result<void> rewrite_mount_list(Json& host, const Lookup& job, const Profile& profile, const RewriteContext& context,
                                 PathMounts& paths)
 {
     Json sent = Json::array();
@@ -236,7 +236,7 @@ Result<void> rewrite_mount_list(Json& host, const Lookup& job, const Profile& pr
                 return added;
             continue;
         }
-        Result<Json> rewritten = rewritten_mount(mount, job, profile, author);
+        Result<Json> rewritten = rewritten_mount(mount, job, profile, context);
         if (!rewritten) return tl::unexpected(rewritten.error());
         sent.push_back(std::move(*rewritten));
     }
@@ -266,14 +266,14 @@ Result<void> rewrite_volumes_from(Json& host, const Lookup& job, PathMounts& pat
 
 }  // namespace
 
-Result<std::string> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author)
+Result<std::string> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const RewriteContext& context)
 {
     Json& host = body["HostConfig"];
-    PathMounts paths(body, job, profile, author);
+    PathMounts paths(body, job, profile, context);
     Result<void> rewritten;
-    if (host.contains("Binds")) rewritten = rewrite_binds(body, job, author, paths);
+    if (host.contains("Binds")) rewritten = rewrite_binds(body, job, context, paths);
     if (rewritten) rewritten = rewrite_volumes_from(host, job, paths);
-    if (rewritten) rewritten = rewrite_mount_list(host, job, profile, author, paths);
+    if (rewritten) rewritten = rewrite_mount_list(host, job, profile, context, paths);
     if (!rewritten) return tl::unexpected(rewritten.error());
     if (host.contains("Tmpfs"))
         for (auto& [target, options] : host["Tmpfs"].items()) {

@@ -124,15 +124,15 @@ constinit const Schema network_create_schema{"NetworkCreate", network_fields};
 constinit const Schema network_connect_schema{"NetworkConnect", connect_fields};
 constinit const Schema network_disconnect_schema{"NetworkDisconnect", disconnect_fields};
 
-Result<Json> rewrite_network_create(Json body, const Profile& profile, const Author& author)
+Result<Json> rewrite_network_create(Json body, const Profile& profile, const RewriteContext& context)
 {
     if (const Result<void> judged = judge_network(body, profile); !judged) return tl::unexpected(judged.error());
-    // By the request's version too: what goes on at an older one has IPv4.
-    if (constexpr Version optional_ipv4{1, 48}; !body.value("EnableIPv4", true) && author.version < optional_ipv4)
-        return too_new("EnableIPv4=false", optional_ipv4, author.version);
+    // By the version of the request, too: in an older one the engine ignores EnableIPv4.
+    if (constexpr Version optional_ipv4{1, 48}; !body.value("EnableIPv4", true) && context.version < optional_ipv4)
+        return too_new("EnableIPv4=false", optional_ipv4, context.version);
     body.erase("ConfigFrom");
     body["Driver"] = "bridge";
-    set_labels(body, author);
+    set_labels(body, context);
     return body;
 }
 

@@ -21,14 +21,14 @@ std::int64_t integer(const Json& holder, const char* key)
     return holder.value(key, std::int64_t{0});
 }
 
-Json own_labels(const Author& author)
+Json own_labels(const RewriteContext& context)
 {
-    return {{label_job, author.job}, {label_key, author.key}, {label_profile, author.profile}};
+    return {{label_job, context.job}, {label_key, context.key}, {label_profile, context.profile}};
 }
 
-void set_labels(Json& holder, const Author& author)
+void set_labels(Json& holder, const RewriteContext& context)
 {
-    Json labels = own_labels(author);
+    Json labels = own_labels(context);
     for (const auto& [key, value] : section(holder, "Labels").items())
         if (!is_own_label(key)) labels[key] = value;
     holder["Labels"] = std::move(labels);

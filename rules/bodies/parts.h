@@ -18,15 +18,15 @@ namespace rules {
 
 constexpr Field pass(std::string_view name, Type type, const Schema* inside = nullptr)
 {
-    return {name, type, Fate::pass, inside};
+    return {name, type, Disposition::pass, inside};
 }
 constexpr Field check(std::string_view name, Type type, const Schema* inside = nullptr)
 {
-    return {name, type, Fate::check, inside};
+    return {name, type, Disposition::check, inside};
 }
 constexpr Field rewrite(std::string_view name, Type type, const Schema* inside = nullptr)
 {
-    return {name, type, Fate::rewrite, inside};
+    return {name, type, Disposition::rewrite, inside};
 }
 /// `field` with at most `elements`: each of them is work, for berth or for the engine.
 constexpr Field at_most(std::size_t elements, Field field)
@@ -42,19 +42,19 @@ constexpr Field long_texts(Field field)
 }
 constexpr Field force(std::string_view name, Type type)
 {
-    return {name, type, Fate::force};
+    return {name, type, Disposition::force};
 }
 constexpr Field drop(std::string_view name, Type type)
 {
-    return {name, type, Fate::drop};
+    return {name, type, Disposition::drop};
 }
 constexpr Field deny(std::string_view name, Type type, std::string_view rule, std::string_view way_out)
 {
-    return {name, type, Fate::deny, nullptr, rule, way_out};
+    return {name, type, Disposition::deny, nullptr, rule, way_out};
 }
 constexpr Field forbid(std::string_view name, Type type, std::string_view rule, std::string_view way_out)
 {
-    return {name, type, Fate::forbid, nullptr, rule, way_out};
+    return {name, type, Disposition::forbid, nullptr, rule, way_out};
 }
 
 /// A row that engines know from API 1.`minor` on.
@@ -74,7 +74,7 @@ std::string text(const Json& holder, const char* key);
 std::int64_t integer(const Json& holder, const char* key);
 
 /// Drops labels in berth's own space and adds berth's own.
-void set_labels(Json& holder, const Author& author);
+void set_labels(Json& holder, const RewriteContext& context);
 
 // Resources and restart policy, of create (`where` is `HostConfig.`) and of update (`where` is empty).
 
@@ -107,7 +107,7 @@ Result<void> judge_user(const std::string& user, const std::string& field, const
 
 Result<void> judge_mounts(const Json& host, const Lookup& job, const Profile& profile, ContainerNeeds& needs);
 /// The answer is the value of `label_mounts`; empty when the engine got what was asked.
-Result<std::string> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const Author& author);
+Result<std::string> rewrite_mounts(Json& body, const Lookup& job, const Profile& profile, const RewriteContext& context);
 
 /// The job's path `source` will be mounted, and what is mounted beneath it; `make`: a directory is made where nothing is.
 Result<void> need_path(const std::string& source, const std::string& field, const std::string& asked, bool make,
@@ -119,7 +119,7 @@ void need_anchor(const Lookup& job, ContainerNeeds& needs);
 class PathMounts {
 public:
     /// `body` is as it was asked; the others outlive this.
-    PathMounts(const Json& body, const Lookup& job, const Profile& profile, const Author& author);
+    PathMounts(const Json& body, const Lookup& job, const Profile& profile, const RewriteContext& context);
     Result<void> add(const std::string& source, const std::string& target, const std::string& mode, bool read_only,
                      bool recursive);
     /// All that the anchor has mounted, less what the container has something else for.
@@ -132,7 +132,7 @@ public:
 private:
     const Lookup& job_;
     const Profile& profile_;
-    const Author& author_;
+    const RewriteContext& context_;
     std::set<std::string> taken_;  ///< targets
     Json asked_;
 };
@@ -150,7 +150,7 @@ bool shares_namespace(const Profile& profile, std::string_view kind);
 inline constexpr const char* no_new_privileges = "no-new-privileges";
 
 Result<void> judge_networks(const Json& body, const Lookup& job, const Profile& profile, ContainerNeeds& needs);
-Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup& job, const Author& author);
+Result<void> rewrite_networks(Json& body, const std::string& name, const Lookup& job, const RewriteContext& context);
 /// True when the container sits on networks of the job: not `none`, not another container's.
 bool joins_networks(const Json& body);
 

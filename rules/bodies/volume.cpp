@@ -84,7 +84,7 @@ Result<Json> volume_driver_options(const Json& options, const std::string& where
     return Json{{"type", "tmpfs"}, {"device", "tmpfs"}, {"o", std::move(*allowed)}};
 }
 
-Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Author& author)
+Result<Json> rewrite_volume_create(Json body, const Profile& profile, const RewriteContext& context)
 {
     std::string driver = text(body, "Driver");
     if (driver.empty()) driver = "local";
@@ -105,7 +105,7 @@ Result<Json> rewrite_volume_create(Json body, const Profile& profile, const Auth
     if (section(body, "Labels").contains(anonymous))
         return denied("reserved-label", "Labels." + std::string(anonymous), text(body["Labels"], anonymous),
                       "leave it out, or create the volume without a name");
-    set_labels(body, author);
+    set_labels(body, context);
     return body;
 }
 

@@ -45,7 +45,7 @@ Result<std::vector<std::string>> bases_of(std::string_view text, const Json& bui
     if (const auto read = scanner.read(text); !read) return tl::unexpected(read.error());
     std::vector<std::string> names;
     std::set<std::string> seen;
-    for (const Place& each : scanner.places())
+    for (const ImageMention& each : scanner.mentions())
         if (!each.is_stage && seen.insert(each.name).second) names.push_back(each.name);
     if (names.size() > bases_max)
         return odd("Dockerfile", names[bases_max], "a build rests on at most " + std::to_string(bases_max) + " images");
@@ -60,7 +60,7 @@ Result<SealedDockerfile> sealed(std::string_view text, const Json& build_args, s
     text = text.substr(0, scanner.end());
     SealedDockerfile out;
     std::size_t done = 0;
-    for (const Place& each : scanner.places()) {
+    for (const ImageMention& each : scanner.mentions()) {
         const auto image = images.find(each.name);
         if (!each.is_stage && image == images.end()) return odd("COPY --from", each.name, "the image was not found");
         const std::string sent = each.before + (each.is_stage ? each.name : image->second.id) + each.after;

@@ -69,7 +69,7 @@ Result<void> Scanner::read(std::string_view text)
 {
     if (auto read = lines(text); !read) return read;
     if (in_target()) ends_at_target_ = false;
-    if (ends_at_target_) places_.resize(places_before_end_);
+    if (ends_at_target_) mentions_.resize(places_before_end_);
     return {};
 }
 
@@ -202,7 +202,7 @@ void Scanner::begin_stage(std::string name)
         // Of several stages with that name the last: all that an engine might build is looked at.
         ends_at_target_ = true;
         end_ = line_->begin;
-        places_before_end_ = places_.size();
+        places_before_end_ = mentions_.size();
     }
     // Only now is the stage before this one something that can be copied from.
     if (!stages_.empty() && !stages_.back().name.empty()) complete_.emplace(stages_.back().name, stages_.size() - 1);
@@ -219,7 +219,7 @@ void Scanner::place(std::string name, std::string_view word, bool is_stage)
 {
     const std::string_view whole = line_->text;
     const auto at = static_cast<std::size_t>(word.data() - whole.data());
-    places_.push_back({std::move(name), line_->begin, line_->end, std::string(whole.substr(0, at)), std::string(word),
+    mentions_.push_back({std::move(name), line_->begin, line_->end, std::string(whole.substr(0, at)), std::string(word),
                        std::string(whole.substr(at + word.size())), is_stage});
 }
 

@@ -13,7 +13,7 @@
 namespace rules {
 
 /// One place where an image is named that the builder would look for in the engine's store.
-struct Place {
+struct ImageMention {
     std::string name;                ///< as the builder reads it, variables expanded
     std::size_t begin = 0, end = 0;  ///< the instruction in the text, its continued lines included
     std::string before, written, after;  ///< the instruction as one line: around the name, and what stands for it
@@ -35,7 +35,7 @@ public:
     Result<void> read_changes(std::string_view text, std::size_t longest);
 
     /// Every place of FROM and of COPY --from that is no stage, in order.
-    const std::vector<Place>& places() const { return places_; }
+    const std::vector<ImageMention>& mentions() const { return mentions_; }
     /// Where in the text the stage ends that is asked for: what follows, no builder needs.
     std::size_t end() const { return ends_at_target_ ? end_ : std::string::npos; }
 
@@ -72,7 +72,7 @@ private:
     std::vector<Stage> stages_;                                ///< the current one is the last
     std::map<std::string, std::size_t, std::less<>> complete_;  ///< names of the stages before it, and which they are
     const Line* line_ = nullptr;
-    std::vector<Place> places_;
+    std::vector<ImageMention> mentions_;
 };
 
 }  // namespace rules

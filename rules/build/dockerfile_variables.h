@@ -11,8 +11,8 @@
 // The variables of a Dockerfile. For rules/build/dockerfile*.cpp alone.
 namespace rules {
 
-/// Of the variables before the first FROM the values, since FROM knows them; of all others how long they may become:
-/// each expansion can double what the last one gave, and it is the engine that makes them.
+/// Keeps the values of the variables before the first FROM, which FROM may use. Of all others it keeps how long they may become: each
+/// expansion can double the last one, and it is the engine that makes them.
 class Variables {
 public:
     /// `build_args`: what --build-arg gave, an object of strings and nulls, or null. Outlives this.

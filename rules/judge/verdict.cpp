@@ -20,11 +20,11 @@ Result<void> judged(const Result<T>& result)
 }
 
 /// Nobody in particular, whose requests are sent in `version`.
-Author sent_in(Version version)
+RewriteContext sent_in(Version version)
 {
-    Author author{};
-    author.version = version;
-    return author;
+    RewriteContext context{};
+    context.version = version;
+    return context;
 }
 
 /// The name that a client gives a new object; it may leave it to the engine.
@@ -151,7 +151,7 @@ Named any(std::string_view reference)
 Verdict judge_request(const AskedRequest& asked, const Lookup& job, const Profile& profile, const Versions& versions)
 {
     Verdict verdict;
-    const Result<Row> row = find_row(asked.method, asked.target);
+    const Result<MatchedEndpoint> row = find_endpoint(asked.method, asked.target);
     if (row) verdict.endpoint = row->endpoint;
     const Result<Route> route = row ? route_to(*row, versions_under(versions, profile)) : tl::unexpected(row.error());
     Result<void> result = route ? judge_under(asked, *route, job, profile, versions.newest) : judged(route);
@@ -160,7 +160,7 @@ Verdict judge_request(const AskedRequest& asked, const Lookup& job, const Profil
     if (verdict.error.rule.empty())
         verdict.outcome = Outcome::failed;
     else if (route && profile.observes() && is_policy(verdict.error.rule) &&
-             judge_under(asked, *route, job, opened(profile), versions.newest))
+             judge_under(asked, *route, job, permissive(profile), versions.newest))
         verdict.outcome = Outcome::observed;
     else
         verdict.outcome = Outcome::refused;

@@ -24,7 +24,7 @@ bool is_led_by_zeros(std::string_view component)
 }
 
 /// A domain as one component of a path: whatever a component cannot hold becomes `__xx`, and so do `.` and `-` in front
-/// of it, since separators do not mix. No domain has a `_`, nor begins with one: `0__` is before what would.
+/// of it, since separators do not mix. A component may not begin with `__`: `0` goes in front. Domains have no `_`, so this can be reversed.
 std::string encode(std::string_view domain)
 {
     std::string out;

@@ -142,7 +142,7 @@ std::vector<PathMount> mounts_of_workspace(const std::string& directory, const s
     return {PathMount{directory, Root::host, directory, directory, {}, false}};
 }
 
-Result<Place> place_of(const std::string& path, const JobPaths& paths, const std::string& field,
+Result<ResolvedPath> resolve_path(const std::string& path, const JobPaths& paths, const std::string& field,
                        const std::string& asked)
 {
     const PathMount* nearest = nullptr;
@@ -151,7 +151,7 @@ Result<Place> place_of(const std::string& path, const JobPaths& paths, const std
             nearest = &mount;
     if (!nearest || nearest->root == Root::closed || !is_plain_path(path))
         return denied("binds", field, asked, ways_out(paths));
-    return Place{nearest->root, nearest->source, nearest->directory,
+    return ResolvedPath{nearest->root, nearest->source, nearest->directory,
                  joined(nearest->within, rest_of(path, nearest->target)), nearest->read_only};
 }
 

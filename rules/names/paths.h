@@ -36,7 +36,7 @@ struct JobPaths {
 };
 
 /// Where a path of the job is.
-struct Place {
+struct ResolvedPath {
     PathMount::Root root;
     std::string source;
     std::string directory;
@@ -71,7 +71,7 @@ std::vector<PathMount> mounts_of_workspace(const std::string& directory, const s
 
 /// Where the job's `path`, clean, is: the mount with the longest target decides. 403 with the paths that would work;
 /// `field` and `asked` are the request's.
-Result<Place> place_of(const std::string& path, const JobPaths& paths, const std::string& field,
+Result<ResolvedPath> resolve_path(const std::string& path, const JobPaths& paths, const std::string& field,
                        const std::string& asked);
 
 /// Targets of mounts beneath `path` that a container gets too which binds `path`: Docker's binds are recursive.

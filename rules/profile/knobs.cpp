@@ -223,7 +223,7 @@ bool is_policy(std::string_view rule)
     return find_knob(rule) != nullptr;
 }
 
-Profile opened(Profile profile)
+Profile permissive(Profile profile)
 {
     for (const Knob& knob : all_knobs) {
         if (!knob.open) continue;

@@ -44,8 +44,7 @@ struct Knob {
     std::int64_t most = std::numeric_limits<std::int64_t>::max();
     std::span<const std::string_view> choices =
         {};  ///< all that a text, or each text of a list, may be; empty: anything that `valid` takes
-    /// The value with which it refuses nothing but what endangers the host; a list becomes the union with these words.
-    /// nullopt: it stays.
+    /// The value in observe mode: the most permissive one that is safe; for a list, words that are added. nullopt: it stays.
     std::optional<std::string_view> open = std::nullopt;
     /// Why a text is no value; empty when it is one.
     std::string (*valid)(std::string_view text) = nullptr;
@@ -72,7 +71,7 @@ std::string profile_text(const Profile& profile, const Profile* base,
 Json json_of(const Profile& profile);
 
 /// The profile under which a job that only observes is served: what merely the operator's rules refuse is let through.
-Profile opened(Profile profile);
+Profile permissive(Profile profile);
 
 /// The candidate that is nearest to `text` by edits; empty when none is near.
 std::string_view nearest(std::string_view text, std::span<const std::string_view> candidates);

@@ -106,8 +106,8 @@ bool view_volume_event(Json& actor, Json&, const Lookup& job)
     return true;
 }
 
-/// The engine tells of its own names: those of the job's are shown under the job's, all others are other people's. (The
-/// pull itself is among these: what this job pulled, it then was given by a tag. A push has its name for itself.)
+/// Only events of the job's own references are shown, under the job's names. The engine's event of a pull has the public name, which anybody
+/// may have pulled: the tag that the job is given then is shown as the pull. A push has its name for itself.
 bool view_image_event(Json& event, Json& actor, Json& attributes, const Lookup& job)
 {
     const std::string id = text_or_empty(actor, "ID");

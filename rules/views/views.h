@@ -25,8 +25,7 @@ struct ViewFacts {
 };
 
 std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFacts& facts);
-// Whole lists (rules/views/list_view.h has the views of their elements).
-
+/// A whole list, as are the others below (rules/views/list_view.h has the views of their elements).
 Result<Json> view_containers(Json list, const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts,
                              bool up_only = false);
 std::optional<Json> view_exec(Json inspect, const Lookup& job);

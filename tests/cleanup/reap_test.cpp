@@ -45,7 +45,7 @@ public:
 
     Task<rules::Result<std::vector<Object>>> found_of_all(Kind kind) override { co_return co_await found(kind, {}); }
 
-    Task<rules::Result<std::vector<Object>>> grown(const std::vector<Object>&) override
+    Task<rules::Result<std::vector<Object>>> descendants(const std::vector<Object>&) override
     {
         std::vector<Object> there;
         for (const Object& each : grown_images)
@@ -96,8 +96,8 @@ protected:
                 ledger.add(job);
                 for (const Object& each : recorded) ledger.put(each);
             });
-            const cleanup::Pace pace{std::chrono::milliseconds(1), std::chrono::milliseconds(2), 8, 4};
-            report = co_await cleanup::reap("key", recorded, engine, store, pace);
+            const cleanup::ReapSchedule schedule{std::chrono::milliseconds(1), std::chrono::milliseconds(2), 8, 4};
+            report = co_await cleanup::reap("key", recorded, engine, store, schedule);
             co_await store.write([&](db::Ledger& ledger) { in_ledger = ledger.objects("key").size(); });
         };
         boost::asio::co_spawn(io, work(), [](const std::exception_ptr& error) {

@@ -226,18 +226,18 @@ TEST(Ledger, ALeaseIsKeptUntilItEnds)
 {
     Ledger ledger(":memory:");
     ledger.add(job_of(key_a, "a"));
-    ledger.put(Lease{key_a, "bridge", "10.213.0.0/26", "bt-1"});
-    ledger.put(Lease{key_a, "app", "", "bt-2"});
-    ledger.put(Lease{key_a, "bridge", "10.213.0.64/26", "bt-1"});
+    ledger.put(SubnetLease{key_a, "bridge", "10.213.0.0/26", "bt-1"});
+    ledger.put(SubnetLease{key_a, "app", "", "bt-2"});
+    ledger.put(SubnetLease{key_a, "bridge", "10.213.0.64/26", "bt-1"});
     ASSERT_EQ(ledger.leases().size(), 2u);
     EXPECT_EQ(ledger.leases()[1].network, "bridge");
     EXPECT_EQ(ledger.leases()[1].subnet, "10.213.0.64/26");
-    EXPECT_THROW(ledger.put(Lease{key_a, "other", "", "bt-1"}), Failure);
+    EXPECT_THROW(ledger.put(SubnetLease{key_a, "other", "", "bt-1"}), Failure);
     ledger.end_lease(key_a, "app");
     EXPECT_EQ(ledger.leases().size(), 1u);
     ledger.end_leases(key_a);
     EXPECT_TRUE(ledger.leases().empty());
-    EXPECT_THROW(ledger.put(Lease{key_b, "bridge", "", "bt-3"}), Failure);  // no such job
+    EXPECT_THROW(ledger.put(SubnetLease{key_b, "bridge", "", "bt-3"}), Failure);  // no such job
 }
 
 }  // namespace

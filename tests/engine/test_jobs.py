@@ -49,7 +49,7 @@ class Jobs(EngineCase):
         self.assertIn("shown", self.berth.ok("job", "list"))
         self.assertIn(job.key, self.berth.ok("job", "show", "shown"))
         status = json.loads(self.berth.ok("status", "--json"))
-        self.assertGreaterEqual(status["siblings"], 1)
+        self.assertGreaterEqual(status["containers"], 1)
         self.assertEqual({whose: disk["path"] for whose, disk in status["disks"].items()},
                          {"ledger": status["state_dir"], "engine": self.engine.api.get("/info")["DockerRootDir"]})
         for whose, disk in status["disks"].items():

@@ -35,7 +35,7 @@ FakeLookup a_job()
 Profile profile_of(unsigned char choice)
 {
     Profile profile;
-    if (choice % 2) profile = rules::opened(profile);
+    if (choice % 2) profile = permissive(profile);
     return profile;
 }
 
@@ -83,7 +83,7 @@ void check_no_way_to_the_host(const Json& sent)
     must(labels && labels->value("berth.key", "") == key && labels->value("berth.job", "") == "build-17", "the labels of ours are ours", text);
 }
 
-const rules::Author author{"build-17", key, "default", door, rules::Version{1, 47}};
+const rules::RewriteContext context{"build-17", key, "default", door, rules::Version{1, 47}};
 
 void container_create(const Json& body, const Profile& profile)
 {
@@ -96,7 +96,7 @@ void container_create(const Json& body, const Profile& profile)
     const Json config = {{"Env", {"PATH=/bin"}}, {"Labels", {{"berth.key", "stolen"}}}, {"ExposedPorts", {{"80/tcp", Json::object()}}}, {"Volumes", {{"/anon", Json::object()}}}};
     if (!rules::merge_image_config(merged, config, profile)) return;
     if (!rules::resolve_image(merged, job)) return;
-    const auto sent = rules::rewrite_container_create(merged, {"web", "alpine"}, job, profile, author, "172.30.1.1");
+    const auto sent = rules::rewrite_container_create(merged, {"web", "alpine"}, job, profile, context, "172.30.1.1");
     if (!sent) return;
     check_no_way_to_the_host(*sent);
     const auto seen = rules::parse_json(sent->dump());
@@ -111,10 +111,10 @@ rules::Result<Json> rewritten(std::size_t which, const Json& body, const Profile
         case 1: return rules::rewrite_container_update(body, profile);
         case 2: return rules::rewrite_commit(body);
         case 3: return rules::rewrite_exec_create(body, profile);
-        case 4: return rules::rewrite_network_create(body, profile, author);
+        case 4: return rules::rewrite_network_create(body, profile, context);
         case 5: return rules::rewrite_network_connect(body, job);
         case 6: return rules::rewrite_network_disconnect(body, job);
-        case 7: return rules::rewrite_volume_create(body, profile, author);
+        case 7: return rules::rewrite_volume_create(body, profile, context);
         default: return body;
     }
 }

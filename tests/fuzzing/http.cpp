@@ -101,14 +101,14 @@ void target(std::string_view input)
         const auto again = rules::Query::parse(query->encode());
         must(again && again->items() == query->items(), "a query that is written anew means the same", text, query->encode());
     }
-    const auto route = rules::find_row(method, text).and_then([](const rules::Row& row) { return rules::route_to(row, {}); });
+    const auto route = rules::find_endpoint(method, text).and_then([](const rules::MatchedEndpoint& row) { return rules::route_to(row, {}); });
     if (!route) return;
     must(plain(route->id), "no line ends in a reference");
     // An object is found in the job's tables, and its full id is what is sent.
     const std::string id = route->endpoint->kind == rules::Kind::none ? route->id : std::string(64, 'a');
     const std::string ours = rules::target_of(*route->endpoint, route->version, id, route->query);
     must(ours.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%?=&+:@") == ours.npos, "only plain bytes are sent", ours);
-    const auto again = rules::find_row(method, ours).and_then([](const rules::Row& row) { return rules::route_to(row, {}); });
+    const auto again = rules::find_endpoint(method, ours).and_then([](const rules::MatchedEndpoint& row) { return rules::route_to(row, {}); });
     must(again.has_value(), "a target that we write is one that we read", ours, again ? "" : again.error().message);
     must(again->endpoint == route->endpoint && again->id == id && again->version == route->version, "it leads to the same place", text, ours);
     const std::string third = rules::target_of(*again->endpoint, again->version, again->id, again->query);

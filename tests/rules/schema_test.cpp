@@ -6,29 +6,29 @@ namespace rules {
 namespace {
 
 constexpr Field inner_fields[] = {
-    {"Path", Type::text, Fate::pass},
-    {"Secret", Type::boolean, Fate::deny, nullptr, "secret", "leave it out"},
+    {"Path", Type::text, Disposition::pass},
+    {"Secret", Type::boolean, Disposition::deny, nullptr, "secret", "leave it out"},
 };
 constexpr Schema inner{"Inner", inner_fields};
 
 constexpr Field outer_fields[] = {
-    {"Tasks", Type::object_list, Fate::pass, &inner},
-    {"Map", Type::object_map, Fate::pass, &inner},
-    {"Lists", Type::object_list_map, Fate::pass, &inner},
-    {"Skin", Type::object, Fate::pass, &inner},
-    {"Flag", Type::boolean, Fate::pass},
-    {"Count", Type::integer, Fate::pass},
-    {"Text", Type::text, Fate::check},
-    {"Words", Type::text_list, Fate::rewrite},
-    {"Cmd", Type::text_or_list, Fate::pass},
-    {.name = "Long", .type = Type::text_list, .fate = Fate::pass, .long_texts = true},
-    {"Labels", Type::text_map, Fate::pass},
-    {"Size", Type::integer_list, Fate::pass},
-    {"Any", Type::any, Fate::pass},
-    {"Ours", Type::text, Fate::force},
-    {"Idle", Type::text, Fate::drop},
-    {"Closed", Type::text, Fate::deny, nullptr, "closed", "open another"},
-    {"Masks", Type::text_list, Fate::forbid, nullptr, "masks", "send null"},
+    {"Tasks", Type::object_list, Disposition::pass, &inner},
+    {"Map", Type::object_map, Disposition::pass, &inner},
+    {"Lists", Type::object_list_map, Disposition::pass, &inner},
+    {"Skin", Type::object, Disposition::pass, &inner},
+    {"Flag", Type::boolean, Disposition::pass},
+    {"Count", Type::integer, Disposition::pass},
+    {"Text", Type::text, Disposition::check},
+    {"Words", Type::text_list, Disposition::rewrite},
+    {"Cmd", Type::text_or_list, Disposition::pass},
+    {.name = "Long", .type = Type::text_list, .disposition = Disposition::pass, .long_texts = true},
+    {"Labels", Type::text_map, Disposition::pass},
+    {"Size", Type::integer_list, Disposition::pass},
+    {"Any", Type::any, Disposition::pass},
+    {"Ours", Type::text, Disposition::force},
+    {"Idle", Type::text, Disposition::drop},
+    {"Closed", Type::text, Disposition::deny, nullptr, "closed", "open another"},
+    {"Masks", Type::text_list, Disposition::forbid, nullptr, "masks", "send null"},
 };
 constexpr Schema outer{"Outer", outer_fields};
 
@@ -49,7 +49,7 @@ Json keys_of(std::size_t count, const Json& value)
 
 TEST(Admit, BoundsKeysElementsAndTexts)
 {
-    static constexpr Field most_fields[] = {{.name = "Few", .type = Type::text_list, .fate = Fate::pass, .most = 2}};
+    static constexpr Field most_fields[] = {{.name = "Few", .type = Type::text_list, .disposition = Disposition::pass, .most = 2}};
     static constexpr Schema most{"Most", most_fields};
     EXPECT_TRUE(admit({{"Few", {"a", "b"}}}, most));
     EXPECT_EQ(admit({{"Few", {"a", "b", "c"}}}, most).error().message, "Few has more than 2 elements");

@@ -98,7 +98,7 @@ TEST_F(ObjectsOfAJob, AreCountedAsFarAsTheJobAskedForThem)
 {
     const auto counts = [&] {
         std::vector<std::size_t> asked;
-        for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) asked.push_back(objects.asked(kind));
+        for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image}) asked.push_back(objects.requested(kind));
         return asked;
     };
     EXPECT_EQ(counts(), (std::vector<std::size_t>{3, 0, 1, 2}));  // neither the default network nor an image without a name

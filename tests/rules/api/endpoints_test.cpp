@@ -57,7 +57,7 @@ TEST(Endpoints, ParametersAreListedOnceAndDeniedOnesHaveAWayOut)
         std::set<std::string_view> names;
         for (const Param& param : row.params) {
             EXPECT_TRUE(names.insert(param.name).second) << row.name << " " << param.name;
-            if (param.fate == Fate::deny) EXPECT_FALSE(param.way_out.empty()) << row.name << " " << param.name;
+            if (param.disposition == Disposition::deny) EXPECT_FALSE(param.way_out.empty()) << row.name << " " << param.name;
         }
     }
 }
@@ -69,7 +69,7 @@ TEST(Endpoints, FiltersAlwaysReachTheBrokerWhereItAnswersByThem)
           Op::network_list_slash, Op::network_prune, Op::volume_list, Op::volume_prune}) {
         const Param* filters = param_of(endpoint(op), "filters");
         ASSERT_TRUE(filters) << endpoint(op).name;
-        EXPECT_EQ(filters->fate, Fate::check) << endpoint(op).name;
+        EXPECT_EQ(filters->disposition, Disposition::check) << endpoint(op).name;
     }
 }
 

@@ -31,9 +31,9 @@ bool is_done_here(const Published& each)
     return false;
 }
 
-bool goes_on(Fate fate)
+bool goes_on(Disposition disposition)
 {
-    return fate == Fate::pass || fate == Fate::check || fate == Fate::rewrite;
+    return disposition == Disposition::pass || disposition == Disposition::check || disposition == Disposition::rewrite;
 }
 
 TEST(Published, WhatIsYoungerThanAnEngineIsRefusedByItsName)
@@ -48,7 +48,7 @@ TEST(Published, WhatIsYoungerThanAnEngineIsRefusedByItsName)
         const std::optional<int> first = first_minor(each);
         if (each.kind == "query") {
             const auto param = std::ranges::find(row->params, each.name, &Param::name);
-            if (param == row->params.end() || !goes_on(param->fate)) continue;
+            if (param == row->params.end() || !goes_on(param->disposition)) continue;
             EXPECT_EQ(param->since, first ? Version(1, *first) : Version()) << each.path << "?" << each.name;
             if (!first) continue;
             ++params;
@@ -61,7 +61,7 @@ TEST(Published, WhatIsYoungerThanAnEngineIsRefusedByItsName)
             continue;
         }
         const Found found = row->schema ? find_field(*row->schema, each.name) : Found{};
-        if (found.trail.empty() || found.misspelt || !goes_on(found.trail.back()->fate)) continue;
+        if (found.trail.empty() || found.misspelt || !goes_on(found.trail.back()->disposition)) continue;
         const Field* field = found.trail.back();
         Version since;
         for (const Field* above : found.trail) since = std::max(since, above->since);

@@ -29,10 +29,10 @@ std::string sample_path(std::string path)
     return path;
 }
 
-std::string_view word(Fate fate)
+std::string_view word(Disposition disposition)
 {
     constexpr std::string_view words[] = {"pass", "check", "rewrite", "force", "drop", "deny", "forbid"};
-    return words[static_cast<std::size_t>(fate)];
+    return words[static_cast<std::size_t>(disposition)];
 }
 
 /// The value of a body at the place that `around` made.
@@ -50,7 +50,7 @@ const Json* at(const Json& body, const std::vector<const Field*>& trail)
     return value;
 }
 
-/// What becomes of a field that a client sends, shown by sending it; empty when it is not what its fate says.
+/// What becomes of a field that a client sends, shown by sending it; empty when it is not what its disposition says.
 std::string disposition(const Schema& schema, const Found& found, const std::string& name)
 {
     const Field& field = *found.trail.back();
@@ -60,23 +60,23 @@ std::string disposition(const Schema& schema, const Found& found, const std::str
     if (found.misspelt)
         return !admitted && admitted.error().status == 400 && !null && null.error().status == 400 ? "refused: misspelt" : "";
     if (!null || at(*null, found.trail)) return "";
-    switch (field.fate) {
-        case Fate::pass:
-        case Fate::check:
-        case Fate::rewrite:
+    switch (field.disposition) {
+        case Disposition::pass:
+        case Disposition::check:
+        case Disposition::rewrite:
             if (!admitted || !at(*admitted, found.trail) || *at(*admitted, found.trail) != sample(field)) return "";
             break;
-        case Fate::force:
-        case Fate::drop:
+        case Disposition::force:
+        case Disposition::drop:
             if (!admitted || at(*admitted, found.trail)) return "";
             break;
-        case Fate::deny:
-        case Fate::forbid:
+        case Disposition::deny:
+        case Disposition::forbid:
             if (admitted || admitted.error().status != 403 || admitted.error().rule != field.rule) return "";
             if (!admitted.error().field.ends_with(last) || field.way_out.empty()) return "";
-            return std::string(word(field.fate)) + " " + std::string(field.rule);
+            return std::string(word(field.disposition)) + " " + std::string(field.rule);
     }
-    return std::string(word(field.fate));
+    return std::string(word(field.disposition));
 }
 
 std::string sample(const Param& param)
@@ -94,28 +94,28 @@ std::string disposition(const Endpoint& row, const Param& param)
 {
     Query query;
     query.add(param.name, sample(param));
-    const Result<Query> kept = dispose(row, query);
-    switch (param.fate) {
-        case Fate::pass:
-        case Fate::rewrite:
+    const Result<Query> kept = filter_params(row, query);
+    switch (param.disposition) {
+        case Disposition::pass:
+        case Disposition::rewrite:
             if (!kept || !kept->find(param.name)) return "";
             break;
-        case Fate::check:
+        case Disposition::check:
             if (kept ? !kept->find(param.name) : kept.error().message.find(param.name) == std::string::npos) return "";
             break;
-        case Fate::force:
-        case Fate::drop:
+        case Disposition::force:
+        case Disposition::drop:
             if (!kept || !kept->empty()) return "";
             break;
-        case Fate::deny:
-        case Fate::forbid:
+        case Disposition::deny:
+        case Disposition::forbid:
             if (kept || kept.error().status != 403 || kept.error().field != param.name) return "";
     }
     Query twice;
     twice.add(param.name, sample(param));
     twice.add(param.name, sample(param));
-    if (param.type != ParamType::text_list && dispose(row, twice)) return "";
-    return std::string(word(param.fate));
+    if (param.type != ParamType::text_list && filter_params(row, twice)) return "";
+    return std::string(word(param.disposition));
 }
 
 std::string disposition(const Published& each)
@@ -180,7 +180,7 @@ TEST(Published, AnOperationIsRoutedToItsRowOrNowhere)
     const Versions versions{oldest_version, newest_version};
     for (const Published& each : of_kind("operation")) {
         const Endpoint* row = row_of(each);
-        const Result<Route> route = find_row(each.method, sample_path(each.path)).and_then([&](const Row& row) { return route_to(row, versions); });
+        const Result<Route> route = find_endpoint(each.method, sample_path(each.path)).and_then([&](const MatchedEndpoint& row) { return route_to(row, versions); });
         if (row && row->closed.status == 0) {
             ASSERT_TRUE(route) << each.method << " " << each.path << ": " << route.error().message;
             EXPECT_EQ(route->endpoint, row) << each.path;
@@ -198,13 +198,13 @@ TEST(Published, ANameThatNobodyKnowsIsRefusedUnlessItsValueIsZero)
         if (row.closed.status != 0) continue;
         Query query;
         query.add("Unheard-Of", "1");
-        const Result<Query> kept = dispose(row, query);
+        const Result<Query> kept = filter_params(row, query);
         ASSERT_FALSE(kept) << row.name;
         EXPECT_EQ(kept.error().rule, "unknown-parameter") << row.name;
         for (const char* zero : {"", "0", "false", "null", "[]", "{}"}) {
             Query empty;
             empty.add("Unheard-Of", zero);
-            const Result<Query> dropped = dispose(row, empty);
+            const Result<Query> dropped = filter_params(row, empty);
             ASSERT_TRUE(dropped) << row.name << " " << zero;
             EXPECT_TRUE(dropped->empty()) << row.name << " " << zero;
         }

@@ -33,7 +33,7 @@ inline FakeLookup a_job()
     return job;
 }
 
-inline Author an_author()
+inline RewriteContext a_context()
 {
     return {"build-17", key, "default", "/run/berth/jobs/" + key + "/docker.sock", Version{1, 47}};
 }
@@ -50,7 +50,7 @@ inline Result<ContainerNeeds> judge(const std::string& text, const Profile& prof
 
 /// What the engine gets for a body as a client sends it; volumes and the default network are made as the judgement
 /// asks.
-inline Json sent(const std::string& text, const Profile& profile = {}, const Author& author = an_author())
+inline Json sent(const std::string& text, const Profile& profile = {}, const RewriteContext& context = a_context())
 {
     FakeLookup job = a_job();
     Json body = admit(parse_json(text).value(), container_create_schema).value();
@@ -58,7 +58,7 @@ inline Json sent(const std::string& text, const Profile& profile = {}, const Aut
     for (const std::string& name : needs.volumes) job.add(Kind::volume, name, "");
     if (needs.default_network) job.add(Kind::network, "bridge", FakeLookup::id_of("ef"));
     const std::string image = resolve_image(body, job).value();
-    return rewrite_container_create(body, {"web", image}, job, profile, author, needs.default_network ? "172.30.1.1" : "")
+    return rewrite_container_create(body, {"web", image}, job, profile, context, needs.default_network ? "172.30.1.1" : "")
         .value();
 }
 

@@ -63,7 +63,7 @@ TEST(ContainerCreate, SendsAComposeServiceOn)
     EXPECT_EQ(body["Healthcheck"]["Interval"], 1000000000);
     EXPECT_EQ(body["Labels"]["com.docker.compose.project"], "proj");
     EXPECT_EQ(body["Labels"]["berth.job"], "build-17");
-    EXPECT_EQ(host["Binds"], Json({real("proj_data") + ":/var/lib:rw", an_author().door + ":/var/run/docker.sock:rw"}));
+    EXPECT_EQ(host["Binds"], Json({real("proj_data") + ":/var/lib:rw", a_context().door + ":/var/run/docker.sock:rw"}));
     EXPECT_EQ(host["RestartPolicy"]["Name"], "on-failure");
     EXPECT_EQ(host["NetworkMode"], real("proj_back"));
     EXPECT_EQ(body["NetworkingConfig"]["EndpointsConfig"],

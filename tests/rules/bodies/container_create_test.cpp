@@ -33,7 +33,7 @@ TEST(ContainerCreate, WritesRealNamesAndFullIds)
                    {"Type":"tmpfs","Target":"/t","TmpfsOptions":{"Mode":511,"Options":[["noexec"]]}}],
         "VolumesFrom": ["db", "db:ro"], "PidMode": "container:db", "IpcMode": "container:)" +
                                      db_id.substr(0, 12) + R"(", "NetworkMode": "container:/db"})"))["HostConfig"];
-    const std::string door = an_author().door;
+    const std::string door = a_context().door;
     EXPECT_EQ(host["Binds"],
               Json({real("data") + ":/a", real("new") + ":/b:ro", door + ":/var/run/docker.sock:rw", door + ":/d"}));
     EXPECT_EQ(host["Mounts"][0], (Json{{"Type", "bind"}, {"Source", door}, {"Target", "/s"}, {"ReadOnly", true}}));
@@ -48,7 +48,7 @@ TEST(ContainerCreate, WritesRealNamesAndFullIds)
 
 TEST(ContainerCreate, WritesDefaultsAndBounds)
 {
-    Author old = an_author();
+    RewriteContext old = a_context();
     old.version = {1, 24};
     const Json plain = sent(R"({"Image":"alpine"})", {}, old);
     EXPECT_EQ(plain["Image"], image_id);
@@ -56,7 +56,7 @@ TEST(ContainerCreate, WritesDefaultsAndBounds)
     EXPECT_EQ(plain["HostConfig"]["CgroupnsMode"], "private");
     EXPECT_EQ(plain["HostConfig"]["LogConfig"],
               Json::parse(R"({"Type":"json-file","Config":{"max-size":"268435456","max-file":"2"}})"));
-    Json labels = own_labels(an_author());
+    Json labels = own_labels(a_context());
     labels["berth.image"] = "alpine";  // what the client called it
     labels["berth.mounts"] = "";
     EXPECT_EQ(plain["Labels"], labels);
@@ -136,11 +136,11 @@ TEST(ContainerCreate, RefusesWhatWasRemovedSinceItWasJudged)
         admit(Json::parse(with_host(R"({"NetworkMode":"back","VolumesFrom":["db"]})")), container_create_schema)
             .value();
     ASSERT_TRUE(judge_container_create(body, job, {}));
-    EXPECT_EQ(rewrite_container_create(body, {"web", "alpine"}, job, {}, an_author(), "").error().status, 404) << "a name of an image is never sent";
+    EXPECT_EQ(rewrite_container_create(body, {"web", "alpine"}, job, {}, a_context(), "").error().status, 404) << "a name of an image is never sent";
     ASSERT_TRUE(resolve_image(body, job));
-    ASSERT_TRUE(rewrite_container_create(body, {"web", "alpine"}, job, {}, an_author(), ""));
+    ASSERT_TRUE(rewrite_container_create(body, {"web", "alpine"}, job, {}, a_context(), ""));
     job.remove(Kind::container, db_id);
-    const Result<Json> rewritten = rewrite_container_create(body, {"web", "alpine"}, job, {}, an_author(), "");
+    const Result<Json> rewritten = rewrite_container_create(body, {"web", "alpine"}, job, {}, a_context(), "");
     ASSERT_FALSE(rewritten);
     EXPECT_EQ(rewritten.error().status, 404);
 }

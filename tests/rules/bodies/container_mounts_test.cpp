@@ -94,7 +94,7 @@ TEST(ContainerCreate, LabelsTheVolumesOfMounts)
         {"Type":"volume","Source":"data","Target":"/b","VolumeOptions":{"NoCopy":true,"Subpath":"sub",
          "DriverConfig":{"Name":"local","Options":{"type":"tmpfs","device":"tmpfs","o":"size=1m"}}}}]})"))["HostConfig"]
                                                                                                           ["Mounts"];
-    Json labels = own_labels(an_author());
+    Json labels = own_labels(a_context());
     EXPECT_EQ(mounts[1]["VolumeOptions"]["Labels"], labels);
     labels["x"] = "y";
     EXPECT_EQ(mounts[0]["VolumeOptions"]["Labels"], labels);

@@ -89,7 +89,7 @@ TEST(ContainerCreate, MovesWhatOlderClientsSayOfTheNetworkIntoTheEndpoint)
     EXPECT_FALSE(now.contains("MacAddress"));
     EXPECT_FALSE(now["HostConfig"].contains("Links"));
 
-    Author older = an_author();
+    RewriteContext older = a_context();
     older.version = {1, 43};
     const Json then = sent(body, {}, older);
     EXPECT_EQ(then["MacAddress"], "02:42:ac:11:00:02");
@@ -114,7 +114,7 @@ TEST(ContainerCreate, BindsPublishedPortsToTheJobsAddressAlone)
 
     Json unpublished = admit(Json::parse(with_host(R"({"NetworkMode":"back","PortBindings":{"80/tcp":[]}})")), container_create_schema).value();
     ASSERT_TRUE(resolve_image(unpublished, a_job()));
-    const Json nobody = rewrite_container_create(unpublished, {"web", "alpine"}, a_job(), {}, an_author(), "").value();
+    const Json nobody = rewrite_container_create(unpublished, {"web", "alpine"}, a_job(), {}, a_context(), "").value();
     EXPECT_EQ(nobody["HostConfig"]["PortBindings"]["80/tcp"][0]["HostIp"], "127.0.0.1") << "never every address";
 }
 

@@ -55,14 +55,14 @@ Json sent(const std::string& toml, const std::string& host, const std::string& m
 {
     const Anchored job = a_job();
     const Profile profile = profile_of(toml);
-    Author author{"build-17", key, "ci", "/run/berth/jobs/" + key + "/docker.sock", Version{1, 47}};
-    author.pins["/builds"] = {"root-volume", "", false};
-    author.pins["/builds/src"] = {"root-volume", "src", false};
+    RewriteContext context{"build-17", key, "ci", "/run/berth/jobs/" + key + "/docker.sock", Version{1, 47}};
+    context.pins["/builds"] = {"root-volume", "", false};
+    context.pins["/builds/src"] = {"root-volume", "src", false};
     Json body = body_of(host, more);
     const auto judged = judge_container_create(body, job, profile);
     EXPECT_TRUE(judged) << judged.error().message;
     const std::string image = resolve_image(body, job).value();
-    Json all = rewrite_container_create(body, {"web", image}, job, profile, author, gateway).value();
+    Json all = rewrite_container_create(body, {"web", image}, job, profile, context, gateway).value();
     Json shown = all["HostConfig"];
     shown["Env"] = all.value("Env", Json());
     return shown;

@@ -9,7 +9,7 @@ namespace {
 const std::string key(FakeLookup::test_key);
 const std::string web_id = FakeLookup::id_of("ab");
 
-Author an_author()
+RewriteContext a_context()
 {
     return {"build-17", key, "default", "/run/berth/docker.sock", Version{1, 47}};
 }
@@ -18,7 +18,7 @@ Result<Json> created(const std::string& text)
 {
     const Result<Json> parsed = parse_json(text);
     const Result<Json> body = parsed ? admit(*parsed, network_create_schema) : parsed;
-    return body ? rewrite_network_create(*body, Profile{}, an_author()) : body;
+    return body ? rewrite_network_create(*body, Profile{}, a_context()) : body;
 }
 
 std::string with_pool(const std::string& pool)
@@ -108,7 +108,7 @@ TEST(NetworkCreate, RefusesWhatReachesBeyondTheJob)
 TEST(NetworkCreate, SendsOnWhatClientsSend)
 {
     // docker 20.10, `docker network create --subnet 172.30.0.0/24 foo`
-    const Json labels = own_labels(an_author());
+    const Json labels = own_labels(a_context());
     Json expected = Json::parse(R"({"Name":"foo","Driver":"bridge","Scope":"","EnableIPv6":false,
         "IPAM":{"Driver":"default","Config":[{"Subnet":"172.30.0.0/24"}]},"Internal":false,"Options":{}})");
     expected["Labels"] = labels;

@@ -52,10 +52,10 @@ TEST(ProfileOfAnExec, NamesItsUsersAndVariables)
 
 TEST(ProfileOfNetworksAndVolumes, NamesDriversAndSubnets)
 {
-    const Author author{"build-17", std::string(FakeLookup::test_key), "ci", "/door", Version{1, 47}};
+    const RewriteContext context{"build-17", std::string(FakeLookup::test_key), "ci", "/door", Version{1, 47}};
     const auto network = [&](const std::string& toml, const char* body) {
         const auto judged =
-            rewrite_network_create(admit(Json::parse(body), network_create_schema).value(), profile_of(toml), author);
+            rewrite_network_create(admit(Json::parse(body), network_create_schema).value(), profile_of(toml), context);
         return judged ? "" : judged.error().rule;
     };
     const char* subnet = R"({"Name":"n","IPAM":{"Config":[{"Subnet":"10.9.0.0/24"}]}})";
@@ -67,7 +67,7 @@ TEST(ProfileOfNetworksAndVolumes, NamesDriversAndSubnets)
 
     const auto volume = [&](const std::string& toml, const char* body) -> std::string {
         const auto judged =
-            rewrite_volume_create(admit(Json::parse(body), volume_create_schema).value(), profile_of(toml), author);
+            rewrite_volume_create(admit(Json::parse(body), volume_create_schema).value(), profile_of(toml), context);
         return judged ? judged->value("Driver", "") : judged.error().rule;
     };
     EXPECT_EQ(volume("", R"({"Name":"v"})"), "local");

@@ -6,7 +6,7 @@
 namespace rules {
 namespace {
 
-Author an_author()
+RewriteContext a_context()
 {
     return {"build-17", std::string(FakeLookup::test_key), "default", "/run/berth/docker.sock", Version{1, 47}};
 }
@@ -15,7 +15,7 @@ Result<Json> created(const std::string& text)
 {
     const Result<Json> parsed = parse_json(text);
     const Result<Json> body = parsed ? admit(*parsed, volume_create_schema) : parsed;
-    return body ? rewrite_volume_create(*body, Profile{}, an_author()) : body;
+    return body ? rewrite_volume_create(*body, Profile{}, a_context()) : body;
 }
 
 struct Case {
@@ -63,11 +63,11 @@ TEST(VolumeCreate, RefusesWhatIsTheHosts)
 TEST(VolumeCreate, SendsOnWhatClientsSend)
 {
     Json expected = Json::parse(R"({"Name":"foo","Driver":"local","DriverOpts":{}})");
-    expected["Labels"] = own_labels(an_author());
+    expected["Labels"] = own_labels(a_context());
     EXPECT_EQ(created(R"({"Driver":"local","DriverOpts":{},"Labels":{},"Name":"foo"})").value(), expected);
 
     expected = Json::parse(R"({"Name":"p_data","Driver":"local"})");
-    expected["Labels"] = own_labels(an_author());
+    expected["Labels"] = own_labels(a_context());
     expected["Labels"]["com.docker.compose.volume"] = "data";
     EXPECT_EQ(created(R"({"Labels":{"com.docker.compose.volume":"data"," Berth.Key":"x"},"Name":"p_data"})").value(),
               expected);

@@ -30,9 +30,9 @@ JobPaths paths()
     return {mounts_of_container(anchor, {"/run/berth", "/var/lib/docker"}), std::string(64, 'a'), "anchor"};
 }
 
-Result<Place> place(const std::string& path)
+Result<ResolvedPath> place(const std::string& path)
 {
-    return place_of(clean_absolute(path), paths(), "HostConfig.Binds", path);
+    return resolve_path(clean_absolute(path), paths(), "HostConfig.Binds", path);
 }
 
 TEST(Paths, AreCleanedAsGoDoes)
@@ -79,7 +79,7 @@ TEST(Paths, WhatIsTheHostsIsRefusedWithWhatWouldWork)
 {
     for (const char* path : {"/", "/etc", "/buildsx", "/builds/../etc", "/door/docker.sock", "/run-of-host/x",
                              "/host/etc", "/one/root", "/dev/shm/x", "/builds/a\nb", "/builds/a\\b"}) {
-        const Result<Place> found = place(path);
+        const Result<ResolvedPath> found = place(path);
         ASSERT_FALSE(found) << path;
         EXPECT_EQ(found.error().status, 403);
         EXPECT_EQ(found.error().rule, "binds");
@@ -111,14 +111,14 @@ TEST(Paths, TheDoorIsTheSocketUnderItsOwnPathToo)
     job.its.door = "/run/berth/jobs/k/docker.sock";
     job.add(Kind::image, "alpine:latest", "sha256:" + FakeLookup::id_of("a1"));
     job.add(Kind::network, "bridge", FakeLookup::id_of("b1"));
-    const Author author{"job", std::string(FakeLookup::test_key), "default", job.its.door, Version{1, 45}};
+    const RewriteContext context{"job", std::string(FakeLookup::test_key), "default", job.its.door, Version{1, 45}};
     Json body = admit(Json::parse(R"({"Image":"alpine","HostConfig":{"Binds":["/run/berth/jobs/k/docker.sock:/var/run/docker.sock"],
         "Mounts":[{"Type":"bind","Source":"/run/berth/jobs/k/docker.sock","Target":"/s"}]}})"),
                       container_create_schema)
                     .value();
     ASSERT_TRUE(judge_container_create(body, job, Profile{}));
     ASSERT_TRUE(resolve_image(body, job));
-    const Json host = rewrite_container_create(body, {"web", "alpine"}, job, Profile{}, author, "").value()["HostConfig"];
+    const Json host = rewrite_container_create(body, {"web", "alpine"}, job, Profile{}, context, "").value()["HostConfig"];
     EXPECT_EQ(host["Binds"], Json({job.its.door + ":/var/run/docker.sock"}));
     EXPECT_EQ(host["Mounts"][0]["Source"], job.its.door);
     body["HostConfig"]["Binds"] = {"/run/berth/jobs/other/docker.sock:/x"};
@@ -142,9 +142,9 @@ TEST(Paths, ABodyGetsThePinsAndRemembersWhatWasAsked)
     EXPECT_TRUE(needs.paths.at("/cache/y"));
     EXPECT_FALSE(needs.paths.at("/odd"));
 
-    Author author{"job", std::string(FakeLookup::test_key), "default", "/run/berth/door", Version{1, 45}};
-    for (const auto& [path, make] : needs.paths) author.pins[path] = Pin{"root", path.substr(1), path == "/odd"};
-    const auto rewritten = rewrite_container_create(admitted, {"box", "alpine"}, job, Profile{}, author, "");
+    RewriteContext context{"job", std::string(FakeLookup::test_key), "default", "/run/berth/door", Version{1, 45}};
+    for (const auto& [path, make] : needs.paths) context.pins[path] = Pin{"root", path.substr(1), path == "/odd"};
+    const auto rewritten = rewrite_container_create(admitted, {"box", "alpine"}, job, Profile{}, context, "");
     ASSERT_TRUE(rewritten) << rewritten.error().message;
     const Json& sent = *rewritten;
     const Json& host = sent.at("HostConfig");
@@ -173,7 +173,7 @@ TEST(Paths, APathWithoutAPinIsNotSent)
     ASSERT_TRUE(resolve_image(body, job));
     const auto sent = rewrite_container_create(
         body, {"box", "alpine"}, job, Profile{},
-        Author{"job", std::string(FakeLookup::test_key), "default", "/door", Version{1, 45}}, "");
+        RewriteContext{"job", std::string(FakeLookup::test_key), "default", "/door", Version{1, 45}}, "");
     ASSERT_FALSE(sent);
     EXPECT_EQ(sent.error().status, 409);
 }

@@ -7,7 +7,7 @@ namespace {
 
 std::string refused_by(std::string_view method, std::string_view target, const Profile& profile)
 {
-    const Result<Route> route = find_row(method, target).and_then([](const Row& row) { return route_to(row, {{1, 24}, {1, 47}}); });
+    const Result<Route> route = find_endpoint(method, target).and_then([](const MatchedEndpoint& row) { return route_to(row, {{1, 24}, {1, 47}}); });
     EXPECT_TRUE(route) << target;
     const Result<void> checked = check_endpoint(*route, profile);
     return checked ? "" : checked.error().rule;

@@ -71,11 +71,11 @@ TEST(Reference, HasEveryKnobWithItsDefault)
               std::string::npos);
 }
 
-TEST(Opened, LetsThroughWhatOnlyTheRulesRefuseAndKeepsTheRest)
+TEST(Permissive, LetsThroughWhatOnlyTheRulesRefuseAndKeepsTheRest)
 {
     const auto ready = read_rules({});
     ASSERT_TRUE(ready);
-    const Profile open = opened(*ready->find("strict"));
+    const Profile open = permissive(*ready->find("strict"));
     EXPECT_FALSE(open.non_root);
     EXPECT_TRUE(open.image_push);
     EXPECT_TRUE(open.build_allowed);
@@ -90,7 +90,7 @@ TEST(Opened, LetsThroughWhatOnlyTheRulesRefuseAndKeepsTheRest)
     EXPECT_FALSE(open.host_reachable);
     Profile closing;
     closing.endpoints_closed = {"image.*"};
-    EXPECT_TRUE(opened(closing).endpoints_closed.empty());
+    EXPECT_TRUE(permissive(closing).endpoints_closed.empty());
 }
 
 TEST(Policy, IsWhatAKnobRefuses)

@@ -1,4 +1,4 @@
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 
 #include <cstdlib>
 #include <exception>
@@ -7,24 +7,24 @@ namespace broker {
 namespace {
 
 /// Threads for what blocks; they belong to the event loop, which waits for them before it is destroyed.
-class Threads : public asio::execution_context::service {
+class Pools : public asio::execution_context::service {
 public:
-    using key_type = Threads;
+    using key_type = Pools;
     static inline asio::execution_context::id id;
 
-    explicit Threads(asio::execution_context& owner) : service(owner) {}
+    explicit Pools(asio::execution_context& owner) : service(owner) {}
     void shutdown() override
     {
         for (asio::thread_pool* each : {&host_, &archives_, &names_, &json_}) each->stop();
         for (asio::thread_pool* each : {&host_, &archives_, &names_, &json_}) each->join();
     }
-    asio::thread_pool& pool(Aside kind)
+    asio::thread_pool& pool(Threads kind)
     {
         switch (kind) {
-            case Aside::host: return host_;
-            case Aside::archive: return archives_;
-            case Aside::name: return names_;
-            case Aside::json: return json_;
+            case Threads::host: return host_;
+            case Threads::archive: return archives_;
+            case Threads::name: return names_;
+            case Threads::json: return json_;
         }
         std::abort();
     }
@@ -38,10 +38,10 @@ private:
 
 }  // namespace
 
-Task<> aside(std::function<void()> work, Aside kind)
+Task<> offload(std::function<void()> work, Threads kind)
 {
     const Executor executor = co_await asio::this_coro::executor;
-    auto& pool = asio::use_service<Threads>(asio::query(executor, asio::execution::context)).pool(kind);
+    auto& pool = asio::use_service<Pools>(asio::query(executor, asio::execution::context)).pool(kind);
     const auto start = [&pool, &work, executor](auto handler) {
         asio::post(pool, [work = std::move(work), guard = asio::make_work_guard(executor),
                           handler = std::move(handler)]() mutable {

@@ -8,7 +8,7 @@
 namespace broker {
 
 /// What a job may have of something in a second, with a second's worth at once.
-class Pace {
+class RateLimiter {
 public:
     /// How long what comes now waits for its turn, at most `longest`. `cost`: of the second.
     Clock::duration turn(Clock::time_point now, Clock::duration cost, Clock::duration longest = std::chrono::hours(1))
@@ -22,10 +22,10 @@ private:
     Clock::time_point next_{};
 };
 
-/// The long texts of one job: heads, JSON bodies, the engine's answers, lines of streams. Each byte of them costs the thread on which all
-/// jobs wait, and often the engine. So all together have a pace, and the longest come one after the other, a line for each kind: who asks
-/// for more waits for himself.
-class LongTexts {
+/// Bounds the long texts of one job: heads, JSON bodies, the engine's answers, lines of streams. Each byte of them costs the thread that all
+/// jobs share, and often the engine. All together have so many bytes in a second, and of the longest there is one of a kind at a time: a job
+/// that asks for more waits for itself.
+class TextThrottle {
 public:
     static constexpr std::size_t short_max = std::size_t{4} << 10;  ///< a text of so many bytes is free
     static constexpr std::size_t in_a_second = std::size_t{4} << 20;
@@ -44,10 +44,10 @@ public:
         co_await timer.async_wait(use_task_tuple);
     }
 
-    /// The same for who holds what other jobs wait for: not he waits, but what the job asks next. How long.
+    /// Charges `bytes` without waiting, for a caller that holds what other jobs wait for. For how long the next take() waits.
     Clock::duration owe(std::size_t bytes)
     {
-        return pace_.turn(Clock::now(), std::chrono::nanoseconds(bytes * (1'000'000'000 / in_a_second)));
+        return limiter_.turn(Clock::now(), std::chrono::nanoseconds(bytes * (1'000'000'000 / in_a_second)));
     }
 
     /// The job ends, or the daemon: nobody waits any more.
@@ -70,7 +70,7 @@ private:
         std::list<Timer*>::iterator place_;
     };
 
-    Pace pace_;
+    RateLimiter limiter_;
     std::list<Timer*> waiting_;
     bool over_ = false;
 };

@@ -27,7 +27,7 @@ public:
 
     Task<> begin(std::string id)
     {
-        Images& images = call_.services.images;
+        ImageCatalogue& images = call_.services.images;
         co_await want_no_name_of_host(id);
         const auto before = co_await images.inspect(name_);
         lent_ = {name_, std::move(id), before ? before->value("Id", "") : std::string()};
@@ -50,7 +50,7 @@ public:
     }
 
 private:
-    /// The tag is not the host's own, nor a digest of the image in its repository, which the engine would take away with the tag.
+    /// Refuses when the tag is the host's own, or a digest of the image in that repository is: to untag would remove the digest, too.
     Task<> want_no_name_of_host(const std::string& id)
     {
         const std::string repository = name_.substr(0, name_.rfind(':'));
@@ -76,7 +76,7 @@ private:
 
     Call& call_;
     std::string name_;
-    LentName lent_;
+    PushTag lent_;
     std::int64_t row_ = 0;
 };
 
@@ -134,7 +134,7 @@ Task<> push_one(Call& call, const rules::Named& image, const LineSink& sink)
     const std::vector<std::string> names = call.job.objects.references_of(image.id);
     const bool has_digest = std::ranges::any_of(names, [&](const std::string& each) { return each.starts_with(name.repository() + "@"); });
     if (!has_digest) or_refuse(check_names(call.job.objects, image.id));
-    std::optional<Images::Use> alone;
+    std::optional<ImageCatalogue::Use> alone;
     const auto wait = [&]() -> Task<> { alone.emplace(co_await call.services.images.alone_under(name.familiar_tagged())); };
     co_await while_client_stays(call, wait());
     co_await check_dial(call, registry, "name");
@@ -216,7 +216,7 @@ Task<> save_images(Call& call)
 
     const auto pass = [&]() -> Task<> {
         Upstream upstream = co_await call.services.engine.send(request);
-        const UpstreamShown while_relayed(call.connection, upstream);
+        const CutWithJob while_relayed(call.connection, upstream);
         const ResponseHead head = co_await answer_head(call, upstream);
         co_await call.client.begin(200, "application/x-tar");
         BodyReader body(upstream.wire(), head);

@@ -3,7 +3,7 @@
 #include "broker/archives/image_archive.h"
 #include "broker/engine/images.h"
 #include "broker/exchange/relay.h"
-#include "broker/io/aside.h"
+#include "broker/io/offload.h"
 #include "broker/operations/operations.h"
 #include "rules/build/dockerfile.h"
 #include "rules/names/reference.h"
@@ -139,8 +139,8 @@ Task<> commit_container(Call& call)
     const rules::Named container = or_refuse(call.job.objects.container(call.route.query.get("container")));
     const std::string name = asked_name(call.route.query);
     if (!call.route.query.all("changes").empty()) {
-        const EngineRequest inspect{.op = Op::container_inspect, .id = container.id};
-        const Answer answer = co_await ask(call, inspect);
+        const EngineRequest inspection = inspection_of(rules::Kind::container, container.id);
+        const Answer answer = co_await ask(call, inspection);
         const Json found = co_await json_of(answer);
         check_changes(call, {found.value("Config", Json::object()), call.body});
     }
@@ -164,7 +164,7 @@ Task<> load_images(Call& call)
     rules::Result<CarriedImages> read;
     {
         const auto turn = co_await call.job.unpacking.hold();
-        co_await aside([&] { read = read_images(spool); }, Aside::archive);
+        co_await offload([&] { read = read_images(spool); }, Threads::archive);
     }
     const CarriedImages carried = or_refuse(std::move(read));
 

@@ -1,4 +1,4 @@
-#include "broker/jobs/leases.h"
+#include "broker/jobs/subnet_leases.h"
 
 #include <algorithm>
 
@@ -29,11 +29,11 @@ Task<std::vector<EngineNetwork>> networks_of(Engine& engine)
     co_return networks;
 }
 
-rules::Result<std::string> Leases::choose(const std::string& job, const std::string& network,
+rules::Result<std::string> SubnetLeases::choose(const std::string& job, const std::string& network,
                                           std::optional<Subnet> wanted, std::vector<Subnet> taken)
 {
-    const db::Lease* held = find(job, network);
-    for (const db::Lease& each : leases_)
+    const db::SubnetLease* held = find(job, network);
+    for (const db::SubnetLease& each : leases_)
         if (const auto subnet = rules::parse_subnet(each.subnet); subnet && &each != held) taken.push_back(*subnet);
     const std::vector<Subnet> routed = rules::parse_subnets(routed_subnets());
     if (wanted) {
@@ -51,10 +51,10 @@ rules::Result<std::string> Leases::choose(const std::string& job, const std::str
     return rules::to_string(pool_.at(*index));
 }
 
-Task<rules::Result<db::Lease>> Leases::take(std::string job, std::string network, std::optional<Subnet> wanted,
+Task<rules::Result<db::SubnetLease>> SubnetLeases::take(std::string job, std::string network, std::optional<Subnet> wanted,
                                             bool addressed)
 {
-    db::Lease lease{job, network, {}, {}};
+    db::SubnetLease lease{job, network, {}, {}};
     std::vector<Subnet> taken;
     std::vector<EngineNetwork> networks;
     if (addressed) networks = co_await networks_of(engine_);
@@ -66,40 +66,40 @@ Task<rules::Result<db::Lease>> Leases::take(std::string job, std::string network
         if (!subnet) co_return tl::unexpected(subnet.error());
         lease.subnet = std::move(*subnet);
     }
-    const db::Lease* held = find(job, network);
+    const db::SubnetLease* held = find(job, network);
     lease.bridge = held ? held->bridge : "bt-" + random_text(12);  // a device's name has 15 bytes at most
-    std::erase_if(leases_, [&](const db::Lease& each) { return each.job == job && each.network == network; });
+    std::erase_if(leases_, [&](const db::SubnetLease& each) { return each.job == job && each.network == network; });
     leases_.push_back(lease);
     co_await store_.write([lease](db::Ledger& ledger) { ledger.put(lease); });
     co_return lease;
 }
 
-const db::Lease* Leases::find(std::string_view job, std::string_view network) const
+const db::SubnetLease* SubnetLeases::find(std::string_view job, std::string_view network) const
 {
     const auto found = std::ranges::find_if(
-        leases_, [&](const db::Lease& each) { return each.job == job && each.network == network; });
+        leases_, [&](const db::SubnetLease& each) { return each.job == job && each.network == network; });
     return found == leases_.end() ? nullptr : &*found;
 }
 
 template <class Which>
-bool Leases::end(Which which)
+bool SubnetLeases::end(Which which)
 {
-    return std::erase_if(leases_, [&which](const db::Lease& each) {
+    return std::erase_if(leases_, [&which](const db::SubnetLease& each) {
         if (!which(each)) return false;
         if (remove_bridge(each.bridge)) log::warn("a device was left of a network", {{"job", each.job}, {"network", each.network}, {"device", each.bridge}});
         return true;
     }) > 0;
 }
 
-void Leases::give_back(const std::string& job, const std::string& network)
+void SubnetLeases::give_back(const std::string& job, const std::string& network)
 {
-    if (!end([&](const db::Lease& each) { return each.job == job && each.network == network; })) return;
+    if (!end([&](const db::SubnetLease& each) { return each.job == job && each.network == network; })) return;
     store_.enqueue([job, network](db::Ledger& ledger) { ledger.end_lease(job, network); });
 }
 
-void Leases::give_back_all(const std::string& job)
+void SubnetLeases::give_back_all(const std::string& job)
 {
-    if (!end([&](const db::Lease& each) { return each.job == job; })) return;
+    if (!end([&](const db::SubnetLease& each) { return each.job == job; })) return;
     store_.enqueue([job](db::Ledger& ledger) { ledger.end_leases(job); });
 }
 

@@ -21,20 +21,20 @@ Task<std::vector<EngineNetwork>> networks_of(Engine& engine);
 /// the ledger.
 ///
 /// A subnet is never one that the host routes, that any network of the engine has, or that is leased.
-class Leases {
+class SubnetLeases {
 public:
-    Leases(Engine& engine, db::Store& store, rules::Pool pool) : engine_(engine), store_(store), pool_(pool) {}
+    SubnetLeases(Engine& engine, db::Store& store, rules::Pool pool) : engine_(engine), store_(store), pool_(pool) {}
 
     /// Takes over what the ledger has, at the start of the program.
-    void restore(std::vector<db::Lease> leases) { leases_ = std::move(leases); }
+    void restore(std::vector<db::SubnetLease> leases) { leases_ = std::move(leases); }
 
     /// A lease for a network that is about to be made: on `wanted`, else on the next free subnet of the pool, or
     /// without one. The lease that the network has already is given again as long as its subnet is free. Docker's
     /// overlap error; 400 when the pool is empty.
-    Task<rules::Result<db::Lease>> take(std::string job, std::string network, std::optional<rules::Subnet> wanted = {},
+    Task<rules::Result<db::SubnetLease>> take(std::string job, std::string network, std::optional<rules::Subnet> wanted = {},
                                         bool addressed = true);
 
-    const db::Lease* find(std::string_view job, std::string_view network) const;
+    const db::SubnetLease* find(std::string_view job, std::string_view network) const;
     /// The network is gone from the engine, or was never made. So is its device then; but an engine that was killed meanwhile forgets it,
     /// and it is removed here.
     void give_back(const std::string& job, const std::string& network);
@@ -50,7 +50,7 @@ private:
     db::Store& store_;
     rules::Pool pool_;
     std::uint32_t next_ = 0;  ///< the pool goes round: what was given back rests as long as it can
-    std::vector<db::Lease> leases_;
+    std::vector<db::SubnetLease> leases_;
 };
 
 }  // namespace broker
