@@ -1,6 +1,7 @@
 #include "cleanup/collect.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <ctime>
 #include <tuple>
@@ -30,7 +31,7 @@ bool is_pinned(const std::string& pattern, const std::string& name)
     const std::string familiar = repository_of(name);
     const std::string full = reference ? reference->domain + "/" + reference->path : familiar;
     const std::string rest = name.substr(familiar.size());
-    return rules::matches(pattern, familiar) || rules::matches(pattern, name) || rules::matches(pattern, full) || rules::matches(pattern, full + rest);
+    return std::ranges::any_of(std::array{familiar, name, full, full + rest}, [&](const std::string& each) { return rules::matches(pattern, each); });
 }
 
 /// What the ledger knows of one image.
@@ -84,7 +85,10 @@ std::string obstacle(const Image& image, const Known& known, const std::set<std:
 /// One collection under way.
 class Collection {
 public:
-    Collection(ImageStore& engine, db::Store& store, const CacheLimits& limits, bool dry_run) : engine_(engine), store_(store), limits_(limits), dry_run_(dry_run) {}
+    Collection(ImageStore& engine, db::Store& store, const CacheLimits& limits, bool dry_run)
+        : engine_(engine), store_(store), limits_(limits), dry_run_(dry_run)
+    {
+    }
 
     Task<Result<Collected>> run()
     {
@@ -227,7 +231,8 @@ Result<Level> parse_level(std::string_view text)
     } else if (const auto size = rules::parse_size(text)) {
         return Level{Level::Of::images, *size};
     }
-    return rules::bad_request("not a watermark: " + std::string(text) + "; give a part of the engine's file system, as 80%, or a size of all images of the cache, as 20GiB");
+    return rules::bad_request("not a watermark: " + std::string(text) +
+                              "; give a part of the engine's file system, as 80%, or a size of all images of the cache, as 20GiB");
 }
 
 std::string to_string(const Level& level)
@@ -237,7 +242,9 @@ std::string to_string(const Level& level)
 
 bool is_over(const Fill& fill, const Level& level)
 {
-    const auto over = [&](std::int64_t used, std::int64_t all) { return all > 0 && static_cast<double>(used) * 100 > static_cast<double>(all) * static_cast<double>(level.value); };
+    const auto over = [&](std::int64_t used, std::int64_t all) {
+        return all > 0 && static_cast<double>(used) * 100 > static_cast<double>(all) * static_cast<double>(level.value);
+    };
     return over(fill.bytes_used, fill.bytes) || over(fill.inodes_used, fill.inodes);
 }
 
@@ -271,7 +278,8 @@ std::vector<Judged> judge(const std::vector<Image>& images, const std::vector<db
     for (const Image& image : images) {
         const auto row = known.find(image.id);
         if (row == known.end()) continue;
-        Judged each{image, row->second.profile, std::max(row->second.used, used[image.id]), false, false, obstacle(image, row->second, of_host, of_containers, pins)};
+        const db::Seconds last_used = std::max(row->second.used, used[image.id]);
+        Judged each{image, row->second.profile, last_used, false, false, obstacle(image, row->second, of_host, of_containers, pins)};
         if (each.why.empty()) each.why = kept[image.id];
         each.goes = each.why.empty();
         judged.push_back(std::move(each));

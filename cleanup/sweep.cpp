@@ -32,7 +32,8 @@ Task<rules::Result<std::vector<Stray>>> find_strays(Engine& engine, db::Store& s
     co_return strays;
 }
 
-Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unknown_too, const EngineFor& engine_for, db::Store& store, ReapSchedule schedule)
+Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unknown_too, const EngineFor& engine_for, db::Store& store,
+                                      ReapSchedule schedule)
 {
     std::map<std::string, std::vector<db::Object>> by_key;
     for (const Stray& each : strays)

@@ -27,6 +27,7 @@ inline constexpr std::size_t jobs_at_once = 16;
 
 /// Removes the strays of known jobs; those of unknown ones when `unknown_too`, since another daemon may have their ledger.
 /// What could not be removed.
-Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unknown_too, const EngineFor& engine_for, db::Store& store, ReapSchedule schedule = {});
+Task<std::vector<Left>> remove_strays(const std::vector<Stray>& strays, bool unknown_too, const EngineFor& engine_for, db::Store& store,
+                                      ReapSchedule schedule = {});
 
 }  // namespace cleanup

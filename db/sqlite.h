@@ -35,7 +35,8 @@ private:
 /// An SQLite connection that prepares each statement once.
 ///
 /// Values are bound, never written into the SQL. `sql` of query() and run() is a literal: it stays the key of the
-/// prepared statement. Thread: one at a time, without a lock. Errors: all members but rollback() throw Failure, or what of it says more (db/failure.h).
+/// prepared statement. Thread: one at a time, without a lock. Errors: all members but rollback() throw Failure, or what of it says more
+/// (db/failure.h).
 class Connection {
 public:
     /// Opens `file`, which exists, or a database in memory for ":memory:".

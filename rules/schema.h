@@ -63,9 +63,9 @@ struct Schema {
 
 /// `body` as our own canonical JSON: known keys, right types, denied and dropped and forced fields gone, null fields left out.
 ///
-/// 400 for a wrong type, for too many elements or keys, for a text that is too long, or for a key that only Go's case folding would match to a field; 413 for texts
-/// beyond kept_max; 403 for denied and unknown fields
-/// (rule `unknown-field`). Null among the values of a map is the empty value, as in Go.
+/// 400 for a wrong type, for too many elements or keys, for a text that is too long, or for a key that only Go's case folding would match to a field;
+/// 413 for texts beyond kept_max; 403 for denied and unknown fields (rule `unknown-field`). Null among the values of a map is the empty value, as in
+/// Go.
 Result<Json> admit(Json body, const Schema& schema);
 
 /// 400 for a field of an admitted body that an engine of API `engine` would pass over in silence. (Fields that engines pass over by the version of

@@ -13,7 +13,9 @@ constexpr std::uint64_t xz_memory_max = std::uint64_t{96} << 20;  ///< `xz -9` t
 rules::Error error_of(const BrokenArchive& failure, const std::string& what)
 {
     if (dynamic_cast<const ArchiveTooLarge*>(&failure))
-        return rules::denied("limits.archive", "archive", failure.what(), "send less: a .dockerignore keeps what a build does not need out of its context").value();
+        return rules::denied("limits.archive", "archive", failure.what(),
+                             "send less: a .dockerignore keeps what a build does not need out of its context")
+            .value();
     return {400, what + failure.what()};
 }
 
@@ -22,7 +24,10 @@ Unpacker::Unpacker(Source source, std::uint64_t most) : source_(std::move(source
     first_ = take();
     // As the engine tells them apart (moby's pkg/archive), and one only: what is packed twice is no tar to it.
     const auto begins = [this](std::string_view magic) { return first_.starts_with(magic); };
-    const int code = begins("\x1f\x8b\x08") ? ARCHIVE_FILTER_GZIP : begins("BZh") ? ARCHIVE_FILTER_BZIP2 : begins("\x28\xb5\x2f\xfd") ? ARCHIVE_FILTER_ZSTD : 0;
+    const int code = begins("\x1f\x8b\x08")       ? ARCHIVE_FILTER_GZIP
+                     : begins("BZh")              ? ARCHIVE_FILTER_BZIP2
+                     : begins("\x28\xb5\x2f\xfd") ? ARCHIVE_FILTER_ZSTD
+                                                  : 0;
     if (begins({"\xfd" "7zXZ\0", 6})) {
         xz_ = std::make_unique<lzma_stream>();
         if (::lzma_stream_decoder(xz_.get(), xz_memory_max, LZMA_CONCATENATED) != LZMA_OK) throw BrokenArchive("xz cannot be unpacked");
@@ -31,7 +36,8 @@ Unpacker::Unpacker(Source source, std::uint64_t most) : source_(std::move(source
         archive_entry* entry = nullptr;
         ::archive_read_support_format_raw(filter_);
         ::archive_read_support_format_empty(filter_);
-        if (::archive_read_append_filter(filter_, code) != ARCHIVE_OK || ::archive_read_open(filter_, this, nullptr, &Unpacker::read, nullptr) != ARCHIVE_OK ||
+        if (::archive_read_append_filter(filter_, code) != ARCHIVE_OK ||
+            ::archive_read_open(filter_, this, nullptr, &Unpacker::read, nullptr) != ARCHIVE_OK ||
             ::archive_read_next_header(filter_, &entry) < ARCHIVE_WARN) {
             const char* text = ::archive_error_string(filter_);
             const std::string why = text ? text : "it cannot be unpacked";

@@ -34,7 +34,8 @@ bool await_answer(int socket, std::optional<std::chrono::seconds> limit)
 
 }  // namespace
 
-rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body, std::optional<std::chrono::seconds> limit)
+rules::Json ask_daemon(const std::string& admin_socket, const std::string& method, const std::string& target, const std::optional<rules::Json>& body,
+                       std::optional<std::chrono::seconds> limit)
 {
     asio::io_context io;
     Unix::socket socket(io);

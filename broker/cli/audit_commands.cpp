@@ -36,9 +36,11 @@ void print_request(const Json& request, bool json)
     }
     const std::string job = request.value("job", "");
     std::string why;
-    if (const std::string rule = request.value("rule", ""); !rule.empty()) why = fmt::format("  {}: {} {}", rule, request.value("field", ""), request.value("value", ""));
+    if (const std::string rule = request.value("rule", ""); !rule.empty())
+        why = fmt::format("  {}: {} {}", rule, request.value("field", ""), request.value("value", ""));
     fmt::print("{:%Y-%m-%dT%H:%M:%SZ} {:<16} {:<8} {} {}{}\n", fmt::gmtime(static_cast<std::time_t>(request.value("at", std::int64_t{0}))),
-               job.empty() ? request.value("key", "") : job, request.value("verdict", ""), request.value("method", ""), request.value("target", ""), why);
+               job.empty() ? request.value("key", "") : job, request.value("verdict", ""), request.value("method", ""), request.value("target", ""),
+               why);
 }
 
 /// The table of what may be kept, with every place where a request may have a value.
@@ -48,9 +50,17 @@ int print_kept(bool json)
     Json all = Json::array();
     for (const rules::ValuePlace& each : rules::value_places()) {
         const bool whole = each.type == "number" || each.type == "number_list" || each.type == "boolean";
-        const std::string_view value = whole ? "number" : rules::keep_name(each.kept->value), key = rules::keep_name(each.kept->key), in = each.query ? "query" : "body";
+        const std::string_view value = whole ? "number" : rules::keep_name(each.kept->value), key = rules::keep_name(each.kept->key),
+                               in = each.query ? "query" : "body";
         if (json)
-            all.push_back({{"endpoint", each.endpoint->name}, {"method", rules::method_name(each.endpoint->method)}, {"path", each.endpoint->path}, {"in", in}, {"field", each.path}, {"type", each.type}, {"kept", value}, {"keys", key}});
+            all.push_back({{"endpoint", each.endpoint->name},
+                           {"method", rules::method_name(each.endpoint->method)},
+                           {"path", each.endpoint->path},
+                           {"in", in},
+                           {"field", each.path},
+                           {"type", each.type},
+                           {"kept", value},
+                           {"keys", key}});
         else
             fmt::print("{:<20} {:<5} {:<48} {:<12} {}\n", each.endpoint->name, in, each.path, value, key == "nothing" ? "" : key);
     }
@@ -94,14 +104,18 @@ Side side_of(const std::string& text, const RulesFlags& flags, const std::string
 
 Json json_of(const rules::Verdict& verdict)
 {
-    return {{"verdict", rules::outcome_name(verdict.outcome)}, {"rule", verdict.error.rule}, {"field", verdict.error.field}, {"message", verdict.error.message}};
+    return {{"verdict", rules::outcome_name(verdict.outcome)},
+            {"rule", verdict.error.rule},
+            {"field", verdict.error.field},
+            {"message", verdict.error.message}};
 }
 
 }  // namespace
 
 void add_audit_command(CLI::App& app, RulesFlags& flags, const std::string& admin, int& status)
 {
-    CLI::App* command = app.add_subcommand("audit", "What jobs asked for and what became of it; of values only those that are listed (--kept), of others length and hash");
+    CLI::App* command = app.add_subcommand(
+        "audit", "What jobs asked for and what became of it; of values only those that are listed (--kept), of others length and hash");
     command->add_option("--job", flags.job, "Id or key of a job, open or closed");
     command->add_flag("--denied", flags.denied, "Only what a rule refused, or would have");
     command->add_option("--since", flags.since, "Only of the last time (90s, 1h)");
@@ -109,7 +123,9 @@ void add_audit_command(CLI::App& app, RulesFlags& flags, const std::string& admi
     command->add_flag("--json", flags.json, "A JSON object a line, with the body");
     command->add_flag("--kept", flags.kept, "Instead, what of each field of a request is kept");
     command->add_option("--state-dir", flags.state_dir, "Where the ledger is, when no daemon runs")->capture_default_str();
-    command->footer("Examples:\n  berth audit --job build-17\n  berth audit --denied --since 1h --json | jq .rule\n  berth audit --kept | grep Label\nExit status: 0");
+    command->footer(
+        "Examples:\n  berth audit --job build-17\n  berth audit --denied --since 1h --json | jq .rule\n  berth audit --kept | grep Label\nExit "
+        "status: 0");
     command->callback([&flags, &admin, &status] { status = audit(flags, admin); });
 }
 
@@ -163,8 +179,8 @@ int diff(const RulesFlags& flags, const std::string& admin)
     for (const Json& each : differences) {
         const Json &was = each.at("before"), &is = each.at("after");
         const std::string message = (is.value("message", "").empty() ? was : is).value("message", "");
-        fmt::print("{} {} {}: {} -> {}: {}\n", each.value("job", ""), each.value("method", ""), each.value("target", ""), was.value("verdict", ""), is.value("verdict", ""),
-                   message);
+        fmt::print("{} {} {}: {} -> {}: {}\n", each.value("job", ""), each.value("method", ""), each.value("target", ""), was.value("verdict", ""),
+                   is.value("verdict", ""), message);
     }
     fmt::print("{} requests, {} with another verdict", judged, differences.size());
     if (requests.size() > judged) fmt::print(", {} too long to be kept and left out", requests.size() - judged);

@@ -95,7 +95,8 @@ std::string fish(const CLI::App& app)
     std::string text = "# fish completion for berth, made by `berth completion fish`\ncomplete -c berth -f\n";
     for (const CLI::App* each : all) {
         const std::string begin = "complete -c berth -n " + quoted(condition_of(*each));
-        for (const CLI::App* inner : shown_commands(*each)) text += begin + " -a " + inner->get_name() + " -d " + quoted(inner->get_description()) + "\n";
+        for (const CLI::App* inner : shown_commands(*each))
+            text += begin + " -a " + inner->get_name() + " -d " + quoted(inner->get_description()) + "\n";
         for (const CLI::Option* option : each->get_options())
             for (const std::string& name : option->get_lnames())
                 text += begin + " -l " + name + (option->get_type_size() == 0 ? "" : " -r -F") + " -d " + quoted(option->get_description()) + "\n";

@@ -37,12 +37,14 @@ std::int64_t seconds_of(const std::string& text)
 
 void print_jobs(const Json& jobs)
 {
-    fmt::print("{:<24} {:<9} {:<10} {:>5} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}\n", "JOB", "STATE", "PROFILE", "AGE", "CONTAINERS", "NETWORKS", "VOLUMES", "IMAGES", "REQUESTS", "REFUSALS");
+    fmt::print("{:<24} {:<9} {:<10} {:>5} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}\n", "JOB", "STATE", "PROFILE", "AGE", "CONTAINERS", "NETWORKS",
+               "VOLUMES", "IMAGES", "REQUESTS", "REFUSALS");
     for (const Json& job : jobs) {
         const Json& objects = job.at("objects");
-        fmt::print("{:<24} {:<9} {:<10} {:>5} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}\n", job.value("id", ""), job.value("state", ""), job.value("profile", ""),
-                   age_of(job.value("created", std::int64_t{0})), objects.value("container", 0), objects.value("network", 0), objects.value("volume", 0),
-                   objects.value("image", 0), job.value("requests", 0), job.value("refusals", 0));
+        fmt::print("{:<24} {:<9} {:<10} {:>5} {:>10} {:>8} {:>7} {:>6} {:>8} {:>8}\n", job.value("id", ""), job.value("state", ""),
+                   job.value("profile", ""), age_of(job.value("created", std::int64_t{0})), objects.value("container", 0),
+                   objects.value("network", 0), objects.value("volume", 0), objects.value("image", 0), job.value("requests", 0),
+                   job.value("refusals", 0));
     }
 }
 
@@ -53,8 +55,10 @@ static void print_isolation(const Json& isolation)
 
 void print_job(const Json& job)
 {
-    fmt::print("job       {}\nkey       {}\nstate     {}\nprofile   {}\nage       {}\ndoor      {}\naddress   {}\n", job.value("id", ""), job.value("key", ""), job.value("state", ""),
-               job.value("profile", "") + (job.value("mode", "") == "observe" ? " (only observes)" : ""), age_of(job.value("created", std::int64_t{0})), job.value("door", ""), job.value("address", ""));
+    fmt::print("job       {}\nkey       {}\nstate     {}\nprofile   {}\nage       {}\ndoor      {}\naddress   {}\n", job.value("id", ""),
+               job.value("key", ""), job.value("state", ""),
+               job.value("profile", "") + (job.value("mode", "") == "observe" ? " (only observes)" : ""),
+               age_of(job.value("created", std::int64_t{0})), job.value("door", ""), job.value("address", ""));
     print_isolation(job.at("isolation"));
     for (const auto& [kind, count] : job.at("objects").items()) fmt::print("{:<9} {}\n", kind + "s", count.get<int>());
     fmt::print("requests  {}\nrefusals  {}\n", job.value("requests", 0), job.value("refusals", 0));
@@ -65,20 +69,24 @@ static void print_disk(const char* whose, const Json& disk)
 {
     const std::string problem = disk.value("problem", "");
     fmt::print("disk      {} at {}: {}\n", whose, disk.value("path", ""),
-               problem.empty() ? fmt::format("{} free ({:.0f} %)", human(disk.value("bytes_free", std::uint64_t{0})), disk.value("percent_free", 0.0)) : problem);
+               problem.empty() ? fmt::format("{} free ({:.0f} %)", human(disk.value("bytes_free", std::uint64_t{0})), disk.value("percent_free", 0.0))
+                               : problem);
 }
 
 void print_status(const Json& status)
 {
     const Json& engine = status.at("engine");
-    fmt::print("berth     {} up {}\nengine    {} {} (API {})\njobs      {}\ncontainers {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""), age_of(std::time(nullptr) - status.value("uptime", std::int64_t{0})),
-               engine.value("address", ""), engine.value("version", ""), engine.value("api", ""), status.value("jobs", 0), status.value("containers", 0),
-               status.value("requests", 0), status.value("refusals", 0));
+    fmt::print("berth     {} up {}\nengine    {} {} (API {})\njobs      {}\ncontainers {}\nrequests  {}\nrefusals  {}\n", status.value("version", ""),
+               age_of(std::time(nullptr) - status.value("uptime", std::int64_t{0})), engine.value("address", ""), engine.value("version", ""),
+               engine.value("api", ""), status.value("jobs", 0), status.value("containers", 0), status.value("requests", 0),
+               status.value("refusals", 0));
     print_isolation(status.at("isolation"));
     if (const auto reap = status.find("last_reap"); reap != status.end())
-        fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0), reap->value("left", 0));
+        fmt::print("last reap {} ago: {} removed, {} left\n", age_of(reap->value("finished", std::int64_t{0})), reap->value("removed", 0),
+                   reap->value("left", 0));
     if (const Json cache = status.value("cache", Json()); !cache.is_null())
-        fmt::print("cache     {} images, {} ({} ago)\n", cache.value("images", 0), human(cache.value("bytes", std::uint64_t{0})), age_of(cache.value("looked", std::int64_t{0})));
+        fmt::print("cache     {} images, {} ({} ago)\n", cache.value("images", 0), human(cache.value("bytes", std::uint64_t{0})),
+                   age_of(cache.value("looked", std::int64_t{0})));
     for (const auto& [whose, disk] : status.at("disks").items()) print_disk(whose.c_str(), disk);
     const Json& logged = status.at("logged");
     fmt::print("logged    {} errors, {} warnings\n", logged.value("errors", 0), logged.value("warnings", 0));
@@ -101,7 +109,8 @@ int print_report(const Json& report)
     for (const auto& [kind, count] : removed.items()) fmt::print("removed {} {}{}\n", count.get<int>(), kind, count.get<int>() == 1 ? "" : "s");
     if (const int kept = report.value("kept", 0); kept > 0) fmt::print("kept {} pulled image{} in the host's cache\n", kept, kept == 1 ? "" : "s");
     if (const std::string error = report.value("error", ""); !error.empty()) fmt::print("not closed: {}\n", error);
-    for (const Json& each : report.value("left", Json::array())) fmt::print("left: {} {}: {}\n", each.value("kind", ""), each.value("name", ""), each.value("error", ""));
+    for (const Json& each : report.value("left", Json::array()))
+        fmt::print("left: {} {}: {}\n", each.value("kind", ""), each.value("name", ""), each.value("error", ""));
     const bool clean = report.value("clean", false);
     if (!clean) fmt::print("not everything is proven gone: berth goes on with it; run the same command again to know\n");
     return clean ? 0 : 1;
@@ -112,16 +121,19 @@ static void print_cache(const Json& cache)
     const Json& images = cache.at("images");
     if (!images.empty()) fmt::print("{:<9} {:>10} {:>5} {:<48} {}\n", "OUTCOME", "SIZE", "USED", "IMAGE", "WHY");
     for (const Json& each : images)
-        fmt::print("{:<9} {:>10} {:>5} {:<48} {}\n", each.value("outcome", ""), human(each.value("size", std::uint64_t{0})), age_of(each.value("used", std::int64_t{0})),
-                   each.value("name", ""), each.value("why", ""));
+        fmt::print("{:<9} {:>10} {:>5} {:<48} {}\n", each.value("outcome", ""), human(each.value("size", std::uint64_t{0})),
+                   age_of(each.value("used", std::int64_t{0})), each.value("name", ""), each.value("why", ""));
     if (const auto freed = cache.value("freed", std::uint64_t{0}); freed > 0) {
         const Json returned = cache.value("returned", Json());
         fmt::print("{} of {} in the cache of images{}\n", human(freed), human(cache.value("bytes", std::uint64_t{0})),
-                   returned.is_number() ? ": " + human(static_cast<std::uint64_t>(std::max<std::int64_t>(0, returned.get<std::int64_t>()))) + " of disk came back" : "");
+                   returned.is_number()
+                       ? ": " + human(static_cast<std::uint64_t>(std::max<std::int64_t>(0, returned.get<std::int64_t>()))) + " of disk came back"
+                       : "");
     }
     if (const std::string problem = cache.value("problem", ""); !problem.empty()) fmt::print("cache: {}\n", problem);
     if (const Json builds = cache.value("build_cache", Json()); builds.is_object())
-        fmt::print("build cache: {} freed{}\n", human(builds.value("freed", std::uint64_t{0})), builds.value("problem", "").empty() ? "" : ": " + builds.value("problem", ""));
+        fmt::print("build cache: {} freed{}\n", human(builds.value("freed", std::uint64_t{0})),
+                   builds.value("problem", "").empty() ? "" : ": " + builds.value("problem", ""));
 }
 
 int print_cleanup(const Json& report)
@@ -130,8 +142,8 @@ int print_cleanup(const Json& report)
     if (!objects.empty()) fmt::print("{:<9} {:<9} {:<32} {:<24} {}\n", "OUTCOME", "KIND", "NAME", "JOB", "WHY");
     for (const Json& each : objects) {
         const std::string job = each.value("job", ""), error = each.value("error", "");
-        fmt::print("{:<9} {:<9} {:<32} {:<24} {}{}\n", each.value("outcome", ""), each.value("kind", ""), each.value("name", ""), job.empty() ? each.value("key", "") : job,
-                   each.value("why", ""), error.empty() ? "" : ": " + error);
+        fmt::print("{:<9} {:<9} {:<32} {:<24} {}{}\n", each.value("outcome", ""), each.value("kind", ""), each.value("name", ""),
+                   job.empty() ? each.value("key", "") : job, each.value("why", ""), error.empty() ? "" : ": " + error);
     }
     if (objects.empty()) fmt::print("nothing is left of any job\n");
     print_cache(report.at("cache"));

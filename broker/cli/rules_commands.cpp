@@ -90,7 +90,8 @@ int check_rules(const RulesFlags& flags, const std::string& admin)
         fmt::print("{} profiles, {} selection{}\n", read->profiles.size(), read->selections.size(), read->selections.size() == 1 ? "" : "s");
         return 0;
     }
-    Json json = {{"ok", read.has_value()}, {"profiles", Json::array()}, {"selections", read ? read->selections.size() : 0}, {"mistakes", Json::array()}};
+    Json json = {
+        {"ok", read.has_value()}, {"profiles", Json::array()}, {"selections", read ? read->selections.size() : 0}, {"mistakes", Json::array()}};
     if (read)
         for (const auto& [name, profile] : read->profiles) json["profiles"].push_back(name);
     else
@@ -101,7 +102,8 @@ int check_rules(const RulesFlags& flags, const std::string& admin)
 
 // explain
 
-constexpr const char* assumed = "every container, network, image, volume and path that is named exists, the image asks for nothing, and the job has made nothing yet";
+constexpr const char* assumed =
+    "every container, network, image, volume and path that is named exists, the image asks for nothing, and the job has made nothing yet";
 
 Json explanation(const rules::Verdict& verdict, const rules::Rulebook& book, const rules::Profile& profile)
 {
@@ -109,11 +111,17 @@ Json explanation(const rules::Verdict& verdict, const rules::Rulebook& book, con
     Json json = {{"verdict", rules::outcome_name(verdict.outcome)}, {"endpoint", verdict.endpoint ? std::string(verdict.endpoint->name) : ""},
                  {"profile", profile.name}, {"lineage", profile.lineage}, {"assumed", assumed}};
     if (verdict.outcome == Outcome::allowed) return json;
-    json.update({{"status", error.status}, {"message", error.message}, {"rule", error.rule}, {"field", error.field}, {"value", error.value}, {"way_out", error.way_out}});
+    json.update({{"status", error.status},
+                 {"message", error.message},
+                 {"rule", error.rule},
+                 {"field", error.field},
+                 {"value", error.value},
+                 {"way_out", error.way_out}});
     const rules::Knob* knob = rules::find_knob(error.rule);
     if (!knob) return json;
     json["setting"] = rules::text_of(profile, *knob);
-    if (const rules::Origin* origin = book.origin(profile.name, knob->path)) json["set_by"] = {{"profile", origin->profile}, {"place", origin->place}};
+    if (const rules::Origin* origin = book.origin(profile.name, knob->path))
+        json["set_by"] = {{"profile", origin->profile}, {"place", origin->place}};
     return json;
 }
 
@@ -130,7 +138,8 @@ void print_explanation(const Json& json)
     fmt::print("{:<9} {}\n", "profile", profile);
     if (json.contains("setting")) {
         std::string origin = "berth's own value, which no profile changes";
-        if (const auto by = json.find("set_by"); by != json.end()) origin = "set by profile " + by->value("profile", "") + ", " + by->value("place", "");
+        if (const auto by = json.find("set_by"); by != json.end())
+            origin = "set by profile " + by->value("profile", "") + ", " + by->value("place", "");
         fmt::print("{:<9} {} = {} ({})\n", "rule", json.value("rule", ""), json.value("setting", ""), origin);
     } else if (!json.value("rule", "").empty()) {
         fmt::print("{:<9} {} (holds under every profile)\n", "rule", json.value("rule", ""));
@@ -193,16 +202,21 @@ int test(const RulesFlags& flags, const std::string& admin)
 void add_tools(CLI::App& group, RulesFlags& flags, const std::string& admin, int& status)
 {
     constexpr const char* where = "Where the ledger is, when no daemon runs";
-    const auto callback = [&flags, &admin, &status](int (*run)(const RulesFlags&, const std::string&)) { return [&flags, &admin, &status, run] { status = run(flags, admin); }; };
+    const auto callback = [&flags, &admin, &status](int (*run)(const RulesFlags&, const std::string&)) {
+        return [&flags, &admin, &status, run] { status = run(flags, admin); };
+    };
 
-    CLI::App* explains = group.add_subcommand("explain", "The verdict for one request, without an engine: rule, field, way out, and which profile set it");
+    CLI::App* explains =
+        group.add_subcommand("explain", "The verdict for one request, without an engine: rule, field, way out, and which profile set it");
     explains->add_option("METHOD", flags.method, "As POST")->required();
     explains->add_option("PATH", flags.target, "With its query, as /containers/create?name=web")->required();
     explains->add_option("--body", flags.body, "A file with the JSON body; - for stdin");
     explains->add_option("--profile", flags.profile, "The profile")->default_str("default");
     explains->add_option("--rules", flags.rules, which);
     explains->add_flag("--json", flags.json, "As JSON");
-    explains->footer("Examples:\n  berth rules explain --profile strict POST /images/create?fromImage=alpine\n  berth rules explain --rules rules.toml --profile ci POST /containers/create --body create.json\nExit status: 0 allowed, or only observed, 1 refused, 2 no good request");
+    explains->footer(
+        "Examples:\n  berth rules explain --profile strict POST /images/create?fromImage=alpine\n  berth rules explain --rules rules.toml --profile "
+        "ci POST /containers/create --body create.json\nExit status: 0 allowed, or only observed, 1 refused, 2 no good request");
     explains->callback(callback(explain));
 
     CLI::App* tests = group.add_subcommand("test", "Whether the cases of a directory get the verdicts that they expect");
@@ -217,11 +231,14 @@ void add_tools(CLI::App& group, RulesFlags& flags, const std::string& admin, int
     suggests->add_option("--since", flags.since, "Only of the last time (1h)");
     suggests->add_option("--rules", flags.rules, which);
     suggests->add_option("--state-dir", flags.state_dir, where)->capture_default_str();
-    suggests->footer("Examples:\n  berth rules suggest --job build-17 --profile ci >ci.toml && berth rules check ci.toml\nExit status: 0 written, 1 nothing is known of the job");
+    suggests->footer(
+        "Examples:\n  berth rules suggest --job build-17 --profile ci >ci.toml && berth rules check ci.toml\nExit status: 0 written, 1 nothing is "
+        "known of the job");
     suggests->callback(callback(suggest));
 
     CLI::App* diffs = group.add_subcommand("diff", "Which past requests would get another verdict under B than under A");
-    diffs->add_option("A", flags.before, "A rules file or directory (then the profile that the job had decides), or the name of a profile")->required();
+    diffs->add_option("A", flags.before, "A rules file or directory (then the profile that the job had decides), or the name of a profile")
+        ->required();
     diffs->add_option("B", flags.after, "The same")->required();
     diffs->add_option("--job", flags.job, "Only of this job");
     diffs->add_option("--since", flags.since, "Only of the last time (1h)");
@@ -229,7 +246,9 @@ void add_tools(CLI::App& group, RulesFlags& flags, const std::string& admin, int
     diffs->add_option("--rules", flags.rules, "The rules that have the profiles which are named; without it, the daemon's");
     diffs->add_option("--state-dir", flags.state_dir, where)->capture_default_str();
     diffs->add_flag("--json", flags.json, "As JSON");
-    diffs->footer("Examples:\n  berth rules diff /etc/berth/rules.toml new.toml --since 24h\n  berth rules diff default strict --job build-17\nExit status: 0 none, 1 some");
+    diffs->footer(
+        "Examples:\n  berth rules diff /etc/berth/rules.toml new.toml --since 24h\n  berth rules diff default strict --job build-17\nExit status: 0 "
+        "none, 1 some");
     diffs->callback(callback(diff));
 }
 
@@ -242,14 +261,18 @@ void add_rules_commands(CLI::App& app, RulesFlags& flags, const std::string& adm
     CLI::App* check = group->add_subcommand("check", "Whether a rules file can be used; each mistake with file, line and column");
     check->add_option("PATH", flags.rules, which);
     check->add_flag("--json", flags.json, "As JSON, mistakes too");
-    check->footer("Examples:\n  berth rules check /etc/berth/rules.toml && berth rules reload\n  berth rules check rules.toml --json | jq -r '.mistakes[]'\nExit status: 0 they can be used, 1 they cannot");
+    check->footer(
+        "Examples:\n  berth rules check /etc/berth/rules.toml && berth rules reload\n  berth rules check rules.toml --json | jq -r "
+        "'.mistakes[]'\nExit status: 0 they can be used, 1 they cannot");
     check->callback([&flags, &admin, &status] { status = check_rules(flags, admin); });
 
     CLI::App* show = group->add_subcommand("show", "A profile with all its values, as TOML");
     show->add_option("PROFILE", flags.profile, "Its name")->required();
     show->add_option("--rules", flags.rules, which);
     show->add_flag("--json", flags.json, "As JSON");
-    show->footer("Examples:\n  berth rules show strict\n  berth rules show strict --json | jq -r '.values[\"limits.job.time\"]'\n  berth rules show ci --rules rules.toml\nExit status: 0 shown, 1 there is no such profile, or the rules cannot be used");
+    show->footer(
+        "Examples:\n  berth rules show strict\n  berth rules show strict --json | jq -r '.values[\"limits.job.time\"]'\n  berth rules show ci "
+        "--rules rules.toml\nExit status: 0 shown, 1 there is no such profile, or the rules cannot be used");
     show->callback([&flags, &admin] {
         const rules::Rulebook book = rulebook_of(flags.rules, admin);
         const rules::Profile& profile = profile_of(book, flags.profile);
@@ -262,7 +285,8 @@ void add_rules_commands(CLI::App& app, RulesFlags& flags, const std::string& adm
     reload->footer("Examples:\n  berth rules reload\nExit status: 0 the new rules hold, 1 they have mistakes, and the old ones hold on");
     reload->callback([&admin] {
         const Json answer = ask_daemon(admin, "POST", "/rules/reload");
-        fmt::print("{} profiles from {}\n", answer.at("profiles").size(), answer.value("path", "").empty() ? "berth itself" : answer.value("path", ""));
+        fmt::print("{} profiles from {}\n", answer.at("profiles").size(),
+                   answer.value("path", "").empty() ? "berth itself" : answer.value("path", ""));
     });
 
     CLI::App* reference = group->add_subcommand("reference", "Every key of a rules file, as markdown");

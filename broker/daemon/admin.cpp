@@ -21,7 +21,8 @@ std::chrono::seconds seconds_of(std::string_view text, std::chrono::seconds abse
     if (text.empty()) return absent;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value > 1'000'000'000) throw Refused{{400, "not a number of seconds: " + std::string(text)}};
+    if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value > 1'000'000'000)
+        throw Refused{{400, "not a number of seconds: " + std::string(text)}};
     return std::chrono::seconds(value);
 }
 
@@ -59,7 +60,8 @@ Json json_of_report(const cleanup::Report& report)
     for (const auto& [kind, count] : report.removed) removed[std::string(rules::kind_name(kind))] = count;
     Json left = Json::array();
     for (const cleanup::Left& each : report.left)
-        left.push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"id", each.object.id}, {"error", each.error}});
+        left.push_back(
+            {{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"id", each.object.id}, {"error", each.error}});
     return {{"removed", std::move(removed)}, {"kept", report.kept}, {"left", std::move(left)}, {"clean", report.clean()}};
 }
 
@@ -163,7 +165,8 @@ Task<Json> hold_job(AdminCall& call)
 Task<Json> list_requests(AdminCall& call)
 {
     const db::RequestFilter filter = filter_of(call.query);
-    const auto requests = co_await call.services.store.read<std::vector<db::Request>>([&filter](db::Ledger& ledger) { return ledger.requests(filter); });
+    const auto requests =
+        co_await call.services.store.read<std::vector<db::Request>>([&filter](db::Ledger& ledger) { return ledger.requests(filter); });
     Json list = Json::array();
     for (const db::Request& each : requests) list.push_back(json_of(each));
     co_return list;

@@ -40,8 +40,8 @@ Json json_of(const db::Request& request)
 
 std::string target_of(const db::RequestFilter& filter)
 {
-    return fmt::format("/audit?job={}&denied={:d}&since={}&after={}&most={}", rules::percent_encode(filter.job), filter.denied, filter.since, filter.after,
-                       filter.most);
+    return fmt::format("/audit?job={}&denied={:d}&since={}&after={}&most={}", rules::percent_encode(filter.job), filter.denied, filter.since,
+                       filter.after, filter.most);
 }
 
 db::RequestFilter filter_of(const rules::Query& query)

@@ -51,8 +51,15 @@ rules::Pool pool_of(const Config& config)
 class Server {
 public:
     Server(const Config& config, rules::Rulebook rulebook)
-        : config_(config), rulebook_(std::move(rulebook)), engine_(io_, socket_of(config.engine)), images_(engine_), store_(std::in_place, io_, config.state_dir / "berth.db"), cache_(engine_, images_, *store_, config.cache), leases_(engine_, *store_, pool_of(config)),
-          firewall_(config.state_dir), admin_(io_.get_executor())
+        : config_(config),
+          rulebook_(std::move(rulebook)),
+          engine_(io_, socket_of(config.engine)),
+          images_(engine_),
+          store_(std::in_place, io_, config.state_dir / "berth.db"),
+          cache_(engine_, images_, *store_, config.cache),
+          leases_(engine_, *store_, pool_of(config)),
+          firewall_(config.state_dir),
+          admin_(io_.get_executor())
     {
     }
 
@@ -139,13 +146,18 @@ private:
             if (error)
                 co_await pause(100ms);  // out of descriptors: let some connections end
             else
-                asio::co_spawn(io_, serve_admin(std::make_unique<SocketTransport>(Socket(std::move(socket))), *jobs_, services(), {program_version, started_, &config_}), asio::detached);
+                asio::co_spawn(io_,
+                               serve_admin(std::make_unique<SocketTransport>(Socket(std::move(socket))), *jobs_, services(),
+                                           {program_version, started_, &config_}),
+                               asio::detached);
         }
     }
 
     void make_jobs()
     {
-        const auto serve = [services = services()](std::unique_ptr<Transport> transport, Caller caller) { return serve_job(std::move(transport), caller, services, operate); };
+        const auto serve = [services = services()](std::unique_ptr<Transport> transport, Caller caller) {
+            return serve_job(std::move(transport), caller, services, operate);
+        };
         jobs_.emplace(services(), serve, config_.runtime_dir, std::vector<std::string>{config_.state_dir}, config_.rules, std::move(rulebook_));
     }
 

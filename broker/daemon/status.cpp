@@ -30,7 +30,10 @@ Task<Json> status(Jobs& jobs, Services services, DaemonFacts daemon)
     const log::Counts logged = log::counts();
     Json json = {{"version", daemon.version},
                  {"uptime", std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - daemon.started).count()},
-                 {"engine", {{"address", "unix://" + services.engine.address()}, {"version", services.engine.server_version()}, {"api", rules::to_string(services.engine.versions().newest)}}},
+                 {"engine",
+                  {{"address", "unix://" + services.engine.address()},
+                   {"version", services.engine.server_version()},
+                   {"api", rules::to_string(services.engine.versions().newest)}}},
                  {"state_dir", daemon.config->state_dir.string()},
                  {"runtime_dir", daemon.config->runtime_dir.string()},
                  {"network_pool", daemon.config->network_pool},

@@ -170,7 +170,8 @@ Task<> Engine::learn()
     versions_.newest = std::min(*newest, rules::newest_version);
     versions_.oldest = std::max(*oldest, rules::oldest_version);
     if (versions_.newest < versions_.oldest)
-        throw EngineFailure("the engine speaks API " + rules::to_string(*oldest) + " and newer; this berth speaks up to " + rules::to_string(rules::newest_version));
+        throw EngineFailure("the engine speaks API " + rules::to_string(*oldest) + " and newer; this berth speaks up to " +
+                            rules::to_string(rules::newest_version));
     server_version_ = version.value("Version", "");
     const EngineRequest about{.op = rules::Op::system_info};
     const Answer info = co_await call(about);

@@ -12,7 +12,10 @@ namespace broker {
 
 /// An event as a job sees it. The memory of those that wait for a job's streams is counted for as long as they are there.
 struct Event {
-    Event(rules::Json json_, std::string text_, std::size_t& waiting_) : json(std::move(json_)), text(std::move(text_)), waiting(waiting_) { waiting += memory(); }
+    Event(rules::Json json_, std::string text_, std::size_t& waiting_) : json(std::move(json_)), text(std::move(text_)), waiting(waiting_)
+    {
+        waiting += memory();
+    }
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
     ~Event() { waiting -= memory(); }

@@ -31,7 +31,8 @@ ImageCache::ImageCache(Engine& engine, ImageCatalogue& images, db::Store& store,
     : engine_(engine), images_(images), store_(store), limits_{level_of(config.high), level_of(config.low), config.keep, {}}
 {
     if (limits_.high.of != limits_.low.of || limits_.high.value < limits_.low.value)
-        throw std::runtime_error("the low watermark of the cache (" + config.low + ") is not below the high one (" + config.high + "), or not of the same kind");
+        throw std::runtime_error("the low watermark of the cache (" + config.low + ") is not below the high one (" + config.high +
+                                 "), or not of the same kind");
     if (config.builds.empty()) return;
     const auto size = rules::parse_size(config.builds);
     if (!size) throw std::runtime_error("not a size for the build cache: " + config.builds);

@@ -56,7 +56,9 @@ Task<Result<std::vector<cleanup::Image>>> ImageCache::images()
     request.query.set("all", "1");
     request.query.set("digests", "1");
     std::vector<cleanup::Image> all;
-    const auto note = [&all](Json each) { all.push_back({each.value("Id", ""), each.value("ParentId", ""), names_of(each), each.value("Size", std::int64_t{0})}); };
+    const auto note = [&all](Json each) {
+        all.push_back({each.value("Id", ""), each.value("ParentId", ""), names_of(each), each.value("Size", std::int64_t{0})});
+    };
     EachElement elements(note);
     const Result<Json> listed = co_await ask(std::move(request), &elements);
     if (!listed) co_return tl::unexpected(listed.error());
@@ -124,15 +126,27 @@ Task<Json> ImageCache::collect(std::map<std::string, std::int64_t> caps, bool dr
     cleanup::CacheLimits limits = limits_;
     limits.caps = std::move(caps);
     const Result<cleanup::Collected> collected = co_await cleanup::collect(*this, store_, limits, dry_run);
-    Json report = {{"high", cleanup::to_string(limits.high)}, {"low", cleanup::to_string(limits.low)}, {"images", Json::array()}, {"bytes", 0}, {"freed", 0}, {"returned", nullptr}};
+    Json report = {{"high", cleanup::to_string(limits.high)},
+                   {"low", cleanup::to_string(limits.low)},
+                   {"images", Json::array()},
+                   {"bytes", 0},
+                   {"freed", 0},
+                   {"returned", nullptr}};
     report["problem"] = collected ? collected->problem : collected.error().message;
     if (!collected) co_return report;
     std::int64_t left = 0, bytes = collected->bytes;
     for (const cleanup::Judged& each : collected->images) {
         left += !each.gone;
         if (each.gone) bytes -= each.image.size;
-        report["images"].push_back({{"name", name_of(each.image)}, {"id", each.image.id}, {"size", each.image.size}, {"used", each.used}, {"profile", each.profile},
-                                    {"outcome", !each.gone ? "kept" : dry_run ? "would go" : "gone"}, {"why", each.why}});
+        report["images"].push_back({{"name", name_of(each.image)},
+                                    {"id", each.image.id},
+                                    {"size", each.image.size},
+                                    {"used", each.used},
+                                    {"profile", each.profile},
+                                    {"outcome", !each.gone ? "kept"
+                                                : dry_run  ? "would go"
+                                                           : "gone"},
+                                    {"why", each.why}});
         if (each.gone && !dry_run) log::info("image collected", {{"image", name_of(each.image)}, {"size", each.image.size}, {"why", each.why}});
     }
     report["bytes"] = collected->bytes;

@@ -59,7 +59,8 @@ Task<rules::Result<std::string>> ImageCatalogue::arrived(const std::string& refe
 
 rules::Error ImageCatalogue::too_large()
 {
-    return {413, fmt::format("berth: the settings of the image (labels, variables and so on) are too large for a job: set fewer or shorter ones, at most {} of a kind and {} KiB in all",
+    return {413, fmt::format("berth: the settings of the image (labels, variables and so on) are too large for a job: set fewer or shorter ones, at "
+                             "most {} of a kind and {} KiB in all",
                              rules::elements_max, image_settings_max >> 10)};
 }
 

@@ -6,7 +6,8 @@
 #include "broker/io/offload.h"
 #include "broker/io/log.h"
 
-// What cannot be removed because of flags of its files (chattr +i, +a): they are taken away, in the directories that the engine has for the very object.
+// What cannot be removed because of flags of its files (chattr +i, +a): they are taken away, in the directories that the engine has for the very
+// object.
 namespace broker {
 namespace {
 

@@ -46,7 +46,9 @@ bool is_nameless_line(const Json& image)
 std::vector<std::string> real_names(Kind kind, const Json& each)
 {
     const Json one = each.value("Name", Json());
-    const Json names = kind == Kind::container ? each.value("Names", Json()) : kind == Kind::image ? each.value("RepoTags", Json()) : Json::array({one});
+    const Json names = kind == Kind::container ? each.value("Names", Json())
+                       : kind == Kind::image   ? each.value("RepoTags", Json())
+                                               : Json::array({one});
     std::vector<std::string> reals;
     if (!names.is_array()) return reals;
     for (const Json& name : names)

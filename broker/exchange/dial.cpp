@@ -26,7 +26,10 @@ Task<> check_dial(Call& call, rules::DialTarget target, std::string field)
     if (rules::needs_facts(target, call.job.profile)) {
         if (!target.is_address()) {
             const auto addresses = co_await call.services.resolver.look_up(target.name, call.job.facts.key);
-            if (!addresses) throw Refused{{503, "berth: what " + target.text + " stands for cannot be learnt now: try again, or ask the operator to look at the host's name servers, and at berth-names.socket where berth runs as a service"}};
+            if (!addresses)
+                throw Refused{{503, "berth: what " + target.text +
+                                        " stands for cannot be learnt now: try again, or ask the operator to look at the host's name servers, and at "
+                                        "berth-names.socket where berth runs as a service"}};
             facts.addresses = *addresses;
         }
         co_await offload([&] { facts.of_host = addresses_of_host(); });

@@ -11,7 +11,8 @@ namespace {
 using rules::Json;
 
 /// The JSON body, admitted by the row's schema. A large one is read aside, and its place among the job's large ones stays taken in `large`.
-Task<Json> admitted_body(Client& client, const RequestHead& head, const rules::Endpoint& row, std::size_t limit, Spend& spend, Record& record, std::optional<Lock::Held>& large)
+Task<Json> admitted_body(Client& client, const RequestHead& head, const rules::Endpoint& row, std::size_t limit, Spend& spend, Record& record,
+                         std::optional<Lock::Held>& large)
 {
     Json given = or_refuse(co_await client.read_json(head, limit, spend, large));
     if (given.is_null()) given = Json::object();  // Go clients write so what they leave out
@@ -39,7 +40,8 @@ Task<> answer(Connection& connection, Job& job, Services& services, const Reques
 {
     Client& client = *connection.client;
     if (const auto rate = job.profile.job_requests_per_second; rate > 0)
-        if (const auto wait = job.request_rate.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero()) co_await pause(wait);
+        if (const auto wait = job.request_rate.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero())
+            co_await pause(wait);
     if (spend.text(head.target.size())) co_await spend.pay();
     if (!job.open()) throw Refused{{503, "berth: the job has ended"}};
     if (!services.engine.known()) co_await services.engine.learn();

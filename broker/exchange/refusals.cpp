@@ -67,7 +67,8 @@ Error answer_to_failure(const Job& job, const Record& record, bool answered)
         return told("engine", failure.what(), {502, "berth: the engine does not answer"});
     } catch (const rules::Json::exception& failure) {
         // Not what it says, which may quote the answer.
-        return told("engine", "its answer has an unknown shape (JSON error " + std::to_string(failure.id) + ")", {502, "berth: the engine's answer has an unknown shape"});
+        return told("engine", "its answer has an unknown shape (JSON error " + std::to_string(failure.id) + ")",
+                    {502, "berth: the engine's answer has an unknown shape"});
     } catch (const Gone& gone) {
         if (answered) throw;
         // The engine broke off, unless the client is gone: then telling it fails too.

@@ -101,14 +101,15 @@ Record::~Record()
         request.field = std::move(refusal_.field);
         request.rule = std::move(refusal_.rule);
         request.value = std::move(refusal_.value);
-        store_.enqueue([request = std::move(request), row = endpoint, room, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
-            const rules::Redactor& keep = redactor();
-            request.method = keep.method(row, request.method);
-            request.target = keep.target(row, request.target);
-            if (!given.is_null()) request.body = text_of(keep.body(row, std::move(given)));
-            if (!known.is_null()) request.facts = text_of(keep.facts(std::move(known)));
-            ledger.add(request);
-        });
+        store_.enqueue(
+            [request = std::move(request), row = endpoint, room, given = std::move(body), known = std::move(facts)](db::Ledger& ledger) mutable {
+                const rules::Redactor& keep = redactor();
+                request.method = keep.method(row, request.method);
+                request.target = keep.target(row, request.target);
+                if (!given.is_null()) request.body = text_of(keep.body(row, std::move(given)));
+                if (!known.is_null()) request.facts = text_of(keep.facts(std::move(known)));
+                ledger.add(request);
+            });
     } catch (const std::bad_alloc&) {
         // Then this one is not kept.
     }

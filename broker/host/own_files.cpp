@@ -26,7 +26,8 @@ File own_directory(const std::filesystem::path& path)
     struct stat status{};
     if (::fstat(directory.get(), &status) != 0) refuse(errno, path, "its owner cannot be read");
     if (status.st_uid != ::geteuid())
-        refuse(EPERM, path, "it is of user " + std::to_string(status.st_uid) + "; give it to user " + std::to_string(::geteuid()) + ", or name another");
+        refuse(EPERM, path,
+               "it is of user " + std::to_string(status.st_uid) + "; give it to user " + std::to_string(::geteuid()) + ", or name another");
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         refuse(EPERM, path, "others may write in it; look at what is in it, and take that right from them (chmod go-w)");
     if ((status.st_mode & 07777) != 0700 && ::fchmod(directory.get(), 0700) != 0) refuse(errno, path, "it cannot be closed to others");

@@ -59,7 +59,8 @@ bool kill_if(pid_t pid, Check check)
 std::string container_of_shim(const std::string& command_line)
 {
     std::vector<std::string> words;
-    for (std::size_t at = 0, end = 0; (end = command_line.find('\0', at)) != command_line.npos; at = end + 1) words.push_back(command_line.substr(at, end - at));
+    for (std::size_t at = 0, end = 0; (end = command_line.find('\0', at)) != command_line.npos; at = end + 1)
+        words.push_back(command_line.substr(at, end - at));
     if (words.empty() || !std::filesystem::path(words[0]).filename().string().starts_with("containerd-shim")) return {};
     std::map<std::string, std::string> options;
     for (std::size_t each = 1; each + 1 < words.size(); ++each) options.try_emplace(words[each], words[each + 1]);

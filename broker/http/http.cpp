@@ -178,7 +178,8 @@ rules::Result<ResponseHead> parse_response(std::string_view text, bool to_head)
     if (!line || line->size() < 12 || !line->starts_with("HTTP/1.") || (*line)[8] != ' ') return refuse(502, "malformed status line");
     head.minor = (*line)[7] - '0';
     const auto [end, error] = std::from_chars(line->data() + 9, line->data() + 12, head.status);
-    if (head.minor < 0 || head.minor > 1 || error != std::errc{} || end != line->data() + 12 || head.status < 100 || (line->size() > 12 && (*line)[12] != ' '))
+    if (head.minor < 0 || head.minor > 1 || error != std::errc{} || end != line->data() + 12 || head.status < 100 ||
+        (line->size() > 12 && (*line)[12] != ' '))
         return refuse(502, "malformed status line");
 
     head.framing = Framing::until_close;

@@ -112,7 +112,10 @@ Task<cleanup::Report> Jobs::drain_and_reap(Job& job, Clock::duration limit)
         services_.leases.give_back_all(key);
         co_await services_.firewall.release_job(key);
     }
-    log::info("job reaped", {{"job", job.facts.id}, {"removed", report.removed_in_all()}, {"left", report.left.size()}, {"proven", report.proven ? "yes" : "no"},
+    log::info("job reaped", {{"job", job.facts.id},
+                             {"removed", report.removed_in_all()},
+                             {"left", report.left.size()},
+                             {"proven", report.proven ? "yes" : "no"},
                              {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun).count()}});
     if (report.clean())
         retire(job);
@@ -163,8 +166,10 @@ Task<> Jobs::record_reap(const Job& job, cleanup::Report& report, std::int64_t s
     Json detail = Json::object();
     for (const auto& [kind, count] : report.removed) detail["removed"][std::string(rules::kind_name(kind))] = count;
     for (const cleanup::Left& each : report.left) {
-        detail["left"].push_back({{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"id", each.object.id}, {"error", each.error}});
-        log::warn("not removed", {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"error", each.error}});
+        detail["left"].push_back(
+            {{"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"id", each.object.id}, {"error", each.error}});
+        log::warn("not removed",
+                  {{"job", job.facts.id}, {"kind", rules::kind_name(each.object.kind)}, {"name", each.object.shown_name()}, {"error", each.error}});
     }
     const std::string key = job.facts.key;
     const db::Reap told{key, started, std::time(nullptr), report.removed_in_all(), static_cast<std::int64_t>(report.left.size()), detail.dump()};
@@ -197,7 +202,8 @@ void Jobs::keep_left(Job& job, const cleanup::Report& report)
 Task<> Jobs::end_processes(const Job& job, std::set<std::string> containers)
 {
     try {  // also those that are gone already: an engine that starts removes its `--rm` containers
-        containers.merge(co_await services_.store.read<std::set<std::string>>([key = job.facts.key](db::Ledger& ledger) { return ledger.containers(key); }));
+        containers.merge(
+            co_await services_.store.read<std::set<std::string>>([key = job.facts.key](db::Ledger& ledger) { return ledger.containers(key); }));
     } catch (const db::Failure& failure) {
         log::warn("the ledger does not tell the containers of a job", {{"job", job.facts.id}, {"error", failure.what()}});
     }

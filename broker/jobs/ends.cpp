@@ -151,8 +151,10 @@ Task<> Jobs::watch()
             }
             close_if_over(*job);
             job->refusals_logged = 0;
-            if (const std::uint64_t more = std::exchange(job->refusals_unlogged, 0); more > 0) log::warn("more was refused", {{"job", job->facts.id}, {"count", more}});
-            if (anchors && job->open() && !job->facts.anchor.empty()) asio::co_spawn(services_.io, close_without_anchor(job->facts.key), asio::detached);
+            if (const std::uint64_t more = std::exchange(job->refusals_unlogged, 0); more > 0)
+                log::warn("more was refused", {{"job", job->facts.id}, {"count", more}});
+            if (anchors && job->open() && !job->facts.anchor.empty())
+                asio::co_spawn(services_.io, close_without_anchor(job->facts.key), asio::detached);
         }
         std::erase_if(retired_, [](const auto& job) { return job->connections.empty() && job->close_waiters == 0; });
     }
@@ -180,7 +182,8 @@ void Jobs::on_engine_event(std::string_view line)
     if (kind == Kind::image && action == "pull") services_.cache.used(id);
     if (kind == Kind::network && action == "connect")
         if (Job* job = find(rules::key_of(event["Actor"].value(Json::json_pointer("/Attributes/name"), "")).value_or("")))
-            if (const std::string container = event["Actor"].value(Json::json_pointer("/Attributes/container"), ""); !job->objects.with_id(Kind::container, container))
+            if (const std::string container = event["Actor"].value(Json::json_pointer("/Attributes/container"), "");
+                !job->objects.with_id(Kind::container, container))
                 job->objects.remember(container);
     if (action != "destroy") return;
     // A volume's id is its name, which may be in use again by now: only a name that is never used twice tells anything.

@@ -78,13 +78,20 @@ Task<Json> Jobs::cleanup(bool dry_run, bool orphans)
     for (const std::string& key : keys()) open.insert(key);
     const std::vector<cleanup::Stray> strays = or_refuse(co_await cleanup::find_strays(remover, services_.store, open));
     std::vector<cleanup::Left> left;
-    const auto engine_for = [this](const std::string& key) -> std::unique_ptr<cleanup::Engine> { return std::make_unique<EngineCleanup>(services_.engine, key); };
+    const auto engine_for = [this](const std::string& key) -> std::unique_ptr<cleanup::Engine> {
+        return std::make_unique<EngineCleanup>(services_.engine, key);
+    };
     if (!dry_run) left = co_await cleanup::remove_strays(strays, orphans, engine_for, services_.store);
     for (const cleanup::Stray& each : strays) {
         const cleanup::Left* stays = left_of(left, each.object);
         const bool goes = each.known || orphans;
-        objects.push_back(line(each.job, each.object, each.known ? "its job is closed" : "no job of this ledger has it: another daemon's, or its ledger was lost",
-                               !goes ? "kept" : dry_run ? "would go" : stays ? "left" : "gone", stays ? stays->error : ""));
+        objects.push_back(line(each.job, each.object,
+                               each.known ? "its job is closed" : "no job of this ledger has it: another daemon's, or its ledger was lost",
+                               !goes     ? "kept"
+                               : dry_run ? "would go"
+                               : stays   ? "left"
+                                         : "gone",
+                               stays ? stays->error : ""));
     }
     clean = clean && left.empty();
 
@@ -143,7 +150,11 @@ Task<> Jobs::keep_house()
     try {
         const Json report = co_await cleanup(false, false);
         for (const Json& each : report["objects"])
-            if (each["outcome"] != "kept") log::warn("was left of a job", {{"job", each["job"].get<std::string>()}, {"kind", each["kind"].get<std::string>()}, {"name", each["name"].get<std::string>()}, {"outcome", each["outcome"].get<std::string>()}});
+            if (each["outcome"] != "kept")
+                log::warn("was left of a job", {{"job", each["job"].get<std::string>()},
+                                                {"kind", each["kind"].get<std::string>()},
+                                                {"name", each["name"].get<std::string>()},
+                                                {"outcome", each["outcome"].get<std::string>()}});
         co_await forget_all_vanished();
     } catch (const Refused& refused) {
         log::warn("housekeeping", {{"error", refused.error.message}});

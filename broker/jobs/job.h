@@ -43,8 +43,14 @@ struct SeenEvent {
 
 /// One open job: its facts, its objects, its door and who is at it.
 struct Job {
-    Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, std::filesystem::path pins_directory_, db::Store& store, std::int64_t& next_row)
-        : facts(std::move(facts_)), profile(std::move(profile_)), effective_profile(profile.observes() ? rules::permissive(profile) : profile), directory(std::move(directory_)), pins_directory(std::move(pins_directory_)), objects(facts.key, store, next_row)
+    Job(db::Job facts_, rules::Profile profile_, std::filesystem::path directory_, std::filesystem::path pins_directory_, db::Store& store,
+        std::int64_t& next_row)
+        : facts(std::move(facts_)),
+          profile(std::move(profile_)),
+          effective_profile(profile.observes() ? rules::permissive(profile) : profile),
+          directory(std::move(directory_)),
+          pins_directory(std::move(pins_directory_)),
+          objects(facts.key, store, next_row)
     {
         objects.set_door(door().string());
     }
@@ -57,7 +63,10 @@ struct Job {
     std::chrono::seconds grace() const { return std::chrono::seconds(profile.job_grace); }
 
     /// Who writes into a body that is sent in `version`.
-    rules::RewriteContext rewrite_context(rules::Version version) const { return {facts.id, facts.key, profile.name, door().string(), version, cgroup}; }
+    rules::RewriteContext rewrite_context(rules::Version version) const
+    {
+        return {facts.id, facts.key, profile.name, door().string(), version, cgroup};
+    }
     rules::ViewFacts view_facts(rules::Version version) const { return {version, gateway, door().string()}; }
 
     /// The network that has `lease`, with the rules that it gets.

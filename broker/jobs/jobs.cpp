@@ -31,7 +31,13 @@ std::size_t connections_most()
 
 Jobs::Jobs(Services services, Serve serve, std::filesystem::path runtime_dir, std::vector<std::string> own_paths, std::filesystem::path rules_path,
            rules::Rulebook rulebook)
-    : services_(services), serve_(std::move(serve)), runtime_dir_(std::move(runtime_dir)), own_paths_(std::move(own_paths)), rules_path_(std::move(rules_path)), rulebook_(std::move(rulebook)), connections_most_(connections_most())
+    : services_(services),
+      serve_(std::move(serve)),
+      runtime_dir_(std::move(runtime_dir)),
+      own_paths_(std::move(own_paths)),
+      rules_path_(std::move(rules_path)),
+      rulebook_(std::move(rulebook)),
+      connections_most_(connections_most())
 {
     own_paths_.push_back(runtime_dir_);
 }
@@ -113,7 +119,8 @@ Task<bool> Jobs::write_or_log(db::Store::Work work)
 
 std::string Jobs::damage_told() const
 {
-    return "the ledger is damaged (" + services_.store.trouble() + "). Stop berth, move berth.db* of its state directory away and start it again: it begins a new ledger. "
+    return "the ledger is damaged (" + services_.store.trouble() +
+           "). Stop berth, move berth.db* of its state directory away and start it again: it begins a new ledger. "
            "Then `berth cleanup --orphans` removes what is left of jobs that are not in it";
 }
 

@@ -59,8 +59,8 @@ public:
     Task<rules::Result<cleanup::Report>> close(std::string id, std::chrono::seconds limit);
 
     /// Ends what should have ended, removes what is left of jobs that are over, forgets jobs that ended long ago, and collects the cache of
-    /// images; of jobs that the ledger does not know only when `orphans`. Nothing but the report when `dry_run`. Beside a running daemon or alone; two at once are
-    /// safe.
+    /// images; of jobs that the ledger does not know only when `orphans`. Nothing but the report when `dry_run`. Beside a running daemon or alone;
+    /// two at once are safe.
     ///
     /// `{"dry_run", "objects": [{"job", "key", "kind", "name", "id", "why", "outcome", "error"}], "cache": ImageCache::collect, "forgotten",
     ///   "clean"}`

@@ -107,7 +107,8 @@ Task<> Objects::adopt(db::Object object)
 Task<> Objects::adopt_volumes(std::string id, rules::Json inspect)
 {
     const auto is_of_anchor = [this](const std::string& volume) {
-        return std::ranges::any_of(paths_.mounts, [&](const rules::PathMount& each) { return each.root == rules::PathMount::Root::volume && each.source == volume; });
+        return std::ranges::any_of(
+            paths_.mounts, [&](const rules::PathMount& each) { return each.root == rules::PathMount::Root::volume && each.source == volume; });
     };
     const auto mounts = inspect.find("Mounts");
     if (mounts == inspect.end() || !mounts->is_array()) co_return;

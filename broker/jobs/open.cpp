@@ -72,7 +72,8 @@ Task<db::Job> Jobs::facts_of(std::string key, const OpenRequest& request, const 
     if (request.time_to_live.count() > 0) end_within(facts.created + request.time_to_live.count());
     if (profile.job_time > 0) end_within(facts.created + profile.job_time);
     if (!facts.anchor.empty())
-        if (const db::Seconds given_up = co_await deadline_of_anchor(services_.engine, facts.anchor, facts.created); given_up > 0) end_within(given_up);
+        if (const db::Seconds given_up = co_await deadline_of_anchor(services_.engine, facts.anchor, facts.created); given_up > 0)
+            end_within(given_up);
     co_return facts;
 }
 
@@ -113,7 +114,8 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
     if (!paths) co_return tl::unexpected(paths.error());
     if (find(request.id)) co_return rules::conflict("a job " + request.id + " was opened meanwhile");
     if (profile.isolation_required && !services_.firewall.problem().empty())
-        co_return tl::unexpected(rules::Error{503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem()});
+        co_return tl::unexpected(rules::Error{
+            503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem()});
 
     const db::Job facts = co_await facts_of(key, request, profile, *paths);
     auto job = make_job(facts, profile);

@@ -44,7 +44,8 @@ Task<> Jobs::restore(bool serving)
         const std::string key = each.job.key;
         const rules::Profile* profile = rulebook_.find(each.job.profile);
         if (!profile) {  // closed by default
-            log::warn("the profile of a job is gone from the rules: it goes on under `strict`", {{"job", each.job.id}, {"profile", each.job.profile}});
+            log::warn("the profile of a job is gone from the rules: it goes on under `strict`",
+                      {{"job", each.job.id}, {"profile", each.job.profile}});
             profile = rulebook_.find("strict");
         }
         auto made = make_job(std::move(each.job), *profile);
@@ -130,7 +131,8 @@ Task<> Jobs::reconcile(Job& job, db::Object object)
         if (given_back) co_await job.objects.gone(object.row);
         co_return;
     }
-    const bool is_step = object.kind == Kind::image ? !rules::is_real_reference(job.facts.key, object.real) : object.kind == Kind::container && object.name.empty();
+    const bool is_step =
+        object.kind == Kind::image ? !rules::is_real_reference(job.facts.key, object.real) : object.kind == Kind::container && object.name.empty();
     if (is_step) co_return;  // of a build: the reap's
     const Answer answer = co_await services_.engine.inspect(object.kind, object.real);
     if (answer.status == 404) co_await job.objects.gone(object.row);

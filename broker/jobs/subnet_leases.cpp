@@ -86,7 +86,8 @@ bool SubnetLeases::end(Which which)
 {
     return std::erase_if(leases_, [&which](const db::SubnetLease& each) {
         if (!which(each)) return false;
-        if (remove_bridge(each.bridge)) log::warn("a device was left of a network", {{"job", each.job}, {"network", each.network}, {"device", each.bridge}});
+        if (remove_bridge(each.bridge))
+            log::warn("a device was left of a network", {{"job", each.job}, {"network", each.network}, {"device", each.bridge}});
         return true;
     }) > 0;
 }

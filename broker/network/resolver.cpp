@@ -27,7 +27,9 @@ std::vector<rules::Address> addresses_of_host()
     return addresses;
 }
 
-Resolver::Resolver(const std::filesystem::path& companion) : state_(std::make_shared<State>(State{.companion = Unix::endpoint(companion.string())})) {}
+Resolver::Resolver(const std::filesystem::path& companion) : state_(std::make_shared<State>(State{.companion = Unix::endpoint(companion.string())}))
+{
+}
 
 const Resolver::Known* Resolver::State::find(const std::string& name) const
 {

@@ -27,7 +27,8 @@ std::vector<std::string> parse_routes(const std::string& text)
         std::uint32_t address = 0, mask = 0;  // in network byte order, printed as the host's number
         words >> interface >> std::hex >> address >> gateway >> flags >> count >> use >> metric >> mask;
         if (!words || mask == 0) continue;
-        subnets.push_back(fmt::format("{}.{}.{}.{}/{}", address & 0xff, address >> 8 & 0xff, address >> 16 & 0xff, address >> 24, std::popcount(mask)));
+        subnets.push_back(
+            fmt::format("{}.{}.{}.{}/{}", address & 0xff, address >> 8 & 0xff, address >> 16 & 0xff, address >> 24, std::popcount(mask)));
     }
     return subnets;
 }

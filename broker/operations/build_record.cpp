@@ -173,7 +173,8 @@ const db::Object* BuildRecord::find_endpoint(const Tag& tag) const
     return nullptr;
 }
 
-/// Steps can print any id: the job's is only what has no name and was made meanwhile. Each is bounded as the result is: what it rests on is read, too.
+/// Steps can print any id: the job's is only what has no name and was made meanwhile. Each is bounded as the result is: what it rests on is read,
+/// too.
 Task<BuildRecord::Steps> BuildRecord::read_steps()
 {
     Steps steps;

@@ -12,7 +12,10 @@ namespace broker {
 class BuildSteps {
 public:
     /// All of them outlive this.
-    BuildSteps(Call& call, rules::BuildOutput& output, BuildBases& bases, BuildRecord& record) : call_(call), output_(output), bases_(bases), record_(record) {}
+    BuildSteps(Call& call, rules::BuildOutput& output, BuildBases& bases, BuildRecord& record)
+        : call_(call), output_(output), bases_(bases), record_(record)
+    {
+    }
 
     /// `query`: with which the build is sent.
     void begin(const rules::Query& query);

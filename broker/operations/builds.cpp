@@ -95,7 +95,8 @@ private:
     /// The names of the images that the Dockerfile rests on.
     Task<std::vector<std::string>> read()
     {
-        dockerfile_.text = co_await judged_aside<std::string>([this](const rules::Profile& profile) { return rules::with_local_sources(dockerfile_.text, profile); });
+        dockerfile_.text = co_await judged_aside<std::string>(
+            [this](const rules::Profile& profile) { return rules::with_local_sources(dockerfile_.text, profile); });
         co_return co_await judged_aside<std::vector<std::string>>(
             [this](const rules::Profile&) { return rules::bases_of(dockerfile_.text, build_args_, call_.route.query.get("target")); });
     }
@@ -227,7 +228,9 @@ private:
             Json message = rules::read_message(line);
             output_.read(message);
             if (quiet_ && !message.contains("error") && !message.contains("aux")) continue;
-            const auto written = message.contains("stream") && message["stream"].is_string() ? output_.as_written(message["stream"].get_ref<const std::string&>()) : std::nullopt;
+            const auto written = message.contains("stream") && message["stream"].is_string()
+                                     ? output_.as_written(message["stream"].get_ref<const std::string&>())
+                                     : std::nullopt;
             if (written) message["stream"] = *written;
             out += written ? message.dump() + "\r\n" : rules::scrub(call_.job.facts.key, line);
         }

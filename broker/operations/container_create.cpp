@@ -17,10 +17,12 @@ using rules::Op;
 /// A name in the way of dockerd's own (`eager_lovelace`), for a container that the client did not name.
 std::string random_name(const Objects& objects)
 {
-    constexpr std::array<std::string_view, 24> moods = {"able", "brisk", "calm", "deft", "eager", "fair", "glad", "happy", "keen", "kind", "lively", "merry",
-                                                        "neat", "noble", "open", "proud", "quick", "ready", "sharp", "sunny", "swift", "tidy", "warm", "wise"};
-    constexpr std::array<std::string_view, 24> people = {"backus", "bell",   "boole",  "curie",  "dijkstra", "euler",  "floyd",  "gauss", "hoare",  "hopper", "knuth",  "kay",
-                                                         "lamport", "liskov", "lovelace", "mccarthy", "milner", "naur", "pike",  "ritchie", "shannon", "stroustrup", "turing", "wirth"};
+    constexpr std::array<std::string_view, 24> moods = {"able",  "brisk", "calm",   "deft",  "eager", "fair",  "glad", "happy",
+                                                        "keen",  "kind",  "lively", "merry", "neat",  "noble", "open", "proud",
+                                                        "quick", "ready", "sharp",  "sunny", "swift", "tidy",  "warm", "wise"};
+    constexpr std::array<std::string_view, 24> people = {"backus", "bell",   "boole", "curie",   "dijkstra", "euler",      "floyd",    "gauss",
+                                                         "hoare",  "hopper", "knuth", "kay",     "lamport",  "liskov",     "lovelace", "mccarthy",
+                                                         "milner", "naur",   "pike",  "ritchie", "shannon",  "stroustrup", "turing",   "wirth"};
     for (int tries = 0;; ++tries) {
         std::string name = std::string(moods[random_number() % moods.size()]) + "_" + std::string(people[random_number() % people.size()]);
         if (tries > 3) name += std::to_string(random_number() % 100000);
@@ -54,7 +56,9 @@ Task<> record_anonymous_volumes(Call& call, const std::string& id)
         co_await call.job.objects.adopt_volumes(id, std::move(container));
         co_return;
     } catch (const UnreadableAnswer&) {
-        failed = std::make_exception_ptr(Refused{{413, "berth: the container would be too large to be kept watch of: give it fewer labels, variables, mounts and ports, or shorter ones"}});
+        failed = std::make_exception_ptr(Refused{
+            {413,
+             "berth: the container would be too large to be kept watch of: give it fewer labels, variables, mounts and ports, or shorter ones"}});
     } catch (...) {
         failed = std::current_exception();
     }
@@ -93,7 +97,8 @@ Task<std::string> free_name(Call& call, std::string_view asked)
 Task<> create_container(Call& call)
 {
     Job& job = call.job;
-    const rules::ContainerNeeds needs = enforce(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
+    const rules::ContainerNeeds needs =
+        enforce(call, [&](const rules::Profile& profile) { return rules::judge_container_create(call.body, job.objects, profile); });
     const std::string asked_image = or_refuse(rules::resolve_image(call.body, job.objects));
     const std::string image = call.body.value("Image", "");
     call.services.cache.used(image);
@@ -112,7 +117,8 @@ Task<> create_container(Call& call)
     rules::RewriteContext context = job.rewrite_context(call.route.version);
     context.pins = co_await pin_paths(call, needs.paths, held);
     context.version = create_version(context.pins, context.version);
-    Json sent = or_refuse(rules::rewrite_container_create(std::move(call.body), {name, asked_image}, job.objects, job.effective_profile, context, job.gateway));
+    Json sent = or_refuse(
+        rules::rewrite_container_create(std::move(call.body), {name, asked_image}, job.objects, job.effective_profile, context, job.gateway));
     check_room(call, Kind::container);
     db::Object object;
     object.kind = Kind::container;

@@ -35,7 +35,8 @@ Task<> refresh_aliases(Call& call, const std::string& old_name, const std::strin
         Json aliases = Json::array({new_name});
         if (const auto given = endpoint.find("Aliases"); given != endpoint.end() && given->is_array())
             for (const Json& alias : *given)
-                if (alias.is_string() && alias != old_name && alias != new_name && !call.target.id.starts_with(alias.get<std::string>())) aliases.push_back(alias);
+                if (alias.is_string() && alias != old_name && alias != new_name && !call.target.id.starts_with(alias.get<std::string>()))
+                    aliases.push_back(alias);
         Json config = {{"Aliases", aliases}};
         for (const char* kept : {"Links", "IPAMConfig", "DriverOpts", "GwPriority"})
             if (const auto given = endpoint.find(kept); given != endpoint.end() && !given->is_null()) config[kept] = *given;
@@ -88,8 +89,9 @@ Task<> for_containers(Call& call, bool with_size, std::function<void(Json)> each
 Task<> list_containers(Call& call)
 {
     const rules::Query& query = call.route.query;
-    rules::Filters filters = or_refuse(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
-                                                                               "name", "network", "publish", "since", "status", "volume"}));
+    rules::Filters filters =
+        or_refuse(rules::Filters::parse(query.get("filters"), {"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation",
+                                                               "label", "name", "network", "publish", "since", "status", "volume"}));
     const long limit = query.get("limit").empty() ? 0 : std::strtol(std::string(query.get("limit")).c_str(), nullptr, 10);
     const bool up_only = !query.flag("all") && limit <= 0 && !filters.has("status");
 
@@ -159,7 +161,8 @@ Task<> rename_container(Call& call)
     const std::string old_name = call.target.name;
     const Making making(call);
     const std::string name = co_await free_name(call, asked);
-    if (job.objects.named(Kind::container, name)) throw Refused{{409, "Error when allocating new name: Conflict. The container name \"/" + name + "\" is already in use"}};
+    if (job.objects.named(Kind::container, name))
+        throw Refused{{409, "Error when allocating new name: Conflict. The container name \"/" + name + "\" is already in use"}};
     const db::Object* object = job.objects.with_id(Kind::container, call.target.id);
     if (!object) throw Refused{{404, "No such container: " + call.route.id}};
     const std::int64_t row = object->row;

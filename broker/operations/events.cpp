@@ -39,9 +39,11 @@ class EventStream {
 public:
     explicit EventStream(Call& call)
         : call_(call),
-          filters_(or_refuse(rules::Filters::parse(
-              call.route.query.get("filters"), {"config", "container", "daemon", "event", "image", "label", "network", "node", "plugin", "scope", "secret", "service", "type", "volume"}))),
-          since_(or_refuse(rules::timestamp_of(call.route.query.get("since")))), until_(or_refuse(rules::timestamp_of(call.route.query.get("until"))))
+          filters_(
+              or_refuse(rules::Filters::parse(call.route.query.get("filters"), {"config", "container", "daemon", "event", "image", "label", "network",
+                                                                                "node", "plugin", "scope", "secret", "service", "type", "volume"}))),
+          since_(or_refuse(rules::timestamp_of(call.route.query.get("since")))),
+          until_(or_refuse(rules::timestamp_of(call.route.query.get("until"))))
     {
     }
 
@@ -104,13 +106,16 @@ private:
     bool passes(const Event& event) const
     {
         // dockerd tells of an image's creation from API 1.46 on.
-        const bool is_new = call_.route.version < rules::Version{1, 46} && event.json.value("Type", "") == "image" && event.json.value("Action", "") == "create";
+        const bool is_new =
+            call_.route.version < rules::Version{1, 46} && event.json.value("Type", "") == "image" && event.json.value("Action", "") == "create";
         return !is_new && rules::event_passes(event.json, filters_);
     }
 
     Task<> tell_past(bool is_all)
     {
-        const auto text_of = [](std::chrono::nanoseconds moment) { return fmt::format("{}.{:09}", moment.count() / 1'000'000'000, std::abs(moment.count() % 1'000'000'000)); };
+        const auto text_of = [](std::chrono::nanoseconds moment) {
+            return fmt::format("{}.{:09}", moment.count() / 1'000'000'000, std::abs(moment.count() % 1'000'000'000));
+        };
         EngineRequest request = call_.request();
         for (const char* each : {"filters", "since"}) request.query.erase(each);
         if (since_) request.query.set("since", text_of(*since_));

@@ -60,8 +60,9 @@ private:
             for (std::string& digest : names_in(*image, "RepoDigests", repository + "@")) names.push_back(std::move(digest));
         for (const std::string& name : names)
             if (co_await call_.services.cache.is_of_host(name))
-                throw Refused{{409, "berth: the host has an image of its own as " + name + ", which this push would take for itself: `docker tag` yours as something else and push that, "
-                                    "or ask the operator to rename the host's"}};
+                throw Refused{{409, "berth: the host has an image of its own as " + name +
+                                        ", which this push would take for itself: `docker tag` yours as something else and push that, "
+                                        "or ask the operator to rename the host's"}};
     }
 
     /// Those of the image's names under `key` that begin with `start`.

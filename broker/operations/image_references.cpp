@@ -18,7 +18,8 @@ bool is_held_otherwise(const Objects& objects, const db::Object& row)
 Task<Answer> release_image(Call& call, const db::Object& image)
 {
     Objects& objects = call.job.objects;
-    const bool shared = std::ranges::any_of(objects.all(Kind::image, image.id), [&](const db::Object& each) { return each.row != image.row && each.real == image.real; });
+    const bool shared = std::ranges::any_of(objects.all(Kind::image, image.id),
+                                            [&](const db::Object& each) { return each.row != image.row && each.real == image.real; });
     Answer answer{.status = 200, .content_type = {}, .body = "[]"};
     if (!shared) answer = co_await call.services.images.untag(image.real);
     if (answer.ok() || answer.status == 404) co_await objects.gone(image.row);
@@ -45,7 +46,8 @@ Task<> hold_nameless(Call& call, const std::string& id)
 rules::Result<void> check_names(const Objects& objects, const std::string& id)
 {
     if (objects.references_of(id).size() < rules::image_names_max) return {};
-    return tl::unexpected(rules::Error{400, "berth: the image has " + std::to_string(rules::image_names_max) + " names in this job already: remove one (docker rmi NAME) before it gets another"});
+    return tl::unexpected(rules::Error{400, "berth: the image has " + std::to_string(rules::image_names_max) +
+                                                " names in this job already: remove one (docker rmi NAME) before it gets another"});
 }
 
 Task<> keep_image(Call& call, const std::string& name, const std::string& id, db::Origin origin)
@@ -53,7 +55,8 @@ Task<> keep_image(Call& call, const std::string& name, const std::string& id, db
     Objects& objects = call.job.objects;
     const auto turn = co_await call.job.naming.hold();
     const rules::Reference reference = or_refuse(rules::parse_reference(name));
-    const std::string real = reference.digest.empty() ? or_refuse(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
+    const std::string real =
+        reference.digest.empty() ? or_refuse(rules::real_reference(call.job.facts.key, reference)) : rules::holding_reference(call.job.facts.key, id);
     const db::Object* held = objects.named(Kind::image, name);
     if (held && held->id == id && held->state == db::ObjectState::live) co_return;
     or_refuse(check_names(objects, id));

@@ -73,7 +73,8 @@ Task<> drop_image(Call& call, const db::Object& image, bool force, bool in_use, 
     const std::size_t before = report.size();
     append_report(call, answer, image, report);
     // What was pulled stays in the host's cache, where the job no longer sees it.
-    if (last && image.origin == db::Origin::pulled && report.size() == before + (image.name.empty() ? 0 : 1)) report.push_back({{"Deleted", image.id}});
+    if (last && image.origin == db::Origin::pulled && report.size() == before + (image.name.empty() ? 0 : 1))
+        report.push_back({{"Deleted", image.id}});
 }
 
 /// The images that `id` grew from stay when it is removed: the nearest, which keeps the others, becomes the job's without a name. Where
@@ -152,13 +153,14 @@ Task<> remove_image(Call& call)
     else
         names = all;
     if (!by_name && names.size() > 1 && !force)
-        throw Refused{{409, "conflict: unable to delete " + short_id(call.target.id) + " (must be forced) - image is referenced in multiple repositories"}};
+        throw Refused{
+            {409, "conflict: unable to delete " + short_id(call.target.id) + " (must be forced) - image is referenced in multiple repositories"}};
     std::string user;
     if (names.size() == all.size()) {
         user = co_await user_of(call, call.target.id);
         if (!user.empty() && !force)
-            throw Refused{{409, "conflict: unable to remove repository reference \"" + call.route.id + "\" (must force) - container " + short_id(user) +
-                                    " is using its referenced image " + short_id(call.target.id)}};
+            throw Refused{{409, "conflict: unable to remove repository reference \"" + call.route.id + "\" (must force) - container " +
+                                    short_id(user) + " is using its referenced image " + short_id(call.target.id)}};
     }
     const Making making(call);
     Json report = Json::array();

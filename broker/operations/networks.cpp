@@ -106,7 +106,8 @@ Task<Json> make_network(Call& call, const std::string& name, Json body)
         co_await exchange(call, unmake);
         job.objects.forget(row);
         co_await give_back(call, name);
-        or_refuse(rules::Result<void>(rules::denied("isolation", "Name", name, "jobs cannot be kept apart on this host: " + call.services.firewall.problem())));
+        or_refuse(rules::Result<void>(
+            rules::denied("isolation", "Name", name, "jobs cannot be kept apart on this host: " + call.services.firewall.problem())));
     }
     co_await job.objects.live(row, id);
     co_await unmake_after_end(call, {.op = Op::network_remove, .id = id});
@@ -179,8 +180,9 @@ Task<> create_network(Call& call)
         if (!gone) throw Refused{{409, "network with name " + name + " already exists"}};
         call.job.objects.forget(holder.row);
     }
-    Json body = enforce(
-        call, [&](const rules::Profile& profile) { return rules::rewrite_network_create(call.body, profile, call.job.rewrite_context(call.route.version)); });
+    Json body = enforce(call, [&](const rules::Profile& profile) {
+        return rules::rewrite_network_create(call.body, profile, call.job.rewrite_context(call.route.version));
+    });
     const Making making(call);
     check_room(call, Kind::network);
     Json made = co_await make_network(call, name, std::move(body));

@@ -17,8 +17,9 @@ Task<> ping(Call& call)
 {
     // Builder-Version 1: clients that ask the engine for its builder take the classic one, which is the one that is open.
     const bool options = call.route.endpoint->method == rules::Method::options;
-    co_await call.client.reply(200, "text/plain; charset=utf-8", options ? "" : "OK",
-                               {{"Builder-Version", "1"}, {"Swarm", "inactive"}, {"Cache-Control", "no-cache, no-store, must-revalidate"}, {"Pragma", "no-cache"}});
+    co_await call.client.reply(
+        200, "text/plain; charset=utf-8", options ? "" : "OK",
+        {{"Builder-Version", "1"}, {"Swarm", "inactive"}, {"Cache-Control", "no-cache, no-store, must-revalidate"}, {"Pragma", "no-cache"}});
 }
 
 Task<> version(Call& call)
@@ -73,7 +74,8 @@ Task<> disk_usage(Call& call)
         for (;; co_await pause(50ms)) {
             const Answer answer = co_await show_lists(call, request, *view);
             if (answer.ok()) break;
-            if (answer.status != 500 || answer.message().find("disk usage operation is already running") == std::string::npos) throw Refused{error_of(call, answer)};
+            if (answer.status != 500 || answer.message().find("disk usage operation is already running") == std::string::npos)
+                throw Refused{error_of(call, answer)};
         }
     };
     co_await while_client_stays(call, measure());

@@ -59,7 +59,9 @@ Task<> ensure_volume(Call& call, const std::string& name)
 {
     const auto turn = co_await call.job.making.hold();
     if (call.job.objects.volume(name)) co_return;
-    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(Json::object(), profile, call.job.rewrite_context(call.route.version)); });
+    Json body = enforce(call, [&](const rules::Profile& profile) {
+        return rules::rewrite_volume_create(Json::object(), profile, call.job.rewrite_context(call.route.version));
+    });
     co_await make_volume(call, name, std::move(body));
 }
 
@@ -70,7 +72,9 @@ Task<std::string> ensure_root_volume(Call& call, std::string directory)
     if (const db::Object* there = call.job.objects.named(Kind::volume, name); there && there->state == db::ObjectState::live) co_return there->real;
     // Not `rbind`: when the engine lets go of it, what is mounted beneath would be unmounted on the host. `private`: what is mounted there on the
     // host later is no matter of the job's; the engine cannot be told so where it mounts the volume into a container.
-    Json body = {{"Driver", "local"}, {"DriverOpts", {{"type", "none"}, {"o", "bind,private"}, {"device", directory}}}, {"Labels", rules::own_labels(call.job.rewrite_context(call.route.version))}};
+    Json body = {{"Driver", "local"},
+                 {"DriverOpts", {{"type", "none"}, {"o", "bind,private"}, {"device", directory}}},
+                 {"Labels", rules::own_labels(call.job.rewrite_context(call.route.version))}};
     const Json made = co_await make_volume(call, name, std::move(body));
     const Json options = made.value("Options", Json::object());
     if (options.value("device", "") != directory) throw EngineFailure("a volume of berth's stands for another directory");
@@ -106,7 +110,9 @@ Task<> create_volume(Call& call)
         name = fmt::format("{:016x}{:016x}{:016x}{:016x}", random_number(), random_number(), random_number(), random_number());
     else
         name = or_refuse(rules::checked_name(Kind::volume, name));
-    Json body = enforce(call, [&](const rules::Profile& profile) { return rules::rewrite_volume_create(call.body, profile, job.rewrite_context(call.route.version)); });
+    Json body = enforce(call, [&](const rules::Profile& profile) {
+        return rules::rewrite_volume_create(call.body, profile, job.rewrite_context(call.route.version));
+    });
 
     const Making making(call);
     const auto turn = co_await job.making.hold();

@@ -44,14 +44,96 @@ bool consists_of(std::string_view text, const Alphabet& alphabet, std::size_t mo
 bool is_name(std::string_view text) { return consists_of(text, of_names, word_max); }
 
 /// Values of mounts, security options, resolvers and the like that are words and not of the job's choice.
-constexpr auto known_words = std::to_array<std::string_view>(
-    {"true", "false", "yes", "no", "on", "off", "all", "none", "auto", "default", "disable", "host-gateway", "-",
-     "ro", "rw", "z", "Z", "nocopy", "bind", "rbind", "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable",
-     "blocking", "non-blocking", "consistent", "cached", "delegated", "volume-nocopy", "tmpfs", "nfs", "nfs4", "cifs", "ext4", "xfs", "btrfs", "local", "size", "mode", "uid", "gid",
-     "exec", "noexec", "dev", "nodev", "suid", "nosuid", "sync", "async", "dirsync", "atime", "noatime", "diratime", "nodiratime", "relatime",
-     "norelatime", "strictatime", "nostrictatime", "mand", "nomand", "defaults", "huge", "mpol", "nr_inodes", "nr_blocks", "o", "addr", "vers",
-     "no-new-privileges", "seccomp", "systempaths", "unconfined", "ndots", "timeout", "attempts", "writable-cgroups", "rotate", "use-vc", "edns0", "single-request", "single-request-reopen",
-     "no-aaaa", "trust-ad", "no-check-names", "inet6"});
+constexpr auto known_words = std::to_array<std::string_view>({"true",
+                                                              "false",
+                                                              "yes",
+                                                              "no",
+                                                              "on",
+                                                              "off",
+                                                              "all",
+                                                              "none",
+                                                              "auto",
+                                                              "default",
+                                                              "disable",
+                                                              "host-gateway",
+                                                              "-",
+                                                              "ro",
+                                                              "rw",
+                                                              "z",
+                                                              "Z",
+                                                              "nocopy",
+                                                              "bind",
+                                                              "rbind",
+                                                              "private",
+                                                              "rprivate",
+                                                              "shared",
+                                                              "rshared",
+                                                              "slave",
+                                                              "rslave",
+                                                              "unbindable",
+                                                              "runbindable",
+                                                              "blocking",
+                                                              "non-blocking",
+                                                              "consistent",
+                                                              "cached",
+                                                              "delegated",
+                                                              "volume-nocopy",
+                                                              "tmpfs",
+                                                              "nfs",
+                                                              "nfs4",
+                                                              "cifs",
+                                                              "ext4",
+                                                              "xfs",
+                                                              "btrfs",
+                                                              "local",
+                                                              "size",
+                                                              "mode",
+                                                              "uid",
+                                                              "gid",
+                                                              "exec",
+                                                              "noexec",
+                                                              "dev",
+                                                              "nodev",
+                                                              "suid",
+                                                              "nosuid",
+                                                              "sync",
+                                                              "async",
+                                                              "dirsync",
+                                                              "atime",
+                                                              "noatime",
+                                                              "diratime",
+                                                              "nodiratime",
+                                                              "relatime",
+                                                              "norelatime",
+                                                              "strictatime",
+                                                              "nostrictatime",
+                                                              "mand",
+                                                              "nomand",
+                                                              "defaults",
+                                                              "huge",
+                                                              "mpol",
+                                                              "nr_inodes",
+                                                              "nr_blocks",
+                                                              "o",
+                                                              "addr",
+                                                              "vers",
+                                                              "no-new-privileges",
+                                                              "seccomp",
+                                                              "systempaths",
+                                                              "unconfined",
+                                                              "ndots",
+                                                              "timeout",
+                                                              "attempts",
+                                                              "writable-cgroups",
+                                                              "rotate",
+                                                              "use-vc",
+                                                              "edns0",
+                                                              "single-request",
+                                                              "single-request-reopen",
+                                                              "no-aaaa",
+                                                              "trust-ad",
+                                                              "no-check-names",
+                                                              "inet6"});
 
 bool is_known(std::string_view text) { return std::ranges::find(known_words, text) != known_words.end(); }
 
@@ -106,7 +188,8 @@ std::string kept_setting(const HashKey& key, std::string_view text)
     if (text.empty() || is_known(text) || is_number(text)) return std::string(text);
     const std::size_t sign = text.find_first_of("=:");
     const std::string_view name = text.substr(0, sign), value = text.substr(std::min(sign, text.size() - 1) + 1);
-    if (sign != text.npos && std::ranges::find(names_secrets, name) != names_secrets.end()) return std::string(text.substr(0, sign + 1)) + hidden(key, value);
+    if (sign != text.npos && std::ranges::find(names_secrets, name) != names_secrets.end())
+        return std::string(text.substr(0, sign + 1)) + hidden(key, value);
     const bool is_for_object = std::ranges::find(names_objects, name) != names_objects.end();
     // A secret may end in `=`, as base64 does: in front of one only names that are known are names.
     if (sign == text.npos || !(is_known(name) || is_for_object || (text[sign] == ':' && is_name(name)))) return hidden(key, text);
@@ -143,7 +226,8 @@ std::string kept_variable(const HashKey& key, std::string_view text)
 
 std::string kept_instruction(const HashKey& key, std::string_view text)
 {
-    constexpr auto instructions = std::to_array<std::string_view>({"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"});
+    constexpr auto instructions = std::to_array<std::string_view>(
+        {"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"});
     const std::size_t blank = std::min(text.find(' '), text.size());
     std::string word(text.substr(0, blank));
     for (char& c : word)

@@ -177,7 +177,8 @@ std::string keep_path(const HashKey& key, const Endpoint& row, std::string_view 
     if (path == row.path) return std::string(version) + std::string(path);
     const std::size_t open = std::min(row.path.find('{'), row.path.size());
     const std::string_view before = row.path.substr(0, open), after = row.path.substr(std::min(row.path.find('}', open), row.path.size() - 1) + 1);
-    if (open == row.path.size() || after.find('{') != after.npos || path.size() < before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after))
+    if (open == row.path.size() || after.find('{') != after.npos || path.size() < before.size() + after.size() || !path.starts_with(before) ||
+        !path.ends_with(after))
         return std::string(version) + "/" + hidden(key, path);
     const std::string_view written = path.substr(before.size(), path.size() - before.size() - after.size());
     const std::string reference = percent_decode(written, false).value_or(std::string(written));

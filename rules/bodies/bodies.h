@@ -77,8 +77,8 @@ struct ContainerNames {
 
 /// The body that is sent, for one that has the image's id. `gateway`: address of the job's default network, empty when there is none.
 /// Everything that `needs` listed exists in `job` now; 404 for what was removed since it was judged.
-Result<Json> rewrite_container_create(Json body, const ContainerNames& names, const Lookup& job, const Profile& profile, const RewriteContext& context,
-                              const std::string& gateway);
+Result<Json> rewrite_container_create(Json body, const ContainerNames& names, const Lookup& job, const Profile& profile,
+                                      const RewriteContext& context, const std::string& gateway);
 
 /// The settings that a commit is sent with: berth's labels, which the container has, are left empty in the image.
 Json rewrite_commit(Json body);

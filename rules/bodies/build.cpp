@@ -84,7 +84,8 @@ Result<std::string> judge_build_network(const std::string& mode, const Profile& 
     // In a container's network it has that container's name servers.
     if (is_unnamed) return "none";
     return denied("networks.egress", "networkmode", mode,
-                  "the host would look names up for the steps: leave --network out, which is none, or use --network container:NAME with a running container of the job");
+                  "the host would look names up for the steps: leave --network out, which is none, or use --network container:NAME with a running "
+                  "container of the job");
 }
 
 }  // namespace rules

@@ -76,7 +76,8 @@ tl::unexpected<Error> too_long(std::string_view verb, std::string_view text, std
 {
     std::string shown(verb);
     std::ranges::transform(shown, shown.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-    return odd(shown, text, "with its variables it comes to more than " + std::to_string(most >> 10) + " KiB; give long texts as files of the context");
+    return odd(shown, text,
+               "with its variables it comes to more than " + std::to_string(most >> 10) + " KiB; give long texts as files of the context");
 }
 
 }  // namespace

@@ -59,7 +59,8 @@ Result<ArchivedImage> archived_image(const Json& entry)
     image.layers = *std::move(layers);
     const Result<std::vector<std::string>> tags = texts(entry, "RepoTags");
     if (!tags) return tl::unexpected(tags.error());
-    if (tags->size() > image_names_max) return tl::unexpected(broken("an image of manifest.json has more than " + std::to_string(image_names_max) + " tags"));
+    if (tags->size() > image_names_max)
+        return tl::unexpected(broken("an image of manifest.json has more than " + std::to_string(image_names_max) + " tags"));
     for (const std::string& tag : *tags) {
         const Result<Reference> reference = parse_reference(tag);
         if (!reference) return tl::unexpected(reference.error());

@@ -101,7 +101,8 @@ Address carried(const Address& address)
     if (begins(address, {0, 0x64, 0xff, 0x9b})) return v4_at(address, 12);  // RFC 6052, 8215: NAT64
     if (begins(address, {0x20, 0x02})) return v4_at(address, 2);            // RFC 3056: 6to4
     // RFC 4291, 2.5.5.1. Not :: and ::1.
-    if (begins(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) && (address.bytes[12] | address.bytes[13] | address.bytes[14]) != 0) return v4_at(address, 12);
+    if (begins(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) && (address.bytes[12] | address.bytes[13] | address.bytes[14]) != 0)
+        return v4_at(address, 12);
     return address;
 }
 
@@ -123,7 +124,8 @@ std::optional<Range> parse_range(std::string_view text)
     if (!first) return std::nullopt;
     if (slash == text.npos) return Range{*first, 128};
     const std::string_view digits = text.substr(slash + 1);
-    if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != digits.npos || (digits.size() > 1 && digits[0] == '0')) return std::nullopt;
+    if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != digits.npos || (digits.size() > 1 && digits[0] == '0'))
+        return std::nullopt;
     int bits = 0;
     for (const char digit : digits) bits = bits * 10 + (digit - '0');
     if (bits > (first->is_v4() ? 32 : 128)) return std::nullopt;

@@ -14,8 +14,9 @@ constexpr std::string_view local = "images.registries_local";
 /// Names that mean this host wherever they are looked up, or before they are (RFC 6761, and the /etc/hosts of distributions).
 bool is_loopback_name(std::string_view host)
 {
-    constexpr std::string_view names[] = {"localhost", "localhost.localdomain", "localhost4", "localhost6", "localhost4.localdomain4", "localhost6.localdomain6",
-                                          "ip6-localhost", "ip6-loopback"};
+    constexpr std::string_view names[] = {
+        "localhost",     "localhost.localdomain", "localhost4", "localhost6", "localhost4.localdomain4", "localhost6.localdomain6",
+        "ip6-localhost", "ip6-loopback"};
     return std::ranges::find(names, host) != std::end(names) || host.ends_with(".localhost");
 }
 
@@ -71,7 +72,8 @@ std::string_view objection(const Address& address, const DialFacts& facts, const
 tl::unexpected<Error> refused(const DialTarget& target, std::string_view what, const std::string& field)
 {
     return denied(std::string(local), field, target.text,
-                  target.text + " is " + std::string(what) + ", where the engine connects to nothing for a job: take one that is elsewhere, or ask the operator for a profile that lists " +
+                  target.text + " is " + std::string(what) +
+                      ", where the engine connects to nothing for a job: take one that is elsewhere, or ask the operator for a profile that lists " +
                       target.text + " there");
 }
 

@@ -77,8 +77,9 @@ Result<void> check_image_bytes(std::int64_t bytes, const Profile& profile)
 Result<void> check_streams(std::size_t count, const Profile& profile)
 {
     if (count < static_cast<std::size_t>(profile.job_streams)) return {};
-    auto refused = denied("limits.job.streams", "stream", std::to_string(count),
-                          "end requests that follow events, logs or containers; a job has at most " + std::to_string(profile.job_streams) + " of them at a time");
+    auto refused = denied(
+        "limits.job.streams", "stream", std::to_string(count),
+        "end requests that follow events, logs or containers; a job has at most " + std::to_string(profile.job_streams) + " of them at a time");
     refused.value().status = 429;
     return refused;
 }

@@ -261,14 +261,16 @@ std::optional<Json> view_container(Json inspect, const Lookup& job, const ViewFa
     const auto named = virtual_name(job.key(), text_or_empty(inspect, "Name"));
     if (id.empty() || (!own && !named)) return std::nullopt;
     using enum Json::value_t;
-    if (!has_shape(inspect, {{"Config", object}, {"HostConfig", object}, {"NetworkSettings", object}, {"Mounts", array}, {"GraphDriver", object}})) return std::nullopt;
+    if (!has_shape(inspect, {{"Config", object}, {"HostConfig", object}, {"NetworkSettings", object}, {"Mounts", array}, {"GraphDriver", object}}))
+        return std::nullopt;
 
     const std::string name = named ? *named : own->name;
     inspect["Name"] = "/" + name;
     Json asked;
     if (Json* config = at(inspect, "Config")) {
         asked = asked_mounts(at(std::as_const(*config), "Labels"));
-        replace(*config, "Image", image_of_container(at(std::as_const(*config), "Labels"), text_or_empty(*config, "Image"), text_or_empty(inspect, "Image"), job));
+        replace(*config, "Image",
+                image_of_container(at(std::as_const(*config), "Labels"), text_or_empty(*config, "Image"), text_or_empty(inspect, "Image"), job));
         hide_own_labels(*config, "Labels");
     }
     view_host_config(inspect, asked, job, facts);

@@ -18,14 +18,16 @@ std::optional<Json> view_summary(Json entry, const Lookup& job, const ViewFacts&
 {
     const Named* own = job.by_id(Kind::container, text_or_empty(entry, "Id"));
     using enum Json::value_t;
-    if (!own || !has_shape(entry, {{"Labels", object}, {"HostConfig", object}, {"NetworkSettings", object}, {"Mounts", array}, {"Ports", array}})) return std::nullopt;
+    if (!own || !has_shape(entry, {{"Labels", object}, {"HostConfig", object}, {"NetworkSettings", object}, {"Mounts", array}, {"Ports", array}}))
+        return std::nullopt;
     std::string name = own->name;
     if (const auto* names = list_at(entry, "Names"))  // a link adds names of its own
         for (const Json& each : *names)
             if (const auto* real = each.get_ptr<const std::string*>())
                 name = virtual_name(job.key(), *real).value_or(name);
     replace(entry, "Names", Json::array({"/" + name}));
-    replace(entry, "Image", image_of_container(at(std::as_const(entry), "Labels"), text_or_empty(entry, "Image"), text_or_empty(entry, "ImageID"), job));
+    replace(entry, "Image",
+            image_of_container(at(std::as_const(entry), "Labels"), text_or_empty(entry, "Image"), text_or_empty(entry, "ImageID"), job));
     const Json asked = asked_mounts(at(std::as_const(entry), "Labels"));
     hide_own_labels(entry, "Labels");
     if (Json* host = at(entry, "HostConfig")) {
@@ -113,9 +115,16 @@ Result<std::unordered_set<std::string>> containers_named_by(std::string_view key
 
 class ContainerList final : public ListView {
 public:
-    ContainerList(const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts, bool up_only, std::unordered_set<std::string> before,
-                  std::unordered_set<std::string> since)
-        : filters_(filters), limit_(limit), job_(job), facts_(facts), up_only_(up_only), before_(std::move(before)), since_(std::move(since)), images_(ancestors(filters, job))
+    ContainerList(const Filters& filters, std::size_t limit, const Lookup& job, const ViewFacts& facts, bool up_only,
+                  std::unordered_set<std::string> before, std::unordered_set<std::string> since)
+        : filters_(filters),
+          limit_(limit),
+          job_(job),
+          facts_(facts),
+          up_only_(up_only),
+          before_(std::move(before)),
+          since_(std::move(since)),
+          images_(ancestors(filters, job))
     {
     }
 

@@ -117,8 +117,16 @@ public:
     using Moment = std::optional<std::int64_t>;  ///< in seconds since 1970
     using Ids = std::unordered_set<std::string>;
 
-    ImageList(const Filters& filters, bool all, std::optional<bool> dangling, Moment until, const Lookup& job, const ViewFacts& facts, Ids before, Ids since)
-        : filters_(filters), all_(all), dangling_(dangling), until_(until), job_(job), facts_(facts), before_(std::move(before)), since_(std::move(since))
+    ImageList(const Filters& filters, bool all, std::optional<bool> dangling, Moment until, const Lookup& job, const ViewFacts& facts, Ids before,
+              Ids since)
+        : filters_(filters),
+          all_(all),
+          dangling_(dangling),
+          until_(until),
+          job_(job),
+          facts_(facts),
+          before_(std::move(before)),
+          since_(std::move(since))
     {
     }
 
@@ -160,7 +168,8 @@ private:
     bool is_within(const Json& image) const
     {
         const Moment moment = created(image);
-        return (!newest_ || (moment && *moment < *newest_)) && (!oldest_ || (moment && *moment > *oldest_)) && (!until_ || moment.value_or(0) < *until_);
+        return (!newest_ || (moment && *moment < *newest_)) && (!oldest_ || (moment && *moment > *oldest_)) &&
+               (!until_ || moment.value_or(0) < *until_);
     }
 
     const Filters& filters_;
@@ -204,7 +213,8 @@ ListViewResult image_list_view(const Filters& filters, bool all, std::optional<s
     if (!before) return tl::unexpected(before.error());
     auto since = images_named_by("since", filters, job);
     if (!since) return tl::unexpected(since.error());
-    return std::make_unique<ImageList>(filters, all, filters.has("dangling") ? std::optional(*dangling) : std::nullopt, until, job, facts, *std::move(before), *std::move(since));
+    return std::make_unique<ImageList>(filters, all, filters.has("dangling") ? std::optional(*dangling) : std::nullopt, until, job, facts,
+                                       *std::move(before), *std::move(since));
 }
 
 Result<Json> view_images(Json list, const Filters& filters, bool all, const Lookup& job, const ViewFacts& facts)

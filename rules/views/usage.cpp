@@ -13,7 +13,9 @@ namespace {
 /// The images, of which the engine counts everyone's containers.
 class ImageUsage final : public ListView {
 public:
-    ImageUsage(std::unique_ptr<ListView> images, const std::map<std::string, std::int64_t>& made_of) : images_(std::move(images)), made_of_(made_of) {}
+    ImageUsage(std::unique_ptr<ListView> images, const std::map<std::string, std::int64_t>& made_of) : images_(std::move(images)), made_of_(made_of)
+    {
+    }
 
     std::optional<Json> show(Json element) override
     {
@@ -21,7 +23,8 @@ public:
         if (!seen) return seen;
         const auto made = made_of_.find(text_or_empty(*seen, "Id"));
         replace(*seen, "Containers", made == made_of_.end() ? 0 : made->second);
-        if (const Json* size = at(std::as_const(*seen), "Size"); size && size->is_number_integer()) bytes_ += std::max<std::int64_t>(0, size->get<std::int64_t>());
+        if (const Json* size = at(std::as_const(*seen), "Size"); size && size->is_number_integer())
+            bytes_ += std::max<std::int64_t>(0, size->get<std::int64_t>());
         return seen;
     }
 
