@@ -57,7 +57,8 @@ public:
     {
         asked.push_back(one.id);
         if (one.id == broken) throw std::runtime_error("an answer that nobody expected");
-        const bool held = one.id == holds.second && (listings < appears_at || std::ranges::any_of(has, [&](const Object& each) { return each.id == holds.first; }));
+        const bool held =
+            one.id == holds.second && (listings < appears_at || std::ranges::any_of(has, [&](const Object& each) { return each.id == holds.first; }));
         if (held) co_return tl::unexpected(rules::Error{409, "in use"});
         if (refusals[one.id] > 0) {
             --refusals[one.id];
@@ -115,7 +116,8 @@ protected:
 TEST(RemovalOrder, TakesContainersBeforeWhatTheyUseAndNamelessImagesNewestFirst)
 {
     const auto ordered = cleanup::removal_order({object(1, Kind::image, "base", ""), object(2, Kind::image, "top", ""), object(3, Kind::image, "tag"),
-                                                 object(4, Kind::volume, "v"), object(5, Kind::network, "n"), object(6, Kind::container, "c"), object(7, Kind::exec, "e")});
+                                                 object(4, Kind::volume, "v"), object(5, Kind::network, "n"), object(6, Kind::container, "c"),
+                                                 object(7, Kind::exec, "e")});
     std::string order;
     for (const Object& each : ordered) order += each.id + " ";
     EXPECT_EQ(order, "e c n v tag top base ");

@@ -82,8 +82,9 @@ TEST(Migration, ValuesThatWereKeptWhenSecretsWereListedAreNotInTheFileAnyMore)
     make_database(directory.file(), 5);
     Connection(directory.file()).script(R"(
         INSERT INTO refusals VALUES (1, 'key1', 1, 'container.create', 'field', 'rule', 'old-secret-1', 12);
-        INSERT INTO requests VALUES (1, 'key1', 1, 0, 12, 'container.create', 'POST', '/x?y=old-secret-2', '{"a":"old-secret-3"}', '{"b":"old-secret-4"}', 1,
-                                     'refused', 'field', 'rule', 'old-secret-5');
+        INSERT INTO requests VALUES (1, 'key1', 1, 0, 12, 'container.create', 'POST', '/x?y=old-secret-2',
+                                     '{"a":"old-secret-3"}', '{"b":"old-secret-4"}',
+                                     1, 'refused', 'field', 'rule', 'old-secret-5');
     )");
     ASSERT_TRUE(holds(directory.file(), "old-secret"));
     make_ledger(directory.file());

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 
 from framings import request
 
@@ -37,8 +38,17 @@ class Client:
     def __init__(self, path, timeout=20):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
-        self.sock.connect(str(path))
+        self.connect(str(path), time.monotonic() + timeout)
         self.buffer = b""
+
+    def connect(self, path, until):
+        while True:
+            try:
+                return self.sock.connect(path)
+            except BlockingIOError:  # the door's backlog is full, and a unix socket that has a timeout does not wait for room
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def __enter__(self):
         return self

@@ -76,7 +76,8 @@ void check_no_way_to_the_host(const Json& sent)
     if (const Json* mounts = find(*host, "Mounts"))
         for (const Json& each : *mounts) {
             const std::string type = each.value("Type", ""), source = each.value("Source", "");
-            must(type == "tmpfs" || (type == "volume" && (source.empty() || source.starts_with("berth." + key + "."))) || (type == "bind" && source == door),
+            must(type == "tmpfs" || (type == "volume" && (source.empty() || source.starts_with("berth." + key + "."))) ||
+                     (type == "bind" && source == door),
                  "mounts are volumes of the job, tmpfs, or its door", text);
         }
     const Json* labels = find(sent, "Labels");
@@ -93,7 +94,10 @@ void container_create(const Json& body, const Profile& profile)
     for (const std::string& name : needs->volumes) job.add(Kind::volume, name, "");
     if (needs->default_network) job.add(Kind::network, "bridge", FakeLookup::id_of("ef"));
     Json merged = body;
-    const Json config = {{"Env", {"PATH=/bin"}}, {"Labels", {{"berth.key", "stolen"}}}, {"ExposedPorts", {{"80/tcp", Json::object()}}}, {"Volumes", {{"/anon", Json::object()}}}};
+    const Json config = {{"Env", {"PATH=/bin"}},
+                         {"Labels", {{"berth.key", "stolen"}}},
+                         {"ExposedPorts", {{"80/tcp", Json::object()}}},
+                         {"Volumes", {{"/anon", Json::object()}}}};
     if (!rules::merge_image_config(merged, config, profile)) return;
     if (!rules::resolve_image(merged, job)) return;
     const auto sent = rules::rewrite_container_create(merged, {"web", "alpine"}, job, profile, context, "172.30.1.1");
@@ -122,9 +126,16 @@ rules::Result<Json> rewritten(std::size_t which, const Json& body, const Profile
 /// Two choices (schema, profile), then a body.
 void bodies(std::string_view input)
 {
-    static constexpr std::array schemas = {&rules::container_create_schema, &rules::container_update_schema, &rules::commit_schema,
-                                           &rules::exec_create_schema,      &rules::network_create_schema,   &rules::network_connect_schema,
-                                           &rules::network_disconnect_schema, &rules::volume_create_schema,  &rules::exec_start_schema, &rules::auth_schema};
+    static constexpr std::array schemas = {&rules::container_create_schema,
+                                           &rules::container_update_schema,
+                                           &rules::commit_schema,
+                                           &rules::exec_create_schema,
+                                           &rules::network_create_schema,
+                                           &rules::network_connect_schema,
+                                           &rules::network_disconnect_schema,
+                                           &rules::volume_create_schema,
+                                           &rules::exec_start_schema,
+                                           &rules::auth_schema};
     const std::size_t which = (taken(input) - '0') % schemas.size();
     const Profile profile = profile_of(taken(input));
     const auto given = rules::parse_json(input);
@@ -244,7 +255,8 @@ void views(std::string_view input)
     const auto shown = view(std::move(answer), sample);
     if (!shown) return;
     const std::string text = shown->dump(-1, ' ', false, Json::error_handler_t::replace);
-    for (const std::string_view trace : {"berth.", "/srv/engine", "/run/berth", "another job's", "secret.example", "zzzzzzzzzzzzzzzzzzzzzzzz77", "abcdefghijklmnopqrstuvwxyz"})
+    for (const std::string_view trace :
+         {"berth.", "/srv/engine", "/run/berth", "another job's", "secret.example", "zzzzzzzzzzzzzzzzzzzzzzzz77", "abcdefghijklmnopqrstuvwxyz"})
         must(text.find(trace) == text.npos, "nothing foreign appears in a view", trace, text);
 }
 

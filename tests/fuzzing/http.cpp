@@ -23,7 +23,8 @@ void head(std::string_view input)
     if (length == 0) return;
     const auto read = broker::parse_request(input.substr(0, length));
     if (!read) return;
-    must(broker::head_length(std::string(input.substr(0, length)) + "GET / HTTP/1.1\r\n\r\n") == length, "what follows a head does not change its length");
+    must(broker::head_length(std::string(input.substr(0, length)) + "GET / HTTP/1.1\r\n\r\n") == length,
+         "what follows a head does not change its length");
     must(plain(read->method) && plain(read->target), "no line ends in the request line", read->method, read->target);
     must(!(read->framing == broker::Framing::length && !read->header("transfer-encoding").empty()), "one framing only");
     broker::HeadWriter writer = broker::HeadWriter::request(read->method, read->target);
@@ -107,7 +108,8 @@ void target(std::string_view input)
     // An object is found in the job's tables, and its full id is what is sent.
     const std::string id = route->endpoint->kind == rules::Kind::none ? route->id : std::string(64, 'a');
     const std::string ours = rules::target_of(*route->endpoint, route->version, id, route->query);
-    must(ours.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%?=&+:@") == ours.npos, "only plain bytes are sent", ours);
+    must(ours.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%?=&+:@") == ours.npos,
+         "only plain bytes are sent", ours);
     const auto again = rules::find_endpoint(method, ours).and_then([](const rules::MatchedEndpoint& row) { return rules::route_to(row, {}); });
     must(again.has_value(), "a target that we write is one that we read", ours, again ? "" : again.error().message);
     must(again->endpoint == route->endpoint && again->id == id && again->version == route->version, "it leads to the same place", text, ours);

@@ -63,7 +63,8 @@ void context(std::string_view input)
     Spool sent(together);
     sent.append(ours);
     const std::vector<Entry> entries = entries_of(sent);
-    must(!entries.empty() && entries.back().path == found->path && entries.back().file && entries.back().data == found->text, "the Dockerfile that was judged comes last");
+    must(!entries.empty() && entries.back().path == found->path && entries.back().file && entries.back().data == found->text,
+         "the Dockerfile that was judged comes last");
     std::size_t there = 0;
     for (const Entry& each : entries) there += each.path == found->path;
     must(there == 1, "and once");
@@ -95,7 +96,8 @@ void image_archive(std::string_view input)
     must(again->images.size() == carried->images.size(), "as many images as were judged");
     for (std::size_t at = 0; at < carried->images.size(); ++at) {
         const broker::CarriedImage &before = carried->images[at], &after = again->images[at];
-        must(before.id == after.id && before.config == after.config && before.layers == after.layers && before.tags == after.tags, "the images that were judged");
+        must(before.id == after.id && before.config == after.config && before.layers == after.layers && before.tags == after.tags,
+             "the images that were judged");
     }
 }
 

@@ -82,7 +82,8 @@ void reference(std::string_view input)
 
     const auto read = rules::parse_reference(input);
     if (!read) return;
-    for (const std::string& ours : {read->familiar(), read->domain + "/" + read->path + (read->tag.empty() ? "" : ":" + read->tag) + (read->digest.empty() ? "" : "@" + read->digest)}) {
+    for (const std::string& ours : {read->familiar(), read->domain + "/" + read->path + (read->tag.empty() ? "" : ":" + read->tag) +
+                                                          (read->digest.empty() ? "" : "@" + read->digest)}) {
         const auto again = rules::parse_reference(ours);
         must(again && *again == *read, "a reference that is written anew is the same", input, ours);
     }
@@ -124,7 +125,8 @@ void dockerfile(std::string_view input)
     const auto again = rules::sealed(sent->text, arguments, {}, same, rules::Profile{});
     must(again.has_value(), "what is sent can be read again", sent->text);
     const auto third = rules::sealed(again->text, arguments, {}, same, rules::Profile{});  // blanks at an instruction's end may differ
-    must(third && third->text == again->text && third->shown.size() == again->shown.size(), "a rewrite of a rewrite says the same", sent->text, again->text);
+    must(third && third->text == again->text && third->shown.size() == again->shown.size(), "a rewrite of a rewrite says the same", sent->text,
+         again->text);
 }
 
 /// A rules file: what is read and written anew is the same profile.

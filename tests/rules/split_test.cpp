@@ -23,7 +23,8 @@ TEST(Split, ExtraHosts)
     EXPECT_TRUE(host->is_gateway());
     EXPECT_EQ(parse_extra_host("six:fe80::1")->address, "fe80::1");
     EXPECT_EQ(parse_extra_host("six:fe80::1")->text(), "six:fe80::1");
-    for (const char* bad : {"", "a", ":1.2.3.4", "a=1.2.3.4", "a:", "a:host-gateway ", "a: 1.2.3.4", "a:Host-Gateway", "a:1.2.3", "a:01.2.3.4", "a:fe80::1%eth0", "a:[::1]", "a\nb:1.2.3.4"})
+    for (const char* bad : {"", "a", ":1.2.3.4", "a=1.2.3.4", "a:", "a:host-gateway ", "a: 1.2.3.4", "a:Host-Gateway", "a:1.2.3", "a:01.2.3.4",
+                            "a:fe80::1%eth0", "a:[::1]", "a\nb:1.2.3.4"})
         EXPECT_FALSE(parse_extra_host(bad)) << bad;
 }
 
@@ -32,7 +33,8 @@ TEST(Split, Ports)
     EXPECT_EQ(parse_ports("80")->text(), "80/tcp");
     EXPECT_EQ(parse_ports("080/udp")->text(), "80/udp");
     EXPECT_EQ(parse_ports("8000-8010/sctp")->text(), "8000-8010/sctp");
-    for (const char* bad : {"", "/tcp", "80/", "80/TCP", "80/tcp/udp", "80-", "-80", "81-80", "1-2-3", " 80", "+80", "0", "65536"}) EXPECT_FALSE(parse_ports(bad)) << bad;
+    for (const char* bad : {"", "/tcp", "80/", "80/TCP", "80/tcp/udp", "80-", "-80", "81-80", "1-2-3", " 80", "+80", "0", "65536"})
+        EXPECT_FALSE(parse_ports(bad)) << bad;
 }
 
 TEST(Split, Binds)
@@ -44,7 +46,8 @@ TEST(Split, Binds)
     EXPECT_EQ(bind->mode, "ro,nocopy");
     EXPECT_TRUE(bind->read_only);
     EXPECT_EQ(parse_bind("data:/x:")->mode, "");
-    for (const char* bad : {"", ":", ":/x", "a:ro", "a:", "a:b", "a:/b:ro:x", "a:/b:ro,rw", "a:/b:ro,ro", "a:/b:ro,", "a:/b:RO", "a:/b: ro", "a:/b:rslave", "a:/b:z,Z"})
+    for (const char* bad :
+         {"", ":", ":/x", "a:ro", "a:", "a:b", "a:/b:ro:x", "a:/b:ro,rw", "a:/b:ro,ro", "a:/b:ro,", "a:/b:RO", "a:/b: ro", "a:/b:rslave", "a:/b:z,Z"})
         EXPECT_FALSE(parse_bind(bad)) << bad;
 }
 

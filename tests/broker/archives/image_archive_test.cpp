@@ -77,7 +77,8 @@ TEST_F(ImageArchive, IsWrittenAnewWithNothingButWhatWasJudged)
 {
     const std::string config = config_of({digest(low_), digest(high_), digest(low_)});
     const std::string manifest =
-        R"([{"Config":"c.json","RepoTags":["app:1"],"Layers":["1/layer.tar","2/layer.tar","3/layer.tar"],"Parent":"sha256:00"},{"Config":"c.json","Layers":["1/layer.tar","./2/layer.tar","1/layer.tar"]}])";
+        R"([{"Config":"c.json","RepoTags":["app:1"],"Layers":["1/layer.tar","2/layer.tar","3/layer.tar"],"Parent":"sha256:00"},)"
+        R"({"Config":"c.json","Layers":["1/layer.tar","./2/layer.tar","1/layer.tar"]}])";
     // As engines before 25 write it: a layer that is there already is a link.
     const auto carried = read(tar_of({{"1/layer.tar", low_},
                                       {"2/layer.tar", high_},

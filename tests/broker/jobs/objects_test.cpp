@@ -67,7 +67,8 @@ TEST_F(ObjectsOfAJob, AnswerDockersOwn404ForWhatIsAbsent)
     EXPECT_EQ(objects.image("nobody").error().message, "No such image: nobody:latest");
     EXPECT_EQ(objects.image(std::string(64, '0')).error().message, "No such image: sha256:" + std::string(64, '0'));
     EXPECT_EQ(objects.exec("nobody").error().message, "No such exec instance: nobody");
-    for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image, Kind::exec}) EXPECT_EQ(objects.resolve(kind, "nobody").error().status, 404);
+    for (const Kind kind : {Kind::container, Kind::network, Kind::volume, Kind::image, Kind::exec})
+        EXPECT_EQ(objects.resolve(kind, "nobody").error().status, 404);
 }
 
 TEST_F(ObjectsOfAJob, NeverResolveByRealName)
@@ -102,7 +103,8 @@ TEST_F(ObjectsOfAJob, AreCountedAsFarAsTheJobAskedForThem)
         return asked;
     };
     EXPECT_EQ(counts(), (std::vector<std::size_t>{3, 0, 1, 2}));  // neither the default network nor an image without a name
-    objects.restore({row(9, Kind::network, id_of('e'), "other"), row(1, Kind::container, id_of('a'), "renamed"), row(8, Kind::image, "sha256:" + id_of('d'), "app:2")});
+    objects.restore({row(9, Kind::network, id_of('e'), "other"), row(1, Kind::container, id_of('a'), "renamed"),
+                     row(8, Kind::image, "sha256:" + id_of('d'), "app:2")});
     EXPECT_EQ(counts(), (std::vector<std::size_t>{3, 1, 1, 3}));
     objects.forget(2);
     objects.forget(4);

@@ -28,7 +28,8 @@ TEST(KeyedHash, IsSipHash)
 {
     const HashKey counted{0x0706050403020100, 0x0f0e0d0c0b0a0908};
     std::string text;
-    const std::map<int, std::uint64_t> vectors = {{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {8, 0x93f5f5799a932462}, {15, 0xa129ca6149be45e5}};
+    const std::map<int, std::uint64_t> vectors = {
+        {0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {8, 0x93f5f5799a932462}, {15, 0xa129ca6149be45e5}};
     for (int length = 0; length < 16; ++length) {
         if (const auto wanted = vectors.find(length); wanted != vectors.end()) EXPECT_EQ(keyed_hash(counted, text), wanted->second) << length;
         text.push_back(static_cast<char>(length));

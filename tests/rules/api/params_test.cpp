@@ -17,7 +17,9 @@ class Parameters : public testing::TestWithParam<Disposed> {};
 
 TEST_P(Parameters, GoOnCanonically)
 {
-    const Result<Route> route = find_endpoint(GetParam().method, GetParam().target).and_then([](const MatchedEndpoint& row) { return route_to(row, {oldest_version, newest_version}); });
+    const Result<Route> route = find_endpoint(GetParam().method, GetParam().target).and_then([](const MatchedEndpoint& row) {
+        return route_to(row, {oldest_version, newest_version});
+    });
     ASSERT_TRUE(route) << route.error().message;
     EXPECT_EQ(route->query.encode(), GetParam().query);
 }

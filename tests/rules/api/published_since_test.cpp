@@ -26,7 +26,8 @@ std::optional<int> first_minor(const Published& each)
 /// What an older engine may pass over: berth does it itself, or writes a value of its own there.
 bool is_done_here(const Published& each)
 {
-    for (const char* name : {"filters", "cachefrom", "digests", "BindOptions", "BindOptions.Propagation", "BindOptions.NonRecursive", "BindOptions.CreateMountpoint", "EnableIPv4", "type", "version", "NanoCPUs"})
+    for (const char* name : {"filters", "cachefrom", "digests", "BindOptions", "BindOptions.Propagation", "BindOptions.NonRecursive",
+                             "BindOptions.CreateMountpoint", "EnableIPv4", "type", "version", "NanoCPUs"})
         if (each.name == name || each.name.ends_with(std::string(".") + name)) return true;
     return false;
 }

@@ -180,7 +180,8 @@ TEST(Published, AnOperationIsRoutedToItsRowOrNowhere)
     const Versions versions{oldest_version, newest_version};
     for (const Published& each : of_kind("operation")) {
         const Endpoint* row = row_of(each);
-        const Result<Route> route = find_endpoint(each.method, sample_path(each.path)).and_then([&](const MatchedEndpoint& row) { return route_to(row, versions); });
+        const Result<Route> route =
+            find_endpoint(each.method, sample_path(each.path)).and_then([&](const MatchedEndpoint& row) { return route_to(row, versions); });
         if (row && row->closed.status == 0) {
             ASSERT_TRUE(route) << each.method << " " << each.path << ": " << route.error().message;
             EXPECT_EQ(route->endpoint, row) << each.path;

@@ -64,7 +64,8 @@ TEST(Redacted, OfAFieldThatIsNotListedNothingIsKeptWhateverItIs)
 {
     int hidden_ones = 0;
     for (const ValuePlace& place : value_places()) {
-        if (place.query || place.kept->value != Keep::nothing || place.type == "number" || place.type == "number_list" || place.type == "boolean") continue;
+        if (place.query || place.kept->value != Keep::nothing || place.type == "number" || place.type == "number_list" || place.type == "boolean")
+            continue;
         ++hidden_ones;
         for (const char* word : {"word", "12345", "10.0.0.1", "/dev/fuse", "ro", "busybox:1"}) {
             const std::string kept = redactor.value(place.endpoint, place.path.substr(0, place.path.find_first_of("{[")), word);
@@ -76,7 +77,8 @@ TEST(Redacted, OfAFieldThatIsNotListedNothingIsKeptWhateverItIs)
 
 TEST(Redacted, OfAFieldThatIsNotKnownNothingIsKept)
 {
-    const Json given = Json::parse(R"({"Image":"busybox","New":"word","Newer":{"a":"word"},"Number":1234,"List":["word"],"Flag":true,"None":null,"Zero":0,"a b":1})");
+    const Json given = Json::parse(
+        R"({"Image":"busybox","New":"word","Newer":{"a":"word"},"Number":1234,"List":["word"],"Flag":true,"None":null,"Zero":0,"a b":1})");
     const Json kept = redactor.body(&create, given);
     EXPECT_EQ(kept["Image"], "busybox");
     EXPECT_EQ(kept["New"], hidden(key, "word"));
@@ -116,7 +118,8 @@ TEST(Redacted, WhatToolsNeedIsKept)
 {
     const auto kept = [](const char* body) { return redactor.body(&create, Json::parse(body)); };
     EXPECT_EQ(kept(R"({"Env":["PASSWORD=x","PATH"]})")["Env"], Json({"PASSWORD=" + hidden(key, "x"), "PATH"}));
-    EXPECT_EQ(kept(R"({"Cmd":["word","-c"],"Entrypoint":"word"})"), Json({{"Cmd", {hidden(key, "word"), hidden(key, "-c")}}, {"Entrypoint", hidden(key, "word")}}));
+    EXPECT_EQ(kept(R"({"Cmd":["word","-c"],"Entrypoint":"word"})"),
+              Json({{"Cmd", {hidden(key, "word"), hidden(key, "-c")}}, {"Entrypoint", hidden(key, "word")}}));
     EXPECT_EQ(kept(R"({"Labels":{"com.x/y":"v"}})")["Labels"], Json({{"com.x/y", hidden(key, "v")}}));
     const struct {
         Keep keep;
@@ -162,7 +165,8 @@ TEST(Redacted, WhatToolsNeedIsKept)
         {Keep::ps_args, "aux", "aux"},
         {Keep::ps_args, "word", ""},
     };
-    for (const auto& each : cases) EXPECT_EQ(kept_text(key, each.keep, each.text), each.kept.empty() ? hidden(key, each.text) : each.kept) << each.text;
+    for (const auto& each : cases)
+        EXPECT_EQ(kept_text(key, each.keep, each.text), each.kept.empty() ? hidden(key, each.text) : each.kept) << each.text;
 }
 
 TEST(Redacted, TargetsKeepNamesOfObjectsAndTheirVersion)
@@ -177,7 +181,8 @@ TEST(Redacted, TargetsKeepNamesOfObjectsAndTheirVersion)
 
 TEST(Redacted, FactsAreWhatTheImageSaysInTheSameForm)
 {
-    const Json kept = redactor.facts(Json::parse(R"({"image":{"User":"1000","ExposedPorts":{"80/tcp":{}},"Odd":"word"},"pulls":["ghcr.io/us/base:1","u:p@x"],"odd":"word"})"));
+    const Json kept = redactor.facts(
+        Json::parse(R"({"image":{"User":"1000","ExposedPorts":{"80/tcp":{}},"Odd":"word"},"pulls":["ghcr.io/us/base:1","u:p@x"],"odd":"word"})"));
     EXPECT_EQ(kept["image"]["User"], "1000");
     EXPECT_TRUE(kept["image"]["ExposedPorts"].contains("80/tcp"));
     EXPECT_EQ(kept["pulls"], Json({"ghcr.io/us/base:1", hidden(key, "u:p@x")}));
@@ -219,15 +224,18 @@ TEST(Redacted, RequestsGetTheSameVerdict)
         const char* body;
     } requests[] = {
         {Op::container_create, "POST", "/v1.41/containers/create?name=web",
-         R"({"Image":"busybox","Cmd":["sh"],"Env":["A=b"],"Hostname":"h","WorkingDir":"/w","Labels":{"a":"b"},"HostConfig":{"Binds":["/src:/src:ro","data:/data"],
-             "PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}]},"Tmpfs":{"/t":"size=64m"},"SecurityOpt":["no-new-privileges"],"NetworkMode":"mine",
-             "Mounts":[{"Type":"bind","Source":"/a","Target":"/b"},{"Type":"volume","Source":"v","Target":"/c"}],"Dns":["10.0.0.1"],"ExtraHosts":["db:10.0.0.2"]}})"},
+         R"({"Image":"busybox","Cmd":["sh"],"Env":["A=b"],"Hostname":"h","WorkingDir":"/w","Labels":{"a":"b"},"HostConfig":{
+             "Binds":["/src:/src:ro","data:/data"],"PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}]},
+             "Tmpfs":{"/t":"size=64m"},"SecurityOpt":["no-new-privileges"],
+             "NetworkMode":"mine","Mounts":[{"Type":"bind","Source":"/a","Target":"/b"},{"Type":"volume","Source":"v","Target":"/c"}],
+             "Dns":["10.0.0.1"],"ExtraHosts":["db:10.0.0.2"]}})"},
         {Op::container_create, "POST", "/containers/create", R"({"Image":"busybox","HostConfig":{"Privileged":true}})"},
         {Op::container_create, "POST", "/containers/create", R"({"Image":"busybox","HostConfig":{"Binds":["/var/run/docker.sock:/s"]}})"},
         {Op::container_create, "POST", "/containers/create", R"({"Image":"busybox","New":{"a":"b"}})"},
         {Op::container_create, "POST", "/containers/create", R"({"Image":"busybox","HostConfig":{"Sysctls":{"net.core.somaxconn":"9"}}})"},
         {Op::container_create, "POST", "/containers/create", R"({"Image":"busybox","Env":"x"})"},
-        {Op::network_create, "POST", "/networks/create", R"({"Name":"n","IPAM":{"Config":[{"Subnet":"172.20.0.0/16"}]},"Options":{"com.docker.network.driver.mtu":"1400"}})"},
+        {Op::network_create, "POST", "/networks/create",
+         R"({"Name":"n","IPAM":{"Config":[{"Subnet":"172.20.0.0/16"}]},"Options":{"com.docker.network.driver.mtu":"1400"}})"},
         {Op::volume_create, "POST", "/volumes/create", R"({"Name":"v","DriverOpts":{"type":"tmpfs","device":"tmpfs","o":"size=1m,noexec"}})"},
         {Op::volume_create, "POST", "/volumes/create", R"({"Name":"v","DriverOpts":{"type":"nfs","device":":/x","o":"addr=1"}})"},
         {Op::container_top, "GET", "/containers/a/top?ps_args=-eo+pid,comm", "null"},

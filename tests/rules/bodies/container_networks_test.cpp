@@ -128,7 +128,8 @@ TEST(ContainerCreate, OneAddressHasAPortOnce)
 
 TEST(ContainerCreate, TheHostsGatewayIsTheJobsOwn)
 {
-    const std::string asked = with_host(R"({"NetworkMode":"back","ExtraHosts":["host.docker.internal:host-gateway","a=b:host-gateway","b:1.2.3.4","c:::1"]})");
+    const std::string asked =
+        with_host(R"({"NetworkMode":"back","ExtraHosts":["host.docker.internal:host-gateway","a=b:host-gateway","b:1.2.3.4","c:::1"]})");
     EXPECT_TRUE(judge(asked).value().default_network);
     EXPECT_EQ(sent(asked)["HostConfig"]["ExtraHosts"], Json::parse(R"(["host.docker.internal:172.30.1.1","a=b:172.30.1.1","b:1.2.3.4","c:::1"])"));
     EXPECT_FALSE(judge(with_host(R"({"NetworkMode":"back","ExtraHosts":["b:1.2.3.4"]})")).value().default_network);

@@ -45,7 +45,8 @@ TEST(ContainerCreate, RefusesBodiesThatGoReadsDifferently)
 
 TEST(ContainerCreate, TextsAreWrittenAnewInOneSpelling)
 {
-    const Json host = sent(with_host(R"({"NetworkMode":"back","PortBindings":{"080":[{"HostPort":"08080"}]},"Tmpfs":{"/a":"size=1.5m","/b":"size=010k"},
+    const Json host =
+        sent(with_host(R"({"NetworkMode":"back","PortBindings":{"080":[{"HostPort":"08080"}]},"Tmpfs":{"/a":"size=1.5m","/b":"size=010k"},
         "SecurityOpt":["no-new-privileges:true"],"VolumesFrom":["db:"]})"))["HostConfig"];
     EXPECT_EQ(host["PortBindings"], Json::parse(R"({"80/tcp":[{"HostIp":"172.30.1.1","HostPort":"8080"}]})"));
     EXPECT_EQ(host["Tmpfs"], Json::parse(R"({"/a":"size=1572864","/b":"size=10240"})"));

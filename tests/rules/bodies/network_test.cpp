@@ -36,7 +36,8 @@ struct Case {
 TEST(NetworkCreate, IsPlacedOnALeasedSubnetUnlessItAskedForOne)
 {
     const std::optional<Subnet> leased = parse_subnet("10.213.0.64/26");
-    const Json chosen = placed_network(*created(R"({"Name":"n","IPAM":{"Config":[{}]},"Options":{"com.docker.network.driver.mtu":"1400"}})"), leased, "bt-x");
+    const Json chosen =
+        placed_network(*created(R"({"Name":"n","IPAM":{"Config":[{}]},"Options":{"com.docker.network.driver.mtu":"1400"}})"), leased, "bt-x");
     EXPECT_EQ(chosen["IPAM"], parse_json(R"({"Driver":"default","Config":[{"Subnet":"10.213.0.64/26","Gateway":"10.213.0.65"}]})").value());
     EXPECT_EQ(chosen["Options"], parse_json(R"({"com.docker.network.driver.mtu":"1400","com.docker.network.bridge.name":"bt-x"})").value());
 

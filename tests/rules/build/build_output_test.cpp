@@ -48,7 +48,10 @@ TEST(BuildOutput, AStepRunsUntilTheNextImageIsTold)
 
 TEST(BuildOutput, EachContainerIsToldOnceThoughAStepPrintsWhatHidesIt)
 {
-    BuildOutput output = after({{{"stream", " ---> Running in 0123456789cd\n"}}, {{"stream", " ---> Running in 0123456789cd\n"}}, {{"stream", " ---> 0123456789ab\n"}}, {{"stream", " ---> Running in 0123456789ef\n"}}});
+    BuildOutput output = after({{{"stream", " ---> Running in 0123456789cd\n"}},
+                                {{"stream", " ---> Running in 0123456789cd\n"}},
+                                {{"stream", " ---> 0123456789ab\n"}},
+                                {{"stream", " ---> Running in 0123456789ef\n"}}});
     EXPECT_EQ(output.take_started(), (Ids{"0123456789cd", "0123456789ef"}));
     EXPECT_EQ(output.take_started(), Ids{});
 }

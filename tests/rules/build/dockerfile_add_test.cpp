@@ -69,7 +69,8 @@ TEST(Dockerfile, TheHostsThatAddHasTheEngineConnectTo)
         EXPECT_FALSE(with_local_sources("FROM a\nONBUILD ADD " + std::string(url) + " /x\n", open)) << url;
         EXPECT_FALSE(check_trigger_sources("ADD b " + std::string(url) + " /x", open)) << url;
     }
-    const std::string text = "FROM a\nADD http://x.example/$V/y?z=$W HTTPS://8.8.8.8:80/x /x\nONBUILD ADD [\"http://[::1]:80/\", \"/x\"]\nADD http://x.example/z b /x\n";
+    const std::string text =
+        "FROM a\nADD http://x.example/$V/y?z=$W HTTPS://8.8.8.8:80/x /x\nONBUILD ADD [\"http://[::1]:80/\", \"/x\"]\nADD http://x.example/z b /x\n";
     EXPECT_EQ(*with_local_sources(text, open), text);
     const BaseImages images = {{"a", {"sha256:1", {"ADD http://2130706433/ /x", "RUN wget http://y"}, 0}}};
     std::vector<std::string> hosts;

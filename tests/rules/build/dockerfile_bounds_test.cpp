@@ -24,7 +24,9 @@ TEST(Dockerfile, WhatVariablesCanBecomeIsBounded)
                             "ARG A#=$A@$A@", "ARG B A#=$A@$A@", "ENV A#=${A@:-$A@}", "ENV A#=${A@/x/$A@}", "ENV A#=${A@//x/yyyyy}"})
         EXPECT_FALSE(names_of("FROM a\nENV A0=" + kilo + "\n" + repeated(30, doubled(how)), Json())) << how;
     const std::string big = "FROM a\nENV A=" + std::string(100'000, 'x') + "\n";
-    for (const char* use : {"LABEL a=$A$A", "COPY $A$A /x", "WORKDIR $A/$A", "EXPOSE $A$A", "FROM --platform=$A$A b", "ENV ${A}x$A=1", "ENV B=1\xC2\xA0" "C=$A$A"})
+    for (const char* use : {"LABEL a=$A$A", "COPY $A$A /x", "WORKDIR $A/$A", "EXPOSE $A$A", "FROM --platform=$A$A b", "ENV ${A}x$A=1",
+                            "ENV B=1\xC2\xA0"
+                            "C=$A$A"})
         EXPECT_FALSE(names_of(big + use + "\n", Json())) << use;
     EXPECT_TRUE(names_of(big + repeated(100, [](int) { return "RUN echo $A$A"; }), Json())) << "the shell expands that";
     EXPECT_FALSE(names_of(big + repeated(50, [](int) { return "LABEL a=$A"; }), Json())) << "in sum";

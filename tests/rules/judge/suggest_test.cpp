@@ -26,7 +26,8 @@ std::vector<AskedRequest> a_day()
             "RestartPolicy":{"Name":"always"},"Sysctls":{"net.core.somaxconn":"9"},"ShmSize":1000000000,"Tmpfs":{"/t":"size=64m"},
             "Ulimits":[{"Name":"nofile","Soft":4096,"Hard":8192},{"Name":"core","Soft":0,"Hard":0}],"LogConfig":{"Type":"local"},
             "Devices":[{"PathOnHost":"/dev/fuse","PathInContainer":"/dev/fuse","CgroupPermissions":"rwm"}],"NetworkMode":"mine"}})"),
-        a_request("POST", "/v1.41/containers/create", R"({"Image":"busybox","HostConfig":{"PidMode":"container:a","IpcMode":"container:a","NetworkMode":"container:a"}})"),
+        a_request("POST", "/v1.41/containers/create",
+                  R"({"Image":"busybox","HostConfig":{"PidMode":"container:a","IpcMode":"container:a","NetworkMode":"container:a"}})"),
         a_request("POST", "/v1.41/containers/create", R"({"Image":"busybox","HostConfig":{"Binds":["/var/run/docker.sock:/var/run/docker.sock"]}})"),
         a_request("POST", "/v1.41/containers/create", R"({"Image":"mine"})", R"({"image":{"User":"1000"}})"),
         a_request("POST", "/v1.41/containers/a/start"),
@@ -102,8 +103,11 @@ TEST(Suggestion, RefusesWhatWasNotDone)
 
 TEST(Suggestion, NamesWhatNoProfileAllowsAndStaysReadable)
 {
-    const Suggestion made = suggest_profile("suggested", {a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Privileged":true}})"),
-                                                          a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"SecurityOpt":["x\u0007\ny=\"z\""]}})")}, base);
+    const Suggestion made =
+        suggest_profile("suggested",
+                        {a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"Privileged":true}})"),
+                         a_request("POST", "/containers/create", R"({"Image":"a","HostConfig":{"SecurityOpt":["x\u0007\ny=\"z\""]}})")},
+                        base);
     EXPECT_GE(made.left, 1u);
     EXPECT_NE(made.text.find("# No profile allows: POST /containers/create: berth: HostConfig.Privileged"), std::string::npos);
     loaded(made);

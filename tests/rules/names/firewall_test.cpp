@@ -66,7 +66,10 @@ TEST(Firewall, EgressIsWhatTheProfileNames)
     for (const std::vector<std::string>& none : {std::vector<std::string>{}, {"none"}}) {
         network.egress = none;
         const std::string text = ruleset("t", {network});
-        EXPECT_NE(text.find(" chain across-a {\n  oifname { \"bt-1\" } return\n  oifname @bridges drop\n  ct state established,related return\n  drop\n }"), text.npos) << text;
+        EXPECT_NE(
+            text.find(" chain across-a {\n  oifname { \"bt-1\" } return\n  oifname @bridges drop\n  ct state established,related return\n  drop\n }"),
+            text.npos)
+            << text;
         EXPECT_EQ(count(text, "jump host-a"), 1u) << "the host is outside, too";
     }
     network.egress = {"198.51.100.0/24", "2001:db8:1::/48"};

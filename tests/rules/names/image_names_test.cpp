@@ -42,8 +42,9 @@ TEST(ImageNames, EveryReferenceHasOneRealOneAndBack)
 
 TEST(ImageNames, OnlyTheOneSpellingIsAReference)
 {
-    for (const std::string& path : {std::string("docker.io/app"), "docker.io/library/app@sha256:" + std::string(64, 'a'), "image:" + std::string(64, 'a'),
-                                   std::string("registry__2eexample.com/a"), std::string("x"), std::string(), std::string("docker.io/library/App"), std::string("a__zz/b"), std::string("index.docker.io/library/app")})
+    for (const std::string& path : {std::string("docker.io/app"), "docker.io/library/app@sha256:" + std::string(64, 'a'),
+                                    "image:" + std::string(64, 'a'), std::string("registry__2eexample.com/a"), std::string("x"), std::string(),
+                                    std::string("docker.io/library/App"), std::string("a__zz/b"), std::string("index.docker.io/library/app")})
         EXPECT_FALSE(virtual_reference(key, "berth." + key + "/" + path)) << path;
 }
 

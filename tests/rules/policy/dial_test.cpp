@@ -29,12 +29,16 @@ TEST(Names, AreLookedUpWithTheirLastDotAndListedWithoutIt)
 
 TEST(Addresses, AreReadInEverySpelling)
 {
-    for (const std::string text : {"127.0.0.1", "127.1", "2130706433", "0x7f000001", "0X7F.1", "017700000001", "0177.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1%lo"})
+    for (const std::string text :
+         {"127.0.0.1", "127.1", "2130706433", "0x7f000001", "0X7F.1", "017700000001", "0177.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1%lo"})
         EXPECT_EQ(to_string(read_address(text).value()), "127.0.0.1") << text;
     for (const std::string text : {"127.1", "0x7f000001", "", "1.2.3.4 ", "a"}) EXPECT_FALSE(parse_address(text)) << text;
-    for (const std::string text : {"", "a", "x", "cafe", "1.2.3.4.5", "1.2.3.256", "09", "4294967296", "1.2.3.4 x"}) EXPECT_FALSE(read_address(text)) << text;
-    for (const std::string text : {"64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"}) EXPECT_EQ(to_string(carried(parse_address(text).value())), "127.0.0.1") << text;
-    for (const std::string text : {"::1", "::", "2001:db8::1", "1.2.3.4"}) EXPECT_EQ(carried(parse_address(text).value()), parse_address(text)) << text;
+    for (const std::string text : {"", "a", "x", "cafe", "1.2.3.4.5", "1.2.3.256", "09", "4294967296", "1.2.3.4 x"})
+        EXPECT_FALSE(read_address(text)) << text;
+    for (const std::string text : {"64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1"})
+        EXPECT_EQ(to_string(carried(parse_address(text).value())), "127.0.0.1") << text;
+    for (const std::string text : {"::1", "::", "2001:db8::1", "1.2.3.4"})
+        EXPECT_EQ(carried(parse_address(text).value()), parse_address(text)) << text;
 }
 
 TEST(Addresses, RangesAreOfBothFamilies)
@@ -45,7 +49,8 @@ TEST(Addresses, RangesAreOfBothFamilies)
     EXPECT_TRUE(parse_range("fd00:ec2::/32")->contains(*parse_address("fd00:ec2:1::")));
     EXPECT_TRUE(parse_range("0.0.0.0/0")->is_v4());
     EXPECT_FALSE(parse_range("::/0")->is_v4());
-    for (const std::string text : {"10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "fd00::1/64", "fd00::/129", "internet", "10.0.0.0/-1", ""})
+    for (const std::string text :
+         {"10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "fd00::1/64", "fd00::/129", "internet", "10.0.0.0/-1", ""})
         EXPECT_FALSE(parse_range(text)) << text;
     EXPECT_EQ(ranges_of(true, {"10.0.0.0/8", "fd00::/8", "x"}), std::vector<std::string>{"10.0.0.0/8"});
     EXPECT_EQ(ranges_of(false, {"10.0.0.0/8", "fd00::/8", "x"}), std::vector<std::string>{"fd00::/8"});
@@ -55,17 +60,40 @@ TEST(Addresses, RangesAreOfBothFamilies)
 
 TEST(MayDial, NothingOfTheHostInAnySpelling)
 {
-    for (const std::string host :
-         {"127.0.0.1", "127.0.0.1:5000", "127.1", "2130706433:80", "0x7f000001", "017700000001", "0.0.0.0", "0:80", "[::1]:5000", "[::]", "[::ffff:7f00:1]", "[fe80::1]:80",
-          "[64:ff9b::a9fe:a9fe]", "localhost", "LOCALHOST:5000", "x.localhost", "localhost.localdomain", "ip6-localhost", "169.254.170.23", "168.63.129.16", "100.100.100.200",
-          "[fd00:ec2::23]", "[fd20:ce::254]", "224.0.0.1", "[ff02::1]", "255.255.255.255"}) {
+    for (const std::string host : {"127.0.0.1",
+                                   "127.0.0.1:5000",
+                                   "127.1",
+                                   "2130706433:80",
+                                   "0x7f000001",
+                                   "017700000001",
+                                   "0.0.0.0",
+                                   "0:80",
+                                   "[::1]:5000",
+                                   "[::]",
+                                   "[::ffff:7f00:1]",
+                                   "[fe80::1]:80",
+                                   "[64:ff9b::a9fe:a9fe]",
+                                   "localhost",
+                                   "LOCALHOST:5000",
+                                   "x.localhost",
+                                   "localhost.localdomain",
+                                   "ip6-localhost",
+                                   "169.254.170.23",
+                                   "168.63.129.16",
+                                   "100.100.100.200",
+                                   "[fd00:ec2::23]",
+                                   "[fd20:ce::254]",
+                                   "224.0.0.1",
+                                   "[ff02::1]",
+                                   "255.255.255.255"}) {
         const auto judged = asked(host);
         ASSERT_FALSE(judged) << host;
         EXPECT_EQ(judged.error().status, 403) << host;
         EXPECT_EQ(judged.error().rule, "images.registries_local") << host;
         EXPECT_EQ(judged.error().field, "fromImage") << host;
     }
-    for (const std::string host : {"docker.io", "index.docker.io", "ghcr.io", "10.1.2.3:5000", "192.168.1.1", "8.8.8.8", "[2001:db8::1]:443", "not-localhost", "registry:5000"})
+    for (const std::string host : {"docker.io", "index.docker.io", "ghcr.io", "10.1.2.3:5000", "192.168.1.1", "8.8.8.8", "[2001:db8::1]:443",
+                                   "not-localhost", "registry:5000"})
         EXPECT_TRUE(asked(host)) << host;
 }
 
@@ -83,7 +111,8 @@ TEST(MayDial, WhatIsWhose)
     facts.of_host = {*parse_address("192.168.1.2"), *parse_address("10.213.0.1"), *parse_address("10.213.0.65")};
     facts.of_others = {*parse_range("172.17.0.0/16"), *parse_range("10.213.0.64/26"), *parse_range("fd01::/64")};
     facts.of_job = {*parse_range("10.213.0.0/26")};
-    for (const std::string host : {"192.168.1.2", "172.17.0.9:5000", "10.213.0.65", "10.213.0.70", "[fd01::5]"}) EXPECT_FALSE(asked(host, facts)) << host;
+    for (const std::string host : {"192.168.1.2", "172.17.0.9:5000", "10.213.0.65", "10.213.0.70", "[fd01::5]"})
+        EXPECT_FALSE(asked(host, facts)) << host;
     for (const std::string host : {"192.168.1.3", "10.213.0.1:5000", "10.213.0.9"}) EXPECT_TRUE(asked(host, facts)) << host;
     Profile closed;
     closed.host_reachable = false;
@@ -125,10 +154,12 @@ TEST(MayDial, LoginsAndUrlsAreReadInOneWay)
                                                                          {"https://a.test?x", "a.test"},
                                                                          {"http://[::1]:5000#x", "[::1]:5000"}})
         EXPECT_EQ(login_target(server).value().text, text) << server;
-    for (const std::string server : {"http://a@127.0.0.1", "HTTP://127.0.0.1", "ftp://a.test", "http://", "http:///x", "a b", "http://a\\b", "a%2e.test", "a:b", "a:", "a:123456", "[::1", "[a]", "[1.2.3.4]", "[::1]x", "\xef\xbc\x91.test"})
+    for (const std::string server : {"http://a@127.0.0.1", "HTTP://127.0.0.1", "ftp://a.test", "http://", "http:///x", "a b", "http://a\\b",
+                                     "a%2e.test", "a:b", "a:", "a:123456", "[::1", "[a]", "[1.2.3.4]", "[::1]x", "\xef\xbc\x91.test"})
         EXPECT_FALSE(login_target(server)) << server;
     EXPECT_EQ(url_target("HTTPS://Files.Test.:8000/x?y").value().text, "files.test:8000");
-    for (const std::string url : {"files.test/x", "ftp://files.test", "http://u:p@files.test", "https://\xe2\x91\xa0.test/"}) EXPECT_FALSE(url_target(url)) << url;
+    for (const std::string url : {"files.test/x", "ftp://files.test", "http://u:p@files.test", "https://\xe2\x91\xa0.test/"})
+        EXPECT_FALSE(url_target(url)) << url;
 }
 
 }  // namespace

@@ -28,10 +28,11 @@ TEST(DeadlineOfLabels, TheEarlierOneCounts)
 
 TEST(DeadlineOfLabels, WhatCannotBeReadIsNone)
 {
-    for (const char* labels : {"null", "[]", "{}", R"({"other": "1h"})", R"({"io.drone.expires": "soon"})", R"({"io.drone.expires": 5})", R"({"io.drone.expires": "-1"})",
-                               R"({"io.drone.expires": "0"})", R"({"com.gitlab.gitlab-runner.job.timeout": ""})", R"({"com.gitlab.gitlab-runner.job.timeout": "s"})",
-                               R"({"com.gitlab.gitlab-runner.job.timeout": "3600"})", R"({"com.gitlab.gitlab-runner.job.timeout": "0s"})",
-                               R"({"com.gitlab.gitlab-runner.job.timeout": "-1h"})", R"({"com.gitlab.gitlab-runner.job.timeout": "2027-01-01T00:00:00Z"})"})
+    for (const char* labels :
+         {"null", "[]", "{}", R"({"other": "1h"})", R"({"io.drone.expires": "soon"})", R"({"io.drone.expires": 5})", R"({"io.drone.expires": "-1"})",
+          R"({"io.drone.expires": "0"})", R"({"com.gitlab.gitlab-runner.job.timeout": ""})", R"({"com.gitlab.gitlab-runner.job.timeout": "s"})",
+          R"({"com.gitlab.gitlab-runner.job.timeout": "3600"})", R"({"com.gitlab.gitlab-runner.job.timeout": "0s"})",
+          R"({"com.gitlab.gitlab-runner.job.timeout": "-1h"})", R"({"com.gitlab.gitlab-runner.job.timeout": "2027-01-01T00:00:00Z"})"})
         EXPECT_EQ(deadline(labels), std::nullopt) << labels;
 }
 

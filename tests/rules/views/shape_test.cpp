@@ -56,9 +56,11 @@ TEST_P(OddShape, NeverThrowsAndNeverLeaks)
     const std::vector<Filters> filters = {
         {},
         filters_of(
-            R"({"name":["d"],"id":["1"],"label":["a"],"network":["front"],"volume":["data"],"ancestor":["busybox"],"before":["net"],"since":["db"],"status":["running"]})"),
+            R"({"name":["d"],"id":["1"],"label":["a"],"network":["front"],"volume":["data"],"ancestor":["busybox"],)"
+            R"("before":["net"],"since":["db"],"status":["running"]})"),
         filters_of(
-            R"({"dangling":["true"],"driver":["bridge"],"type":["custom"],"scope":["local"],"reference":["b*"],"image":["busybox"],"event":["exec_create"],"container":["db"]})")};
+            R"({"dangling":["true"],"driver":["bridge"],"type":["custom"],"scope":["local"],"reference":["b*"],"image":["busybox"],)"
+            R"("event":["exec_create"],"container":["db"]})")};
     const auto expect_clean = [](const Json& view) {
         const std::string text = view.dump();
         EXPECT_EQ(text.find(FakeLookup::test_key), text.npos) << text;
