@@ -8,7 +8,7 @@ namespace db {
 
 namespace {
 
-/// Of a table of things of jobs: those of jobs that are forgotten, before ?1. And of every table: the oldest of too many.
+/// Entries of forgotten jobs that are older than ?1, table by table. Below: the oldest of a table that has too many.
 constexpr std::array<std::string_view, 4> of_forgotten_jobs = {
     "DELETE FROM refusals WHERE at < ? AND job NOT IN (SELECT key FROM jobs)",
     "DELETE FROM requests WHERE at < ? AND job NOT IN (SELECT key FROM jobs)",

@@ -117,7 +117,7 @@ CREATE TABLE requests (
 ) STRICT;
 )sql";
 
-// What was kept when secrets were what was known as one, and not all that is not listed (rules/api/kept.h). Overwritten, not only let go of.
+// Older versions hid only what they knew as a secret. Now only listed values are kept (rules/api/kept.h): the others are overwritten on disk, too.
 constexpr const char* version_listed = R"sql(
 PRAGMA secure_delete = ON;
 UPDATE requests SET target = '', body = '', facts = '', whole = 0, value = '';

@@ -141,6 +141,4 @@ Task<Result<bool>> EngineCleanup::remove_step(std::string id)
     co_return done(answer);
 }
 
-/// Notes what the job's `images` grew from while they are there: an engine that is killed removing one may leave it, and then nothing tells whose it
-/// was.
 }  // namespace broker

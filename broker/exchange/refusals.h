@@ -15,7 +15,7 @@ void note_refusal(Job& job, Services& services, Record& record, const rules::Err
 void note_refused_head(Job& job, Services& services, const rules::Error& error);
 
 /// What the client reads when the exception that is being handled ended its request, which is logged: a broken engine is 502, a broken ledger
-/// 503. Throws it again when it is nothing that a client can be told: Gone of one whose answer has begun (`answered`), and what is unknown.
+/// 503. Throws it again when the client can be told nothing: Gone, once an answer has begun (`answered`), and what is unknown.
 rules::Error answer_to_failure(const Job& job, const Record& record, bool answered);
 
 /// What `judge` answers under the job's profile, or the end of the request. Of a job that only observes, a refusal is recorded and `judge`

@@ -18,8 +18,7 @@ KeptRefusal kept_refusal(const rules::Endpoint* row, const rules::Error& error);
 /// What the ledger keeps of one request: filled in while it is served, and given to the database thread when it is over,
 /// however it ended. That thread redacts and serialises it. The beginning and the end of a request are told to its job's meter here, too.
 ///
-/// Kept are the requests whose verdict depends on more than their row, and all others that write; of a row that only reads,
-/// the first in a job. What a rule refused, or would have, is kept always.
+/// Kept are requests that write, and those that a rule refused or would have refused; of a row that only reads, the first in a job.
 class Record {
 public:
     Record(Job& job, db::Store& store, const RequestHead& head, const Spend& spend);

@@ -58,7 +58,7 @@ private:
     int eager_ = 0;  ///< reads of a bulk transfer that did not wait, in a row
 };
 
-/// What the peer sent as chunks is none. It may still be told.
+/// The peer's chunked framing is invalid. The connection stands: it can be told.
 struct BadFraming : Gone {
     using Gone::Gone;
 };

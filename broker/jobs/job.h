@@ -62,7 +62,7 @@ struct Job {
     /// For what holds it to come back, before it ends.
     std::chrono::seconds grace() const { return std::chrono::seconds(profile.job_grace); }
 
-    /// Who writes into a body that is sent in `version`.
+    /// For rewriting a body that is sent in `version`.
     rules::RewriteContext rewrite_context(rules::Version version) const
     {
         return {facts.id, facts.key, profile.name, door().string(), version, cgroup};

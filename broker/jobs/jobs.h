@@ -122,11 +122,11 @@ private:
     Task<cleanup::Report> drain_and_reap(Job& job, Clock::duration limit);
     /// Removes what a drained job made, and proves that it is gone.
     Task<cleanup::Report> remove_everything(Job& job);
-    /// In the ledger and the log; that it cannot be recorded is left, too.
+    /// Writes the result to the ledger and the log. That the ledger cannot be written goes into `report`.
     Task<> record_reap(const Job& job, cleanup::Report& report, std::int64_t started);
-    /// Behind a clean end: nobody finds the job any more.
+    /// After a clean end: takes the job from the tables.
     void retire(Job& job);
-    /// Behind another: what went is forgotten; what is left waits for the next close.
+    /// After an incomplete one: forgets what is gone, and lets the close be tried again.
     void keep_left(Job& job, const cleanup::Report& report);
     Task<> keep_built(const Job& job);
     void on_engine_event(std::string_view event);

@@ -211,7 +211,7 @@ Task<bool> Jobs::adopt_cut_builds(Job& job, db::Seconds since)
     co_return more;
 }
 
-/// SubnetLeases of networks that never came to be are given back, the rules of the others stand again.
+/// Gives back the subnets of networks that were never made, and installs the packet rules of the others again.
 Task<> Jobs::restore_networks(std::vector<db::SubnetLease> leases)
 {
     std::vector<rules::GuardedNetwork> guarded;

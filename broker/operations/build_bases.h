@@ -23,7 +23,7 @@ public:
 
     /// 404 when the job has removed one since.
     Task<> hold();
-    /// Also of what `hold` did not come to an end with.
+    /// Also of what an unfinished `hold` had taken.
     Task<> release();
 
 private:

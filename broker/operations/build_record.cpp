@@ -134,10 +134,10 @@ Task<rules::Result<void>> BuildRecord::record_result(const Tag& tag, bool settle
     Objects& objects = call_.job.objects;
     auto arrived = co_await images_.arrived(tag.real);
     if (arrived && !arrived->empty() && !bounded) arrived = tl::unexpected(bounded.error());
-    if (const db::Object* before = find_endpoint(tag); arrived && !arrived->empty() && before && before->id != *arrived)
+    if (const db::Object* before = row_of(tag); arrived && !arrived->empty() && before && before->id != *arrived)
         if (auto named = check_names(objects, *arrived); !named) arrived = tl::unexpected(named.error());
     if (!arrived) co_await images_.untag(tag.real);
-    const db::Object* row = find_endpoint(tag);
+    const db::Object* row = row_of(tag);
     if (!arrived) {
         if (row) co_await objects.gone(row->row);
         co_return tl::unexpected(arrived.error());
@@ -165,7 +165,7 @@ Task<rules::Result<void>> BuildRecord::record_result(const Tag& tag, bool settle
     co_return rules::Result<void>();
 }
 
-const db::Object* BuildRecord::find_endpoint(const Tag& tag) const
+const db::Object* BuildRecord::row_of(const Tag& tag) const
 {
     if (!tag.name.empty()) return call_.job.objects.named(Kind::image, tag.name);
     for (const db::Object& each : call_.job.objects.all(Kind::image))
@@ -195,7 +195,7 @@ Task<BuildRecord::Steps> BuildRecord::read_steps()
     co_return steps;
 }
 
-/// Of the steps that nothing else holds on to, the last ones (of a stage, or of a build that failed) are the job's images without a name.
+/// The last steps (of a stage, or of a build that failed), which no other image has as its parent, become the job's images without a name.
 Task<> BuildRecord::record_steps(Steps steps)
 {
     for (const std::string& id : steps.made) {

@@ -61,7 +61,7 @@ private:
     Task<rules::Result<void>> record_result(const Tag& tag, bool settled, rules::Result<void> bounded);
     Task<> record_steps(Steps steps);
     Task<> try_to_end_container();
-    const db::Object* find_endpoint(const Tag& tag) const;
+    const db::Object* row_of(const Tag& tag) const;
     Task<std::map<std::string, std::string>> parents();
     Task<> hold_orphans();
 

@@ -98,7 +98,7 @@ bool is_held_otherwise(const Objects& objects, const db::Object& row);
 Task<Answer> release_image(Call& call, const db::Object& image);
 /// An image that has a name in the job need not be held without one any longer.
 Task<> drop_nameless(Call& call, std::string id);
-/// The engine may be about to move the tag `name` of the job: what it names now is held without a name as well.
+/// Before a request that can move the tag `name` of the job: keeps the image that it names now, by a reference without a name.
 Task<> hold_before_move(Call& call, const std::string& name);
 /// Makes the volume that stands for the host's `directory`, which the job's paths lie beneath; its real name. The job does not see it.
 Task<std::string> ensure_root_volume(Call& call, std::string directory);
@@ -114,7 +114,7 @@ struct HeldPins {
 };
 /// How the engine mounts `paths` (rules::ContainerNeeds); what is missing is made where that is wanted.
 Task<rules::Pins> pin_paths(Call& call, const std::map<std::string, bool>& paths, HeldPins& held);
-/// The API version in which a container with `pins` is made: older ones drop a path beneath a volume silently, and mount the whole.
+/// The API version in which a container with `pins` is made: an older one ignores a path beneath a volume, and mounts the whole volume.
 rules::Version create_version(const rules::Pins& pins, rules::Version asked);
 /// Pulls `reference`, which has a tag or a digest, with the credentials `auth` (X-Registry-Auth), and records it as the job's. False when
 /// the engine could not: its last line says why.

@@ -8,7 +8,7 @@
 // What of a request may be kept and shown: one table. What is not in it is kept as its length and a hash (rules/api/redact.h).
 namespace rules {
 
-/// What of a text may be kept. A text that is not of the form is none of it.
+/// What may be kept of a text. A text that does not have the form is not kept at all.
 enum class Keep : std::uint8_t {
     nothing,
     word,         ///< of an enumeration, or the name of an object or a user: `bridge`, `container:db`, `NET_ADMIN`, `1000:1000`

@@ -66,8 +66,7 @@ PathMount mount_of(const Json& point, const Json& inspect, const std::vector<std
     return mount;
 }
 
-/// A directory of the host that lies in another one of the job's is reached from that one: the job may exchange it for
-/// a link there.
+/// A bound directory of the host that lies in another one is opened from the outer one: the job could replace the inner one by a link.
 void widen_roots(std::vector<PathMount>& mounts)
 {
     for (PathMount& mount : mounts) {

@@ -18,7 +18,7 @@ struct Reference {
     std::string repository() const;        ///< familiar: `busybox`, `registry:5000/app`
     std::string familiar() const;          ///< `busybox:latest`, `busybox@sha256:...`
     std::string familiar_tagged() const;   ///< with `:latest` when there is neither tag nor digest
-    std::string held() const;              ///< as an image has it: the tag says nothing beside a digest
+    std::string held() const;              ///< as the ledger has it: without the tag when there is a digest
     bool operator==(const Reference&) const = default;
 };
 

@@ -159,7 +159,7 @@ constexpr Knob all_knobs[] = {
     {"limits.job.containers", &P::job_containers, refuse, "Containers that a job has at a time; 0: no limit", {}, 0, 1000000, {}, "0"},
     {"limits.job.networks", &P::job_networks, refuse, "Networks that a job has at a time, its default one not counted; 0: no limit", {}, 0, 1000000, {}, "0"},
     {"limits.job.volumes", &P::job_volumes, refuse, "Volumes that a job has at a time; 0: no limit", {}, 0, 1000000, {}, "0"},
-    {"limits.job.execs", &P::job_execs, refuse, "Execs that the containers which a job has at a time have had; 0: no limit", {}, 0, 1000000, {}, "0"},
+    {"limits.job.execs", &P::job_execs, refuse, "Execs in the containers that a job has, ended ones included; 0: no limit", {}, 0, 1000000, {}, "0"},
     {"limits.job.images", &P::job_images, refuse, "Names of images that a job has at a time when it pulls, builds or makes a further one; 0: no limit", {}, 0, 1000000, {}, "0"},
     {"limits.job.image_bytes", &P::job_image_bytes, refuse, "Size of all images that a job has, each counted whole, when it pulls, builds or makes a further one; 0: no limit", Unit::bytes, 0, std::numeric_limits<std::int64_t>::max(), {}, "0"},
     {"limits.job.connections", &P::job_connections, refuse, "Connections to a job's door at a time; further ones are closed", {}, 1, 100000},
