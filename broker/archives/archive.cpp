@@ -15,17 +15,25 @@ namespace {
 constexpr std::size_t piece_size = 256 * 1024;
 constexpr std::uint64_t header_max = std::uint64_t{2} << 20;    ///< of one entry: names, attributes, the map of a sparse file
 
-locale_t utf8()
+locale_t plain()
 {
-    static const locale_t made = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    static const locale_t made = ::newlocale(LC_CTYPE_MASK, "C", nullptr);
     return made;
+}
+
+/// The engine cannot make such a link; written anew a hard one would be an empty file.
+bool is_link_to_nothing(archive_entry* entry)
+{
+    if (const char* target = ::archive_entry_hardlink(entry)) return !*target;
+    const char* target = ::archive_entry_symlink(entry);
+    return ::archive_entry_filetype(entry) == AE_IFLNK && (!target || !*target);
 }
 
 }  // namespace
 
-Utf8Names::Utf8Names() : before_(::uselocale(utf8())) {}
+RawNames::RawNames() : before_(::uselocale(plain())) {}
 
-Utf8Names::~Utf8Names()
+RawNames::~RawNames()
 {
     ::uselocale(before_);
 }
@@ -74,17 +82,31 @@ archive_entry* ArchiveReader::next()
     check(result);
     const char* name = ::archive_entry_pathname(entry);
     if (!name || !*name) throw BrokenArchive("an entry has no readable name");
+    if (is_link_to_nothing(entry)) throw BrokenArchive("a link has no target");
     // A hole takes no byte of the archive, and its place where it is unpacked.
-    given_ += static_cast<std::uint64_t>(std::max<la_int64_t>(0, ::archive_entry_size(entry)));
+    left_ = static_cast<std::uint64_t>(std::max<la_int64_t>(0, ::archive_entry_size(entry)));
+    data_ended_ = false;
+    given_ += left_;
     if (given_ > most_) throw ArchiveTooLarge();
     return entry;
 }
 
 std::size_t ArchiveReader::data(ArchiveBlock& into)
 {
-    const la_ssize_t size = ::archive_read_data(archive_, into.data(), into.size());
-    if (size < 0) check(static_cast<int>(size));
-    return static_cast<std::size_t>(size);
+    std::size_t given = 0;
+    if (!data_ended_) {
+        const la_ssize_t size = ::archive_read_data(archive_, into.data(), into.size());
+        if (size < 0) check(static_cast<int>(size));
+        given = static_cast<std::size_t>(std::max<la_ssize_t>(size, 0));
+        data_ended_ = given == 0;
+    }
+    // libarchive gives nothing of a file that is one hole; its writer would fill that up, all of it in one piece.
+    if (data_ended_) {
+        given = static_cast<std::size_t>(std::min<std::uint64_t>(left_, into.size()));
+        std::fill_n(into.begin(), given, '\0');
+    }
+    left_ -= std::min<std::uint64_t>(left_, given);
+    return given;
 }
 
 la_ssize_t ArchiveReader::read(archive* archive, void* self, const void** bytes)
@@ -136,13 +158,16 @@ ArchiveWriter::ArchiveWriter() : out_(::archive_write_new())
 
 ArchiveWriter::~ArchiveWriter()
 {
-    if (!done_) ::archive_write_fail(out_);  // else it would fill up the entry that it is at, however large that was to be
+    if (!done_) {
+        ::archive_write_fail(out_);   // else it would fill up the entry that it is at, however large that was to be
+        ::archive_write_close(out_);  // and after a failure archive_write_free does not free all
+    }
     ::archive_write_free(out_);
 }
 
 const std::string& ArchiveWriter::next()
 {
-    const Utf8Names names;
+    const RawNames names;
     piece_.clear();
     while (!done_ && piece_.size() < piece_size) {
         if (step()) continue;

@@ -13,14 +13,14 @@
 // Reading an archive that a client sent, and writing one anew from it. Everything here blocks.
 namespace broker {
 
-/// libarchive reads names in the thread's locale, and loses those that it cannot spell there: as long as this lives it
-/// is UTF-8.
-class Utf8Names {
+/// libarchive reads names in the thread's locale: where that is UTF-8 it composes their letters (NFC), and the engine would
+/// get other names than the client sent. As long as this lives it is C, in which it leaves the bytes as they are.
+class RawNames {
 public:
-    Utf8Names();
-    Utf8Names(const Utf8Names&) = delete;
-    Utf8Names& operator=(const Utf8Names&) = delete;
-    ~Utf8Names();
+    RawNames();
+    RawNames(const RawNames&) = delete;
+    RawNames& operator=(const RawNames&) = delete;
+    ~RawNames();
 
 private:
     locale_t before_;
@@ -49,6 +49,8 @@ private:
     int file_;
     std::uint64_t offset_ = 0, end_, most_;
     std::uint64_t given_ = 0;                 ///< sizes of all entries so far, with their holes
+    std::uint64_t left_ = 0;                  ///< of the size of the entry, data still to come
+    bool data_ended_ = false;                 ///< to libarchive
     bool begun_ = false;
     std::uint64_t header_from_ = UINT64_MAX;  ///< where the header began that is being read; none: the end
     std::exception_ptr failure_ = {};         ///< of ours, while libarchive read

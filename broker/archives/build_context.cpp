@@ -34,7 +34,7 @@ void take(Candidate& candidate, ArchiveReader& reader, archive_entry* entry)
 
 rules::Result<Dockerfile> find_dockerfile(const Spool& context, const std::string& asked)
 {
-    const Utf8Names names;
+    const RawNames names;
     const std::string wanted = asked.empty() ? "Dockerfile" : clean_path(asked);
     Candidate main, lower;
     try {

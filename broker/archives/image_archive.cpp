@@ -205,7 +205,7 @@ std::unique_ptr<archive_entry, FreeEntry> entry_of(const std::string& path)
 
 Result<CarriedImages> read_images(const Spool& spool)
 {
-    const Utf8Names names;
+    const RawNames names;
     try {
         const Contents contents = contents_of(spool);
         if (!contents.manifest)

@@ -11,11 +11,14 @@
 namespace broker {
 
 /// Passes on a tar of the engine as it streams, with the text of some small files replaced. Everything else goes
-/// through byte by byte. (libarchive pulls, and so would need a thread for each stream; this is pushed.) Ustar and pax,
-/// as Go's archive/tar writes them.
+/// through byte by byte. The reader is our own since libarchive pulls, and so would need a thread for each stream, and
+/// has no way to give an entry's own bytes; this is pushed. Ustar and pax, as Go's archive/tar writes them: what one
+/// reader could take for another archive than the next is refused. tests/fuzzing/tar_oracle.cpp holds that libarchive
+/// finds the files that we find, and the same entries before and behind us.
 class TarFilter {
 public:
-    /// The new text of `file`; nullopt when the old one is not what it should be.
+    /// The new text of `file`, one of `files`: cleaned paths, at most as long as the name in a header (100 bytes). nullopt when the old one is
+    /// not what it should be.
     using View = std::function<std::optional<std::string>(std::string_view file, std::string_view text)>;
 
     TarFilter(std::vector<std::string_view> files, View view) : files_(std::move(files)), view_(std::move(view)) {}

@@ -17,7 +17,7 @@ namespace broker {
 inline constexpr std::size_t answer_max = std::size_t{4} << 20;   ///< bytes of one object as the engine tells it: what a job has it keep is less
 inline constexpr std::size_t answer_short = std::size_t{32} << 10;  ///< bytes of an answer that waits for no turn
 inline constexpr auto background_limit = 30s;                      ///< for an exchange that no client waits for
-inline constexpr int answers_large = 6;                             ///< longer answers that are held at a time, and long elements of lists that are read
+inline constexpr int answers_large = 6;                             ///< longer answers held at a time, and long elements of lists read
 inline constexpr std::size_t others_max = std::size_t{1} << 20;  ///< bytes of other jobs' elements of a list that the job that asks pays for
 
 /// An answer of the engine cannot be read: it is too long, has too many values, or is none.

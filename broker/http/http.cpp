@@ -60,30 +60,49 @@ std::optional<std::string_view> take_line(std::string_view& text)
     return line;
 }
 
-bool has_token(std::string_view list, std::string_view token)
+/// `name: value`.
+Result<Header> parse_header(std::string_view line)
+{
+    const std::size_t colon = line.find(':');
+    if (colon == line.npos || !all_token(line.substr(0, colon))) return refuse(400, "malformed header name");
+    const Header header{line.substr(0, colon), trim(line.substr(colon + 1))};
+    if (!plain_value(header.value)) return refuse(400, "malformed header value");
+    return header;
+}
+
+/// What Connection headers say.
+struct Connection {
+    bool close = false, keep_alive = false, upgrade = false;
+};
+
+/// Adds what the list of one says. False when it is none: a reader that knows quotes could find other options in it than one that does not.
+bool add_options(std::string_view list, Connection& into)
 {
     while (!list.empty()) {
         const std::size_t comma = std::min(list.find(','), list.size());
-        if (equal_fold(trim(list.substr(0, comma)), token)) return true;
+        const std::string_view option = trim(list.substr(0, comma));
+        if (!option.empty() && !all_token(option)) return false;
+        if (equal_fold(option, "close")) into.close = true;
+        if (equal_fold(option, "keep-alive")) into.keep_alive = true;
+        if (equal_fold(option, "upgrade")) into.upgrade = true;
         list.remove_prefix(std::min(comma + 1, list.size()));
     }
-    return false;
+    return true;
 }
 
 /// Reads the header lines behind the first line into `head` and decides framing and persistence.
 Result<void> parse_headers(std::string_view text, Head& head)
 {
     int lengths = 0, codings = 0, types = 0;
-    std::string_view connection;
+    Connection connection;
     head.headers.reserve(12);
     for (;;) {
         const auto line = take_line(text);
         if (!line) return refuse(400, "malformed header: lines end in CRLF");
         if (line->empty()) break;
-        const std::size_t colon = line->find(':');
-        if (colon == line->npos || !all_token(line->substr(0, colon))) return refuse(400, "malformed header name");
-        const Header header{line->substr(0, colon), trim(line->substr(colon + 1))};
-        if (!plain_value(header.value)) return refuse(400, "malformed header value");
+        const Result<Header> read = parse_header(*line);
+        if (!read) return tl::unexpected(read.error());
+        const Header& header = *read;
         if (head.headers.size() == headers_max) return refuse(431, "too many headers");
         head.headers.push_back(header);
         if (equal_fold(header.name, "content-length")) {
@@ -95,9 +114,7 @@ Result<void> parse_headers(std::string_view text, Head& head)
         } else if (equal_fold(header.name, "transfer-encoding")) {
             if (++codings > 1 || header.value != "chunked") return refuse(400, "unsupported Transfer-Encoding");
         } else if (equal_fold(header.name, "connection")) {
-            connection = header.value;
-            if (has_token(connection, "close")) head.keep_alive = false;
-            if (has_token(connection, "upgrade")) head.upgrade = true;
+            if (!add_options(header.value, connection)) return refuse(400, "malformed Connection");
         } else if (equal_fold(header.name, "content-type")) {
             if (++types > 1) return refuse(400, "more than one Content-Type");
         }
@@ -105,8 +122,8 @@ Result<void> parse_headers(std::string_view text, Head& head)
     if (!text.empty()) return refuse(400, "malformed head");
     if (codings && lengths) return refuse(400, "both Content-Length and Transfer-Encoding");
     if (codings) head.framing = Framing::chunked;
-    if (head.minor == 0 && !has_token(connection, "keep-alive")) head.keep_alive = false;
-    if (head.upgrade && head.header("upgrade").empty()) head.upgrade = false;
+    head.keep_alive = !connection.close && (head.minor == 1 || connection.keep_alive);
+    head.upgrade = connection.upgrade && !head.header("upgrade").empty();
     return {};
 }
 
@@ -175,11 +192,12 @@ rules::Result<ResponseHead> parse_response(std::string_view text, bool to_head)
     head.bytes.assign(text.begin(), text.end());
     std::string_view rest(head.bytes.data(), head.bytes.size());
     const auto line = take_line(rest);
-    if (!line || line->size() < 12 || !line->starts_with("HTTP/1.") || (*line)[8] != ' ') return refuse(502, "malformed status line");
+    // The blank behind the status stands there even without a reason (RFC 9112 section 4).
+    if (!line || line->size() < 13 || !line->starts_with("HTTP/1.") || (*line)[8] != ' ' || (*line)[12] != ' ' || !plain_value(*line))
+        return refuse(502, "malformed status line");
     head.minor = (*line)[7] - '0';
     const auto [end, error] = std::from_chars(line->data() + 9, line->data() + 12, head.status);
-    if (head.minor < 0 || head.minor > 1 || error != std::errc{} || end != line->data() + 12 || head.status < 100 ||
-        (line->size() > 12 && (*line)[12] != ' '))
+    if (head.minor < 0 || head.minor > 1 || error != std::errc{} || end != line->data() + 12 || head.status < 100)
         return refuse(502, "malformed status line");
 
     head.framing = Framing::until_close;
@@ -190,6 +208,25 @@ rules::Result<ResponseHead> parse_response(std::string_view text, bool to_head)
     return head;
 }
 
+namespace {
+
+constexpr std::size_t size_line_max = 256;
+constexpr std::size_t trailer_max = 8192;
+
+/// Reads the first line of a chunk, with its CR.
+bool read_size(std::string_view line, std::uint64_t& size)
+{
+    const auto [digits, error] = std::from_chars(line.data(), line.data() + line.size(), size, 16);
+    const std::size_t count = static_cast<std::size_t>(digits - line.data());
+    if (error != std::errc{} || count == 0 || count > 15 || line.back() != '\r') return false;
+    std::string_view extension = line.substr(count);
+    extension.remove_suffix(1);
+    // Chunk extensions are read over, as RFC 9112 section 7.1.1 asks; white space that Go takes too.
+    return plain_value(extension) && (trim(extension).empty() || trim(extension).front() == ';');
+}
+
+}  // namespace
+
 ChunkReader::Step ChunkReader::step(std::string_view input)
 {
     Step step;
@@ -199,18 +236,10 @@ ChunkReader::Step ChunkReader::step(std::string_view input)
         case State::size: {
             const std::size_t end = rest().find('\n');
             if (end == input.npos) {
-                step.broken = rest().size() > 256;
+                step.broken = rest().size() > size_line_max;
                 return step;
             }
-            const std::string_view line = rest().substr(0, end);
-            const auto [digits, error] = std::from_chars(line.data(), line.data() + line.size(), left_, 16);
-            const std::size_t count = static_cast<std::size_t>(digits - line.data());
-            std::string_view extension = line.substr(count);
-            if (error != std::errc{} || count == 0 || count > 15 || line.empty() || line.back() != '\r') return {.broken = true};
-            extension.remove_suffix(1);
-            // Chunk extensions are read over, as RFC 9112 section 7.1.1 asks; white space that Go takes too.
-            if (!extension.empty() && trim(extension).substr(0, 1) != ";" && !trim(extension).empty()) return {.broken = true};
-            if (!plain_value(extension) || end > 256) return {.broken = true};
+            if (end > size_line_max || !read_size(rest().substr(0, end), left_)) return {.broken = true};
             step.used += end + 1;
             state_ = left_ == 0 ? State::trailer : State::data;
             break;
@@ -235,10 +264,12 @@ ChunkReader::Step ChunkReader::step(std::string_view input)
         case State::trailer: {
             const std::size_t end = rest().find('\n');
             if (end == input.npos) {
-                step.broken = rest().size() > 4096;
+                step.broken = trailer_seen_ + rest().size() > trailer_max;
                 return step;
             }
-            if (end == 0 || rest()[end - 1] != '\r' || (trailer_seen_ += end) > 8192) return {.broken = true};
+            trailer_seen_ += end;
+            if (end == 0 || rest()[end - 1] != '\r' || trailer_seen_ > trailer_max) return {.broken = true};
+            if (end > 1 && !parse_header(rest().substr(0, end - 1))) return {.broken = true};
             step.used += end + 1;
             if (end > 1) break;  // a trailer field: read, never forwarded
             state_ = State::done;

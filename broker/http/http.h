@@ -8,7 +8,9 @@
 
 #include "rules/result.h"
 
-// HTTP/1.1 without sockets: strict reading of heads and chunks, and the heads that we write ourselves.
+// HTTP/1.1 without sockets: strict reading of heads and chunks, and the heads that we write ourselves. The reader is our own since Boost.Beast
+// takes more than we may let through (folded lines, lists of lengths, codings that it does not know as no body), and copies into messages of
+// its own what we look at in the connection's buffer. tests/fuzzing/http_oracle.cpp holds that Beast reads the same of all that we accept.
 namespace broker {
 
 inline constexpr std::size_t head_max = 32 * 1024;  ///< bytes of a head
@@ -49,7 +51,8 @@ struct ResponseHead : Head {
 std::size_t head_length(std::string_view buffer);
 
 /// RFC 9112, more strictly than most servers read it: CRLF only, no folding, no blank before a colon, one Host, one Content-Length
-/// of digits or exactly `Transfer-Encoding: chunked`, never both, HTTP/1.0 without a body. Everything else is 400 (417, 431, 505).
+/// of digits or exactly `Transfer-Encoding: chunked`, never both, only tokens in Connection, HTTP/1.0 without a body. Everything else is 400
+/// (417, 431, 505).
 rules::Result<RequestHead> parse_request(std::string_view head);
 
 /// `to_head`: the answer belongs to a HEAD request. Errors are never shown to anybody: the connection is dropped.

@@ -13,7 +13,8 @@
 
 // Dockerfiles, read as moby's parser reads them (buildkit/frontend/dockerfile/parser), or not at all: where engines of
 // different age, or an engine and we, could disagree about a line that names an image, the answer is 403 with the way
-// out. What a few bytes of one could make the builder do is bounded.
+// out. What a few bytes of one could make the builder do is bounded. The reader is our own since moby's, the one that
+// decides, is a library for Go only.
 namespace rules {
 
 inline constexpr std::size_t bases_max = 100;           ///< each may have to be pulled, and is held as long as the build

@@ -54,6 +54,15 @@ class Kept(Builds):
         self.build(context)
         self.assertEqual(self.run_mine("sh", "-c", "cat /ctx/link /ctx/nnn*"), "12")
 
+    def test_names_come_through_byte_by_byte(self):
+        """As a Mac writes them, whose letters are composed of two; in no encoding; and links to such."""
+        names = {"gru\u0308\u00dfe": r"gru\314\210\303\237e", b"caf\xe9".decode(errors="surrogateescape"): r"caf\351"}
+        for name, spelt in names.items():
+            with self.subTest(spelt):
+                context = tar_with(("Dockerfile", f"FROM {self.job.image}\nCOPY . /ctx\n"), (name, "1"), ("link", tarfile.SYMTYPE, name), ("hard", tarfile.LNKTYPE, name))
+                self.build(context)
+                self.assertEqual(self.run_mine("sh", "-c", f"cat /ctx/link /ctx/hard \"/ctx/$(printf '{spelt}')\""), "111")
+
     def test_the_same_build_is_cached(self):
         context = tar_of({"Dockerfile": f"FROM {self.job.image}\nCOPY x /x\nRUN true\n", "x": "x"})
         self.build(context)

@@ -59,6 +59,22 @@ def chunks():
             ("0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "1;name=value\r\na\r\n000\r\nTrailer: x\r\n\r\n", "ffffffffffffffff\r\n", "5\r\nhel", "5\nhello\n0\n\n", "2 \r\nab\r\n0\r\n\r\n")]
 
 
+def request_oracle():
+    post = "POST /build HTTP/1.1"
+    return [*head(), *(request(post, "Transfer-Encoding: chunked") + text[1:] for text in chunks()), request(post, "Content-Length: 5") + "hello, and more", request(post, "Content-Length: 5") + "hel",
+            request("GET / HTTP/1.1", "Connection: x, close", "Connection: Upgrade", "Upgrade: tcp", "upgrade: h2c"), "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: x\r\n\r\n",
+            request(post, "Content-Length: 5", "Content-Length: 3") + "hello", request(post, "Content-Length: 5, 5") + "hello", request(post, "Content-Length: +5") + "hello",
+            request(post, "Transfer-Encoding: chunked", "Content-Length: 5") + "5\r\nhello\r\n0\r\n\r\n", request(post, "Transfer-Encoding: gzip, chunked") + "0\r\n\r\n",
+            request(post, "Transfer-Encoding: chunked") + "0\r\nA: b\r\nContent-Length: 5\r\n\r\n", request("GET / HTTP/1.0", "Connection: close, keep-alive"), request("GET / HTTP/1.1", "Proxy-Connection: close"), request("GET / HTTP/1.1", 'Connection: "a, close, b"', "A:", "a: \t b \t")]
+
+
+def response_oracle():
+    heads = ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"b\"\r\nhello\r\n0\r\nA: b\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\nto the end",
+             "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nraw", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 304 Not Modified\r\n\r\n", "HTTP/1.1 500 \r\nConnection: close\r\n\r\nx",
+             "HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n"]
+    return [way + text for way in "\0\1" for text in heads]
+
+
 def target():
     return ["GET /_ping", "GET /v1.47/containers/json?all=1&limit=3&filters=%7B%22label%22%3A%7B%22a%22%3Atrue%7D%7D", "POST /v1.41/containers/create?name=web&platform=linux",
             "DELETE /containers/db?force=true&v=1", f"GET /containers/{ID}/logs?stdout=1&follow=true&tail=all&since=12", "POST /images/create?fromImage=ghcr.io%2Fa%2Fb&tag=1",
@@ -143,8 +159,57 @@ def tar_filter():
     return [piece + each for piece in (b"\0", b"\x49") for each in (tar_of(images()), tar_of([*images(), ("repositories", "{}"), ("n" * 180, "x" * 600)]), tar_of([("manifest.json", "[]" * 300)], tarfile.GNU_FORMAT), tar_of([])[:700])]
 
 
+def raw_tar(*headers):
+    """A tar of (name, type, content, pax records): what the module would not write."""
+    blocks = b""
+    for name, kind, content, records in headers:
+        if records:
+            text = b"".join(record(key, value) for key, value in records)
+            blocks += tar_block("PaxHeaders/x", b"x", len(text)) + text + bytes(-len(text) % 512)
+        blocks += tar_block(name, kind, len(content)) + content + bytes(-len(content) % 512)
+    return blocks + bytes(1024)
+
+
+def record(key, value):
+    """A pax record, which begins with its own length."""
+    rest = len(f" {key}={value}\n".encode())
+    length = next(each for each in range(rest, rest + 8) if len(str(each)) + rest == each)
+    return f"{length} {key}={value}\n".encode()
+
+
+def tar_block(name, kind, size):
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+def odd_tars(name):
+    """What readers could take for different archives, around a file of that name."""
+    return [raw_tar(("x", b"0", b"long", [("path", name)])), raw_tar((name, b"0", b"long", [("path", "x")])), raw_tar((name, b"0", b"", [("size", "5")]), ("y", b"0", b"y", [])), raw_tar((name, b"0", b"a", [("GNU.sparse.name", "x"), ("GNU.sparse.size", "1")])),
+            raw_tar(("x", b"0", b"a", [("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", name), ("GNU.sparse.realsize", "9")])), raw_tar(("@", b"L", name.encode() + b"\0", []), ("x", b"0", b"hidden", [])),
+            raw_tar(("g", b"g", record("path", name), []), ("x", b"0", b"hidden", [])), raw_tar((name, b"7", b"hidden", [])), raw_tar((name, b"5", b"a", []), ("y", b"0", b"y", [])), raw_tar(("x", b"1", b"a", [("linkpath", name)]), ("y", b"0", b"y", [])),
+            raw_tar(("x", b"0", b"a", [("SCHILY.realsize", "3"), ("hdrcharset", "BINARY")])), raw_tar((name, b"0", b"one", [])) + raw_tar((name, b"0", b"two", [])), raw_tar(("./" + name, b"0", b"dot", []), (name + "/", b"0", b"slash", [])),
+            raw_tar((name, b"2", b"", [("linkpath", "x")]), ("x", b"0", b"behind it", [])), raw_tar((name, b"0", b"a", [("path", ""), ("SCHILY.xattr.user.a", "b")]), ("d", b"3", b"", []), ("e", b"6", b"", []))]
+
+
+def context_oracle():
+    return [way + each for way in (b"\0", b"\1") for each in context() + odd_tars("Dockerfile")]
+
+
+def images_oracle():
+    first, second = images(("a:1", "b:2")), images(())
+    twice = json.dumps([json.loads(first[3][1])[0], {**json.loads(second[3][1])[0], "Layers": ["x/layer.tar"]}])
+    return [way + each for way in (b"\0", b"\1") for each in [*image_archive(), tar_of([*first[:3], ("x/layer.tar", first[2][1]), ("manifest.json", twice)]), tar_of([*first[:2], ("l/layer.tar", "other"), *first[2:]])]]
+
+
+def filter_oracle():
+    whole = [tar_of(images()), tar_of([*images(), ("n" * 180, "x" * 600), ("l", "-> layer.tar"), ("h", "=> layer.tar")]), tar_of([("manifest.json", "[]" * 300)], tarfile.USTAR_FORMAT), tar_of([])]
+    return [way + each for way in (b"\0", b"\1") for each in whole + odd_tars("manifest.json")]
+
+
 SEEDS = {"head": head, "chunks": chunks, "target": target, "filters": filters, "json": json_texts, "bodies": bodies, "views": views, "reference": reference, "dockerfile": dockerfile, "rules": rules,
-         "context": context, "image_archive": image_archive, "tar_filter": tar_filter}
+         "context": context, "image_archive": image_archive, "tar_filter": tar_filter, "request_oracle": request_oracle, "response_oracle": response_oracle,
+         "context_oracle": context_oracle, "images_oracle": images_oracle, "filter_oracle": filter_oracle}
 
 
 def in_tables(pattern, expression):
@@ -154,8 +219,10 @@ def in_tables(pattern, expression):
 def words(target):
     """The dictionary of a target."""
     fields = [f'"{word}"' for word in in_tables("bodies_*.cpp", r'\b(?:pass|check|rewrite|force|drop|deny|forbid)\("(\w+)"')]
-    return {"head": ["Content-Length: ", "Transfer-Encoding: chunked", "Connection: Upgrade", "Upgrade: tcp", "Expect: 100-continue", "HTTP/1.1", "HTTP/1.0", "\r\n", "\r\n\r\n", "Host: ", "close", "keep-alive", "identity"],
-            "chunks": ["\r\n", "0\r\n\r\n", "1\r\n", ";", "ffffffffffffffff"],
+    heads = ["Content-Length: ", "Transfer-Encoding: chunked", "Connection: Upgrade", "Upgrade: tcp", "Expect: 100-continue", "HTTP/1.1", "HTTP/1.0", "\r\n", "\r\n\r\n", "Host: ", "close", "keep-alive", "identity"]
+    framing = ["\r\n", "0\r\n\r\n", "1\r\n", ";", "ffffffffffffffff"]
+    both = [*heads, *framing, "Proxy-Connection: ", '=\"', "GET ", "POST ", "HTTP/1.1 200 ", "HTTP/1.1 204 "]
+    return {"head": heads, "chunks": framing, "request_oracle": both, "response_oracle": both,
             "target": in_tables("endpoints.cpp", r'"(/[\w/{}]+)"') + in_tables("endpoints.cpp", r'\{"(\w+)", (?:text|boolean|integer|json)') + ["GET ", "POST ", "PUT ", "DELETE ", "HEAD ", "/v1.24/", "/v1.47/", "%2f", "%00", "..", "?", "&", "="],
             "filters": ['"label"', '"label!"', '"name"', '"id"', '"dangling"', '"until"', ":true", ":[", "\\\\", "(", ")*", "[^a-z]", "|", "^", "$"],
             "json": ['"', "\\u0000", "\\ud800", "\\udc00", "\\u017f", "\\u212a", "null", "true", "false", "1e308", "9223372036854775807", "{", "}", "[", "]", ":", ",", "\xc5\xbf"],
@@ -163,7 +230,7 @@ def words(target):
             "reference": ["docker.io/", "library/", ":latest", "@sha256:", "localhost", ":5000/", "berth.", ID, "abcdefghijklmnopqrstuvwxyz"],
             "dockerfile": ["FROM ", "COPY --from=", "ARG ", " AS ", "ONBUILD ", "RUN ", "\\\n", "# escape=`\n", "${", "}", ":-", "<<EOF", "scratch", "--platform=", "# syntax=", "BASE", "UNSET"],
             "rules": [*in_tables("knobs.cpp", r'\{"([a-z_.]+)", &P::'), "[profile.", "]\n", " = ", '"', "extends", "[[select]]", "labels", "profile", "true", "[]", "GiB", "2h"],
-            "tar_filter": ["ustar\0", "manifest.json", "repositories", "PaxHeaders", "9 size=5\n", "path="]}.get(target, ["ustar\0", "Dockerfile", "manifest.json", "path=", "size=", "GNU.sparse.major=1"])
+            "tar_filter": ["ustar\0", "manifest.json", "repositories", "PaxHeaders", "9 size=5\n", "path="]}.get(target, ["ustar\0", "ustar  \0", "Dockerfile", "manifest.json", "path=", "size=", "linkpath=", "GNU.sparse.major=1", "GNU.sparse.name=", "SCHILY.realsize=", "SUN.holesdata=", "hdrcharset=BINARY"])
 
 
 def main():

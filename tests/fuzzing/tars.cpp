@@ -34,7 +34,7 @@ struct Entry {
 
 std::vector<Entry> entries_of(const Spool& spool)
 {
-    const broker::Utf8Names names;
+    const broker::RawNames names;
     std::vector<Entry> entries;
     ArchiveReader reader(spool);
     ArchiveBlock block;

@@ -18,7 +18,7 @@ std::string context_of(const std::vector<Entry>& entries, Filter filter = ::arch
 
 struct Read {
     std::vector<std::string> names;
-    std::map<std::string, std::string> data;
+    std::map<std::string, std::string> data, links;
     long mtime = 0;  ///< of the last entry
     int mode = 0;
 };
@@ -36,6 +36,7 @@ Read read_tar(const std::string& bytes)
         if (!data.empty()) ::archive_read_data(tar, data.data(), data.size());
         read.names.push_back(name);
         read.data[name] = data;
+        if (const char* target = ::archive_entry_symlink(entry)) read.links[name] = target;
         read.mtime = ::archive_entry_mtime(entry);
         read.mode = static_cast<int>(::archive_entry_perm(entry));
     }
@@ -45,15 +46,10 @@ Read read_tar(const std::string& bytes)
 
 class ContextTest : public testing::Test {
 protected:
-    // The tests' own reading of names needs a locale that can spell them; what is tested must not.
     static Read read_tar(const std::string& bytes)
     {
-        const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-        const locale_t before = ::uselocale(utf8);
-        Read read = broker::read_tar(bytes);
-        ::uselocale(before);
-        ::freelocale(utf8);
-        return read;
+        const RawNames names;
+        return broker::read_tar(bytes);
     }
     void append(const std::string& bytes) { context_.append(bytes); }
     rules::Result<Dockerfile> find(const std::string& path = "") { return find_dockerfile(context_, path); }
@@ -129,6 +125,26 @@ TEST_F(ContextTest, NamesBeyondAsciiLongOnesAndOddOnesComeThrough)
     EXPECT_EQ(read.names, names);
 }
 
+TEST_F(ContextTest, NamesComeThroughAsTheyAreWritten)
+{
+    // Decomposed and composed, for which libarchive has one spelling, and what is no UTF-8.
+    const std::vector<std::string> names = {"e\xCC\x81", "\xC3\xA9", "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xFF"};
+    std::vector<Entry> entries;
+    for (const std::string& each : names) entries.push_back({each, each});
+    entries.push_back({"link", "", names[0]});
+    entries.push_back({"d/" + names[0], "FROM x"});
+    const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    const locale_t before = ::uselocale(utf8);  // names are written as UTF-8, as clients do
+    append(tar_of(entries));
+    const std::string path = "d/" + names[0];
+    const Read read = read_tar(rewritten(path));
+    EXPECT_EQ(find(path)->path, path);
+    ::uselocale(before);
+    ::freelocale(utf8);
+    for (const std::string& each : names) EXPECT_EQ(read.data.at(each), each);
+    EXPECT_EQ(read.links.at("link"), names[0]);
+}
+
 TEST_F(ContextTest, ALargeContextComesInSmallPieces)
 {
     std::string large(20 << 20, '\0');
@@ -136,6 +152,44 @@ TEST_F(ContextTest, ALargeContextComesInSmallPieces)
     append(context_of({{"large", large}, {"Dockerfile", "FROM x"}}));
     EXPECT_EQ(read_tar(rewritten()).data.at("large"), large);
     EXPECT_LE(largest_, std::size_t{512} << 10);
+}
+
+/// A header as GNU tar writes one: of type S for a file of `hole` bytes that takes none.
+std::string gnu_header(char type, std::uint64_t hole = 0)
+{
+    std::string header(512, '\0');
+    header.replace(0, 4, "hole");
+    std::snprintf(header.data() + 100, 8, "%07o", 0644U);
+    for (const std::size_t at : {124, 136}) header.replace(at, 11, "00000000000");
+    for (const std::size_t at : {386, 483}) std::snprintf(header.data() + at, 12, "%011llo", static_cast<unsigned long long>(hole));
+    header.replace(398, 11, "00000000000");
+    header[156] = type;
+    header.replace(257, 7, "ustar  ");
+    header.replace(148, 8, 8, ' ');
+    unsigned sum = 0;
+    for (const char c : header) sum += static_cast<unsigned char>(c);
+    std::snprintf(header.data() + 148, 8, "%06o", sum);
+    return header;
+}
+
+TEST_F(ContextTest, AFileThatIsOneHoleComesInSmallPieces)
+{
+    constexpr std::size_t hole = std::size_t{8} << 20;
+    append(gnu_header('S', hole) + tar_of({{"Dockerfile", "FROM x"}}));
+    EXPECT_EQ(read_tar(rewritten()).data.at("hole"), std::string(hole, '\0'));
+    EXPECT_LT(largest_, 1U << 20);
+}
+
+TEST_F(ContextTest, ALinkWithoutATargetIsABadRequest)
+{
+    // An empty file in its place would be another archive.
+    for (const char type : {'1', '2'}) {
+        Spool spool(together_, testing::TempDir());
+        spool.append(tar_of({{"link", "", "x"}}).substr(0, 512) + gnu_header(type) + tar_of({{"Dockerfile", "FROM x"}}));
+        const auto found = find_dockerfile(spool, "");
+        ASSERT_FALSE(found);
+        EXPECT_EQ(found.error().status, 400);
+    }
 }
 
 TEST_F(ContextTest, WhatIsNoArchiveIsABadRequest)

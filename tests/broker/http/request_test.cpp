@@ -78,7 +78,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"a DELETE with a body", request("DELETE / HTTP/1.1", {"Content-Length: 5"})},
         Refusal{"an OPTIONS with a body", request("OPTIONS / HTTP/1.1", {"Content-Length: 5"})},
         Refusal{"an expectation", post({"Content-Length: 5", "Expect: 200-ok"}), 417},
-        Refusal{"two content types", post({"Content-Type: a/b", "Content-Type: a/b"})}));
+        Refusal{"two content types", post({"Content-Type: a/b", "Content-Type: a/b"})},
+        Refusal{"a quoted connection option", get({"Connection: \"a, close, b\""})},
+        Refusal{"connection options without a comma", get({"Connection: keep-alive close"})},
+        Refusal{"a connection option with a parameter", get({"Connection: close;a=b"})}));
 
 INSTANTIATE_TEST_SUITE_P(
     Lines, RequestIsRefused,
@@ -166,6 +169,10 @@ INSTANTIATE_TEST_SUITE_P(
         Accepted{"close", get({"Connection: close"}), Framing::none, 0, false},
         Accepted{"close in a list", get({"Connection: x, CLOSE"}), Framing::none, 0, false},
         Accepted{"not close", get({"Connection: closed"})},
+        Accepted{"close in one of two headers", get({"Connection: close", "Connection: x"}), Framing::none, 0, false},
+        Accepted{"an empty list", get({"Connection: , ,"})},
+        Accepted{"HTTP/1.0 kept in one of two headers", "GET / HTTP/1.0\r\nConnection: keep-alive\r\nConnection: x\r\n\r\n"},
+        Accepted{"HTTP/1.0 kept and closed", "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", Framing::none, 0, false},
         Accepted{"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", Framing::none, 0, false},
         Accepted{"HTTP/1.0 kept", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"},
         Accepted{"an upgrade", post({"Connection: Upgrade", "Upgrade: tcp"}), Framing::none, 0, true, true},
