@@ -115,7 +115,7 @@ Json json_of(const rules::Verdict& verdict)
 void add_audit_command(CLI::App& app, RulesFlags& flags, const std::string& admin, int& status)
 {
     CLI::App* command = app.add_subcommand(
-        "audit", "What jobs asked for and what became of it; of values only those that are listed (--kept), of others length and hash");
+        "audit", "What jobs asked for, and what became of it; a value that is not listed (--kept) is shown as its length and hash");
     command->add_option("--job", flags.job, "Id or key of a job, open or closed");
     command->add_flag("--denied", flags.denied, "Only what a rule refused, or would have");
     command->add_option("--since", flags.since, "Only of the last time (90s, 1h)");

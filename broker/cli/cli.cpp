@@ -93,7 +93,7 @@ Json clean_up(const CLI::App& command, const Flags& flags)
 
 void add_cleanup(CLI::App& app, Flags& flags, int& status)
 {
-    CLI::App* cleanup = app.add_subcommand("cleanup", "Remove what is left of jobs that are over, and collect the cache of images; for a timer. By the daemon, under its own options, or without one");
+    CLI::App* cleanup = app.add_subcommand("cleanup", "Remove what ended jobs left, and trim the image cache; for a timer. The daemon does it, with its own options; if none runs, this command does");
     cleanup->add_flag("--dry-run", flags.dry_run, "Only say what would go, and why");
     cleanup->add_flag("--orphans", flags.orphans, "Also objects with berth's names that this ledger does not know: only when no other daemon uses this engine");
     cleanup->add_flag("--json", flags.json, "The report as JSON");
@@ -132,7 +132,7 @@ void add_job_commands(CLI::App& app, Flags& flags, int& status)
     CLI::App* close = job->add_subcommand("close", "End a job and remove all that it made");
     close->add_option("ID", flags.id, "The job");
     close->add_flag("--all", flags.all, "Every job, side by side: a report for each, with --json in one list");
-    close->add_option("--timeout", flags.timeout, "How long to wait, whatever hangs: half of it for what it is just making. What takes longer goes on without this command")->capture_default_str();
+    close->add_option("--timeout", flags.timeout, "How long to wait at most; half of it lets requests finish that are making something. What takes longer goes on without this command")->capture_default_str();
     close->add_flag("--json", flags.json, "The report as JSON");
     close->footer("Examples:\n  berth job close build-17\n  berth job close --all --timeout 10s\nExit status: 0 nothing is left, 1 something is or may be (berth goes on; run it again to know), or there is no such job");
     close->callback([&flags, &status] {
@@ -234,10 +234,10 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
     add_cleanup(app, flags, status);
     add_rules_commands(app, flags.rules, flags.admin, status);
 
-    CLI::App* doctor = app.add_subcommand("doctor", "What of this host, its engine and berth is as it should be, and what to do about the rest; exit status 1 when a check fails, warnings do not count");
+    CLI::App* doctor = app.add_subcommand("doctor", "Check this host, its engine and berth, and say what to do about each problem; exit status 1 when a check fails, not for warnings");
     add_config(*doctor, flags, SettingUsers::doctor);
     doctor->add_flag("--json", flags.json, "As JSON");
-    doctor->footer("What neither the command line gives nor the daemon tells is as in the settings file.\nExamples:\n  berth doctor\n  berth doctor --json | jq '.findings[] | select(.status != \"ok\")'\n"
+    doctor->footer("What the command line does not give is asked of the daemon, else read from the settings file.\nExamples:\n  berth doctor\n  berth doctor --json | jq '.findings[] | select(.status != \"ok\")'\n"
                    "Exit status: 0 nothing fails, 1 a check fails");
     doctor->callback([doctor, &flags, &status] {
         DoctorRequest request{config_of(*doctor, flags), {}};
@@ -248,7 +248,7 @@ void add_commands(CLI::App& app, Flags& flags, int& status)
         status = std::ranges::count(findings, Health::fail, &Finding::health) > 0 ? 1 : 0;
     });
 
-    CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap, room on the disks, errors and warnings that were logged since the start");
+    CLI::App* overview = app.add_subcommand("status", "One screen: engine, jobs, last reap, free disk space, errors and warnings logged since the start");
     overview->add_flag("--json", flags.json, "As JSON");
     overview->footer("Examples:\n  berth status\n  berth status --json | jq .jobs\nExit status: 0 shown, 1 no daemon answers");
     overview->callback([&flags] {

@@ -216,19 +216,19 @@ void add_tools(CLI::App& group, RulesFlags& flags, const std::string& admin, int
     explains->add_flag("--json", flags.json, "As JSON");
     explains->footer(
         "Examples:\n  berth rules explain --profile strict POST /images/create?fromImage=alpine\n  berth rules explain --rules rules.toml --profile "
-        "ci POST /containers/create --body create.json\nExit status: 0 allowed, or only observed, 1 refused, 2 no good request");
+        "ci POST /containers/create --body create.json\nExit status: 0 allowed, or only observed, 1 refused, 2 not a valid request");
     explains->callback(callback(explain));
 
     CLI::App* tests = group.add_subcommand("test", "Whether the cases of a directory get the verdicts that they expect");
     tests->add_option("DIR", flags.directory, "Its *.toml with [[case]]: request, profile, body, expect, rule")->required();
     tests->add_option("--rules", flags.rules, which);
-    tests->footer("Examples:\n  berth rules test tests/rules --rules rules.toml\nExit status: 0 each has, 1 one has not");
+    tests->footer("Examples:\n  berth rules test tests/rules --rules rules.toml\nExit status: 0 all get them, 1 one does not");
     tests->callback(callback(test));
 
     CLI::App* suggests = group.add_subcommand("suggest", "The tightest profile that would have allowed what a job did, as TOML");
     suggests->add_option("--job", flags.job, "Id or key of a job, open or closed")->required();
     suggests->add_option("--profile", flags.profile, "What to call it")->default_str("suggested");
-    suggests->add_option("--since", flags.since, "Only of the last time (1h)");
+    suggests->add_option("--since", flags.since, "Only the requests of this last while (1h)");
     suggests->add_option("--rules", flags.rules, which);
     suggests->add_option("--state-dir", flags.state_dir, where)->capture_default_str();
     suggests->footer(
@@ -241,7 +241,7 @@ void add_tools(CLI::App& group, RulesFlags& flags, const std::string& admin, int
         ->required();
     diffs->add_option("B", flags.after, "The same")->required();
     diffs->add_option("--job", flags.job, "Only of this job");
-    diffs->add_option("--since", flags.since, "Only of the last time (1h)");
+    diffs->add_option("--since", flags.since, "Only the requests of this last while (1h)");
     diffs->add_option("--profile", flags.profile, "Of the files, this profile decides");
     diffs->add_option("--rules", flags.rules, "The rules that have the profiles which are named; without it, the daemon's");
     diffs->add_option("--state-dir", flags.state_dir, where)->capture_default_str();

@@ -29,7 +29,7 @@ constexpr Setting table[] = {
     {"network_pool", [](C& c) -> std::string& { return c.network_pool; }, all_users, "Private IPv4 range from which every network of a job gets its subnet; subnets that the host routes or the engine uses are left out. The default is one that Docker, Kubernetes and most sites do not use"},
     {"network_size", [](C& c) -> int& { return c.network_size; }, all_users, "Prefix length of one subnet: /26 is 61 containers in a network, and 1024 networks from a /16"},
     {"cache_high", [](C& c) -> std::string& { return c.cache.high; }, daemon | cleanup, "Images that jobs pulled and nobody uses are collected, least recently used first, when the engine's file system is fuller than this (bytes or inodes, as 85%), or when all images of the cache together are larger (as 50GiB; what they share counts in each)"},
-    {"cache_low", [](C& c) -> std::string& { return c.cache.low; }, daemon | cleanup, "Down to this, of the same kind as cache_high"},
+    {"cache_low", [](C& c) -> std::string& { return c.cache.low; }, daemon | cleanup, "A collection stops at this, in the same unit as cache_high"},
     {"cache_keep", [](C& c) -> Texts& { return c.cache.keep; }, daemon | cleanup, "Images that are never collected, by pattern: alpine, ghcr.io/us/**, *:stable (the flag can be repeated)"},
     {"build_cache", [](C& c) -> std::string& { return c.cache.builds; }, daemon | cleanup, "Size to which the engine's own build cache (BuildKit's, of whoever uses it) is trimmed by the engine; empty: it is left alone"},
     {"log_level", [](C& c) -> std::string& { return c.log_level; }, daemon | cleanup, "Which lines the log has: those of this level and above", levels},

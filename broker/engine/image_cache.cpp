@@ -159,7 +159,7 @@ Task<> ImageCache::keep_built(std::string id, std::string profile)
     const db::Cached row{id, name, std::move(profile), std::time(nullptr)};
     co_await store_.write([row](db::Ledger& ledger) { ledger.put(row); });  // before the name is there: what is not recorded stays for ever
     const Answer answer = co_await images_.tag(id, name);
-    if (!answer.ok()) log::warn("a built image is not kept", {{"image", id}, {"error", redactor().told(answer.message())}});
+    if (!answer.ok()) log::warn("a built image is not kept", {{"image", id}, {"error", redactor().engine_error(answer.message())}});
 }
 
 Task<bool> ImageCache::drop(std::string id, std::string name)

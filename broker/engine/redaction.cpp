@@ -12,12 +12,12 @@ const rules::Redactor& redactor()
 
 EngineFailure failure_of(const std::string& what, const Answer& answer)
 {
-    return EngineFailure(what + ": " + redactor().told(answer.message()));
+    return EngineFailure(what + ": " + redactor().engine_error(answer.message()));
 }
 
 rules::Error error_of(const Answer& answer)
 {
-    return {answer.status, redactor().told(answer.message())};
+    return {answer.status, redactor().engine_error(answer.message())};
 }
 
 }  // namespace broker

@@ -62,7 +62,7 @@ Task<rules::Result<bool>> EngineCleanup::remove_flagged(EngineRequest removal, E
             answer = co_await ask(removal);
         }
         if (!answer.ok() && answer.status != 404 && !problem.empty())
-            co_return tl::unexpected(rules::Error{answer.status, redactor().told(answer.message()) + problem});
+            co_return tl::unexpected(rules::Error{answer.status, redactor().engine_error(answer.message()) + problem});
     }
     co_return done(answer);
 }

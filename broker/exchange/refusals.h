@@ -24,7 +24,7 @@ template <class Judge>
 auto enforce(Job& job, Services& services, Record& record, Judge judge)
 {
     auto result = judge(job.profile);
-    if (result || !job.profile.observes() || !rules::is_policy(result.error().rule)) return or_refuse(std::move(result));
+    if (result || !job.profile.observes() || !rules::is_profile_key(result.error().rule)) return or_refuse(std::move(result));
     auto open = judge(job.effective_profile);
     if (open) note_refusal(job, services, record, result.error(), true);
     return or_refuse(std::move(open));

@@ -270,7 +270,7 @@ std::string Redactor::value(const Endpoint* row, std::string_view field, const s
     return json.is_string() ? json.get<std::string>() : text_of(json);
 }
 
-std::string Redactor::told(std::string_view text) const
+std::string Redactor::engine_error(std::string_view text) const
 {
     std::string shown;
     for (bool first = true; !text.empty(); first = false) {

@@ -29,7 +29,7 @@ public:
     /// The value of `field` that was refused: JSON or a text.
     std::string value(const Endpoint* row, std::string_view field, const std::string& value) const;
     /// What an engine says of a failure: without what it quotes, and without what is inside a volume or a container.
-    std::string told(std::string_view text) const;
+    std::string engine_error(std::string_view text) const;
 
 private:
     HashKey key_;

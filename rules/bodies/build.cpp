@@ -80,7 +80,7 @@ Result<std::string> judge_build_network(const std::string& mode, const Profile& 
     }
     if (kind == "none" || kind == "container") return mode;
     if (is_everywhere(profile.network_egress)) return is_unnamed ? "bridge" : mode;
-    // A build has no --dns: on a network of its own, names that a step asks for are looked up by the host, which is a way out (name_resolver).
+    // A build has no --dns: on a network of its own, names that a step asks for are looked up by the host, which is a way out (force_dns).
     // In a container's network it has that container's name servers.
     if (is_unnamed) return "none";
     return denied("networks.egress", "networkmode", mode,

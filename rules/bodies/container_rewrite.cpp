@@ -45,7 +45,7 @@ Result<void> rewrite_namespaces(Json& host, const Lookup& job)
 
 /// With restricted egress a container asks only the name servers that it names; one that names none gets one that does not answer. Else the
 /// engine would ask the host's servers, and those on the host's loopback from the host's own network.
-void name_resolver(Json& host, const Profile& profile)
+void force_dns(Json& host, const Profile& profile)
 {
     const bool shares_network = text(host, "NetworkMode").starts_with("container:");
     if (!is_everywhere(profile.network_egress) && !shares_network && section(host, "Dns").empty()) host["Dns"] = Json::array({no_resolver});
@@ -103,7 +103,7 @@ Result<Json> rewrite_container_create(Json body, const ContainerNames& names, co
         host.erase("PublishAllPorts");
     }
 
-    name_resolver(host, profile);
+    force_dns(host, profile);
     if (host.contains("ExtraHosts"))
         if (auto hosts = rewrite_hosts(host["ExtraHosts"], gateway); !hosts) return tl::unexpected(hosts.error());
     set_labels(body, context);

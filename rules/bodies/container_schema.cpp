@@ -207,7 +207,7 @@ constexpr std::array<Field, N + M> both(const Field (&first)[N], const Field (&s
 constexpr auto host_fields = both(host_only_fields, resource_fields);
 constexpr Schema host_schema{"HostConfig", host_fields};
 
-constexpr Field networking_fields[] = {rewrite("EndpointsConfig", Type::object_map, &endpoint_schema)};
+constexpr Field networking_fields[] = {rewrite("EndpointsConfig", Type::object_map, &network_endpoint_schema)};
 constexpr Schema networking_schema{"NetworkingConfig", networking_fields};
 
 constexpr Field create_only_fields[] = {

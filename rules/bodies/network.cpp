@@ -46,7 +46,7 @@ constexpr Field network_fields[] = {
 
 constexpr Field connect_fields[] = {
     rewrite("Container", Type::text),
-    rewrite("EndpointConfig", Type::object, &endpoint_schema),
+    rewrite("EndpointConfig", Type::object, &network_endpoint_schema),
 };
 
 constexpr Field disconnect_fields[] = {

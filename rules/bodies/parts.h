@@ -65,7 +65,7 @@ constexpr Field since(int minor, Field field)
 }
 
 /// A container's settings on one network.
-extern const Schema endpoint_schema;
+extern const Schema network_endpoint_schema;
 
 // Reading an admitted body: absent is the empty value.
 

@@ -159,7 +159,7 @@ Verdict judge_request(const AskedRequest& asked, const Lookup& job, const Profil
     verdict.error = result.error();
     if (verdict.error.rule.empty())
         verdict.outcome = Outcome::failed;
-    else if (route && profile.observes() && is_policy(verdict.error.rule) &&
+    else if (route && profile.observes() && is_profile_key(verdict.error.rule) &&
              judge_under(asked, *route, job, permissive(profile), versions.newest))
         verdict.outcome = Outcome::observed;
     else

@@ -218,7 +218,7 @@ const Knob* find_knob(std::string_view path)
     return found == std::end(all_knobs) ? nullptr : &*found;
 }
 
-bool is_policy(std::string_view rule)
+bool is_profile_key(std::string_view rule)
 {
     return find_knob(rule) != nullptr;
 }

@@ -55,7 +55,7 @@ std::span<const Knob> knobs();
 const Knob* find_knob(std::string_view path);
 /// True when `rule` of a refusal is a knob, so that another profile could allow it; false: it protects the host, or
 /// other jobs.
-bool is_policy(std::string_view rule);
+bool is_profile_key(std::string_view rule);
 
 /// Gives `profile` the value. An error's message says what the value must be, and nothing of where it stands.
 Result<void> set(Profile& profile, const Knob& knob, const Value& value);

@@ -24,8 +24,8 @@ struct Reading {
     std::string refused;  ///< why; empty: accepted
     std::string start;    ///< method and target, or the status
     int minor = 0;
-    std::map<std::string, std::vector<std::pair<std::string, std::string>>>
-        fields;  ///< by their names in lower case: Beast keeps those of one name together
+    /// By their names in lower case: Beast keeps those of one name together.
+    std::map<std::string, std::vector<std::pair<std::string, std::string>>> fields;
     Framing framing = Framing::none;
     std::uint64_t length = 0;
     bool keep_alive = false, upgrade = false;

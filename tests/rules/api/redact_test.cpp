@@ -208,11 +208,11 @@ TEST(Redacted, RefusedValuesAreAsTheirFieldSays)
 
 TEST(Redacted, WhatAnEngineTellsIsWithoutWhatItQuotes)
 {
-    EXPECT_EQ(redactor.told("volume is in use - [abc]"), "volume is in use - [abc]");
-    EXPECT_EQ(redactor.told("unlinkat /var/lib/docker/volumes/v/_data/my/token: operation not permitted"),
+    EXPECT_EQ(redactor.engine_error("volume is in use - [abc]"), "volume is in use - [abc]");
+    EXPECT_EQ(redactor.engine_error("unlinkat /var/lib/docker/volumes/v/_data/my/token: operation not permitted"),
               "unlinkat /var/lib/docker/volumes/v/_data/" + hidden(key, "my/token") + ": operation not permitted");
-    EXPECT_EQ(redactor.told("invalid reference \"a b\" given"), "invalid reference \"" + hidden(key, "a b") + "\" given");
-    EXPECT_EQ(redactor.told("a \" alone"), "a \" alone");
+    EXPECT_EQ(redactor.engine_error("invalid reference \"a b\" given"), "invalid reference \"" + hidden(key, "a b") + "\" given");
+    EXPECT_EQ(redactor.engine_error("a \" alone"), "a \" alone");
 }
 
 TEST(Redacted, RequestsGetTheSameVerdict)

@@ -95,8 +95,8 @@ TEST(Permissive, LetsThroughWhatOnlyTheRulesRefuseAndKeepsTheRest)
 
 TEST(Policy, IsWhatAKnobRefuses)
 {
-    for (const char* rule : {"images.registries", "user.non_root", "limits.job.containers"}) EXPECT_TRUE(is_policy(rule)) << rule;
-    for (const char* rule : {"privileged", "host-namespace", "binds", "unknown-field", "closed", ""}) EXPECT_FALSE(is_policy(rule)) << rule;
+    for (const char* rule : {"images.registries", "user.non_root", "limits.job.containers"}) EXPECT_TRUE(is_profile_key(rule)) << rule;
+    for (const char* rule : {"privileged", "host-namespace", "binds", "unknown-field", "closed", ""}) EXPECT_FALSE(is_profile_key(rule)) << rule;
 }
 
 TEST(Nearest, IsTheKeyWithTheFewestEdits)

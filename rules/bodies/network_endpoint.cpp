@@ -106,7 +106,7 @@ Result<void> judge_joined(const std::string& network, const Lookup& job, const s
 
 }  // namespace
 
-constinit const Schema endpoint_schema{"EndpointSettings", endpoint_fields};
+constinit const Schema network_endpoint_schema{"EndpointSettings", endpoint_fields};
 
 Result<std::string> shared_namespace(const std::string& mode, const Lookup& job)
 {
