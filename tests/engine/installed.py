@@ -42,6 +42,7 @@ class MachineCase(EngineCase):
             cls.machine = Machine(cls.engine)
             cls.addClassCleanup(cls.machine.end)
             cls.machine.boot()
+            cls.machine.ok("rm", "-f", "/var/lib/man-db/auto-update")  # else each change of the package has all manual pages read anew
         except Unavailable as reason:
             raise unittest.SkipTest(str(reason)) from None
         cls.opened, cls.before = [], cls.engine.snapshot()
