@@ -177,8 +177,7 @@ Task<Json> clean_up(AdminCall& call)
     return call.jobs.cleanup(call.query.flag("dry_run"), call.query.flag("orphans"));
 }
 
-/// What the administration socket can be asked (admin.h tells of bodies and answers). The first row that fits is served: a job may be called
-/// `close`, and is then reached by its key.
+/// What the administration socket can be asked (admin.h tells of bodies and answers). The first row that fits is served.
 struct AdminRow {
     std::string_view method;
     std::string_view path;  ///< `{job}` stands for an id, which may have slashes

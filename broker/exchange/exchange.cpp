@@ -10,7 +10,7 @@ namespace {
 
 using rules::Json;
 
-/// The JSON body, admitted by the row's schema. A large one is read aside, and its place among the job's large ones stays taken in `large`.
+/// The JSON body, admitted by the row's schema. A helper thread reads a large one, whose place among those of the job stays taken in `large`.
 Task<Json> admitted_body(Client& client, const RequestHead& head, const rules::Endpoint& row, std::size_t limit, Spend& spend, Record& record,
                          std::optional<Lock::Held>& large)
 {

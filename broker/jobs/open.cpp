@@ -112,12 +112,12 @@ Task<rules::Result<Job*>> Jobs::open(OpenRequest request)
 
     rules::Result<rules::JobPaths> paths = co_await job_paths();
     if (!paths) co_return tl::unexpected(paths.error());
-    if (find(request.id)) co_return rules::conflict("a job " + request.id + " was opened meanwhile");
+    const db::Job facts = co_await facts_of(key, request, profile, *paths);
+    if (find(request.id)) co_return rules::conflict("a job " + request.id + " was opened meanwhile");  // from here on nothing is waited for
     if (profile.isolation_required && !services_.firewall.problem().empty())
         co_return tl::unexpected(rules::Error{
             503, "the profile " + request.profile + " requires that jobs are kept apart on the network: " + services_.firewall.problem()});
 
-    const db::Job facts = co_await facts_of(key, request, profile, *paths);
     auto job = make_job(facts, profile);
     Job& opened = *job;
     opened.objects.set_paths(*std::move(paths));

@@ -83,13 +83,13 @@ private:
     Task<T> judged_aside(std::function<rules::Result<T>(const rules::Profile&)> judge)
     {
         const Job& job = call_.job;
-        rules::Result<T> result, acting;
+        rules::Result<T> result, effective;
         const auto work = [&] {
             result = judge(job.profile);
-            if (!result && job.profile.observes()) acting = judge(job.effective_profile);
+            if (!result && job.profile.observes()) effective = judge(job.effective_profile);
         };
         co_await offload(work, Threads::archive);
-        co_return enforce(call_, [&](const rules::Profile& profile) { return &profile == &job.profile ? result : acting; });
+        co_return enforce(call_, [&](const rules::Profile& profile) { return &profile == &job.profile ? result : effective; });
     }
 
     /// The names of the images that the Dockerfile rests on.
