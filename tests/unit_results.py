@@ -2,9 +2,9 @@
 
     /usr/bin/python3 tests/unit_results.py FOLDER COUNTS FAILURES
 
-FOLDER has ctest's own ctest.xml, and PROGRAM.xml of each program of GoogleTest that came to its end. Such a program is one test for ctest and
-counts here as its tests; any other test of ctest's, also a program that died, counts as itself. COUNTS gets `passed failed skipped`, FAILURES a
-line more for each failure.
+FOLDER has ctest's own ctest.xml, and PROGRAM.xml of each program of GoogleTest that ran its tests. Such a program is one test for ctest and
+counts here as its tests; any other test of ctest's counts as itself. So does a program that failed though none of its tests did: it died, or a
+sanitizer found something at its end. COUNTS gets `passed failed skipped`, FAILURES a line more for each failure.
 """
 
 import sys
@@ -16,16 +16,25 @@ def outcomes(folder):
     """(name, "passed", "failed" or "skipped", why) of each test."""
     for each in xml.parse(folder / "ctest.xml").iter("testcase"):
         program = folder / f"{each.get('name')}.xml"
-        if not program.exists():
-            status = each.get("status")
-            yield each.get("name"), {"run": "passed", "disabled": "skipped"}.get(status, "failed"), status
-            continue
-        for test in xml.parse(program).iter("testcase"):
-            troubles = [trouble.get("message", "") for trouble in test.iter("failure")]
-            skipped = test.find("skipped")
-            result = "failed" if troubles else "skipped" if skipped is not None or test.get("status") == "notrun" else "passed"
-            why = troubles[0] if troubles else skipped.get("message", "") if skipped is not None else "disabled"
-            yield f"{test.get('classname')}.{test.get('name')}", result, why
+        ran = program.exists()
+        own = list(tests_of(program)) if ran else []
+        yield from own
+        itself = {"run": "passed", "disabled": "skipped"}.get(each.get("status"), "failed")
+        if not ran or itself == "failed" and "failed" not in (result for _, result, _ in own):
+            yield each.get("name"), itself, f"ctest says: {each.get('status')}"
+
+
+def tests_of(program):
+    """The same of each test of a program of GoogleTest."""
+    for test in xml.parse(program).iter("testcase"):
+        failure, skipped = test.find("failure"), test.find("skipped")
+        name = f"{test.get('classname')}.{test.get('name')}"
+        if failure is not None:
+            yield name, "failed", failure.get("message", "")
+        elif skipped is not None or test.get("status") == "notrun":
+            yield name, "skipped", "disabled" if skipped is None else skipped.get("message", "")
+        else:
+            yield name, "passed", ""
 
 
 def main():
