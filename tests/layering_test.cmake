@@ -22,6 +22,7 @@ floor(rules/profile      rules rules/names rules/bodies rules/api)
 floor(rules/views        rules rules/names rules/api)
 floor(rules/policy       rules rules/names rules/api)
 floor(rules/build        rules rules/names rules/policy)
+floor(rules/buildkit     rules rules/names rules/bodies)
 floor(rules/judge        rules rules/names rules/bodies rules/api rules/profile rules/policy rules/build)
 
 floor(db                 rules)
@@ -29,6 +30,7 @@ floor(cleanup            rules rules/names db)
 
 floor(broker/io)
 floor(broker/http        rules broker/io)
+floor(broker/http2       broker/io broker/http)
 floor(broker/archives    rules rules/build broker/io)
 floor(broker/host        rules rules/names broker/io)
 floor(broker/network     rules rules/names db broker/io broker/host)
@@ -39,7 +41,10 @@ floor(broker/jobs        rules rules/names rules/bodies rules/profile rules/view
 floor(broker/exchange    rules rules/names rules/api rules/views rules/policy db ${tools} broker/archives broker/engine broker/jobs)
 floor(broker/operations  rules rules/names rules/bodies rules/api rules/views rules/policy rules/build rules/judge db ${tools} broker/archives broker/engine
                          broker/jobs broker/exchange)
-floor(broker/daemon      rules rules/names rules/profile db cleanup ${tools} broker/engine broker/jobs broker/exchange broker/operations)
+floor(broker/buildkit    rules rules/names rules/api rules/views rules/buildkit ${tools} broker/http2 broker/engine broker/jobs broker/exchange
+                         broker/operations)
+floor(broker/dispatch    rules rules/policy broker/exchange broker/operations broker/buildkit)
+floor(broker/daemon      rules rules/names rules/profile db cleanup ${tools} broker/engine broker/jobs broker/exchange broker/dispatch)
 floor(broker/cli         rules rules/names rules/api rules/profile rules/judge db ${tools} broker/engine broker/jobs broker/daemon)
 
 set(files_most 25)  # of a folder: more are not seen at a glance

@@ -22,7 +22,7 @@
 #include "broker/jobs/subnet_leases.h"
 #include "broker/network/firewall.h"
 #include "broker/network/resolver.h"
-#include "broker/operations/operations.h"
+#include "broker/dispatch/operate.h"
 
 namespace broker {
 namespace {

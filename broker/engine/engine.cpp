@@ -59,20 +59,21 @@ Task<Upstream> Engine::connect()
     co_return Upstream(*this, std::move(wire), false);
 }
 
-std::string Engine::head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const
+std::string Engine::head_of(const EngineRequest& request, std::string_view framing, std::string_view upgrade) const
 {
     const rules::Endpoint& row = rules::endpoint(request.op);
     const rules::Version version = request.version.value_or(versions_.newest);
     HeadWriter head = HeadWriter::request(rules::method_name(row.method), rules::target_of(row, version, request.id, request.query));
     if (!request.registry_auth.empty()) head.add("X-Registry-Auth", request.registry_auth);
     if (!request.registry_config.empty()) head.add("X-Registry-Config", request.registry_config);
-    if (upgrade) head.add("Connection", "Upgrade").add("Upgrade", "tcp");
+    for (const auto& [name, value] : request.headers) head.add(name, value);
+    if (!upgrade.empty()) head.add("Connection", "Upgrade").add("Upgrade", upgrade);
     std::string text = std::move(head).finish();
     text.insert(text.size() - 2, framing);
     return text;
 }
 
-Task<Upstream> Engine::send(const EngineRequest& request, bool upgrade)
+Task<Upstream> Engine::send(const EngineRequest& request, std::string_view upgrade)
 {
     std::string body;
     std::string framing;
@@ -106,7 +107,7 @@ Task<Upstream> Engine::send_head(const EngineRequest& request, std::optional<std
 {
     std::string framing = "Content-Type: " + std::string(content_type) + "\r\n";
     framing += length ? "Content-Length: " + std::to_string(*length) + "\r\n" : "Transfer-Encoding: chunked\r\n";
-    const std::string head = head_of(request, framing, false);
+    const std::string head = head_of(request, framing);
     Upstream upstream = co_await connect();
     upstream.sent(false);
     db::fault_point("before", rules::endpoint(request.op).name);

@@ -90,6 +90,7 @@ struct EngineRequest {
     std::optional<rules::Version> version = {};  ///< the engine's newest that we know, unless given
     std::string registry_auth = {};              ///< X-Registry-Auth, opaque
     std::string registry_config = {};            ///< X-Registry-Config, opaque
+    std::vector<std::pair<std::string, std::string>> headers = {};  ///< further ones
 };
 
 /// What asks the engine for the object `id` of `kind` (container, network, volume, image, exec).
@@ -136,8 +137,8 @@ class Engine {
 public:
     Engine(asio::io_context& io, std::string socket_path);
 
-    /// Sends a request without a body or with JSON. `Upgrade: tcp` when `upgrade`.
-    Task<Upstream> send(const EngineRequest& request, bool upgrade = false);
+    /// Sends a request without a body or with JSON. `upgrade`: the protocol that it asks for besides, if any.
+    Task<Upstream> send(const EngineRequest& request, std::string_view upgrade = {});
     /// Sends the head of a request whose body the caller writes: `length`, or chunked when absent.
     Task<Upstream> send_head(const EngineRequest& request, std::optional<std::uint64_t> length, std::string_view content_type);
     /// A whole exchange with an answer that fits into memory. Throws EngineFailure when the engine is away or breaks off.
@@ -163,7 +164,7 @@ private:
     std::optional<Upstream> pooled();
     Task<Upstream> connect();
     Task<> read_long_list(Upstream& upstream, BodyReader& body, std::string text, Elements& elements, bool learning, Spend* spend);
-    std::string head_of(const EngineRequest& request, std::string_view framing, bool upgrade) const;
+    std::string head_of(const EngineRequest& request, std::string_view framing, std::string_view upgrade = {}) const;
 
     asio::io_context& io_;
     std::string path_;

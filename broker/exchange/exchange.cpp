@@ -88,7 +88,7 @@ Task<> serve_request(Connection& connection, Job& job, Services& services, const
 /// Puts the connection on the job's list for as long as it lasts.
 class Listed {
 public:
-    Listed(Job& job, Client& client) : job_(job), place_(job.connections.insert(job.connections.end(), Connection{&client, nullptr, false})) {}
+    Listed(Job& job, Client& client) : job_(job), place_(job.connections.insert(job.connections.end(), Connection{&client})) {}
     Listed(const Listed&) = delete;
     Listed& operator=(const Listed&) = delete;
     ~Listed() { job_.connections.erase(place_); }

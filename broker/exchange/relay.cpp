@@ -196,7 +196,7 @@ Task<> forward_upload(Call& call)
 
 Task<> forward_upgrade(Call& call, const EngineRequest& request)
 {
-    Upstream upstream = co_await call.services.engine.send(request, call.head.upgrade);
+    Upstream upstream = co_await call.services.engine.send(request, call.head.upgrade ? "tcp" : "");
     const CutWithJob while_relayed(call.connection, upstream);
     Client& client = call.client;
     client.will_close();  // whatever follows on this connection, it is not another request

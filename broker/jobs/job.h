@@ -26,7 +26,7 @@ namespace broker {
 struct Connection {
     Client* client = nullptr;
     Wire* upstream = nullptr;  ///< while an exchange with the engine is under way
-    bool making = false;       ///< an exchange that changes the engine: it may finish before it is cut
+    int making = 0;            ///< exchanges that change the engine: they may finish before it is cut
 
     void cut() const
     {
@@ -40,6 +40,8 @@ struct SeenEvent {
     std::uint64_t number = 0;  ///< EngineEvents::View
     std::shared_ptr<const Event> event;  ///< none: it is not the job's
 };
+
+struct JobBuilds;
 
 /// One open job: its facts, its objects, its door and who is at it.
 struct Job {
@@ -106,6 +108,7 @@ struct Job {
     std::set<std::int64_t> pending;  ///< intended rows whose request is still under way
     std::uint64_t spooled = 0;       ///< bytes of archives that it is sending, which wait on the disk until they are judged
     std::bitset<static_cast<std::size_t>(rules::Op::count)> used;  ///< operations of which the ledger has a request
+    std::shared_ptr<JobBuilds> builds;  ///< with BuildKit, once there was one (broker/buildkit)
     RateLimiter request_rate;  ///< of requests, where the profile has one
     Meter meter;
     int refusals_logged = 0;           ///< in this second

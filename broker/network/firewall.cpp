@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <ranges>
 
 #include "broker/io/offload.h"
 #include "broker/io/log.h"
@@ -16,6 +17,8 @@
 
 namespace broker {
 namespace {
+
+constexpr std::string_view of_builds = "builds";  ///< no job's key
 
 /// Gives `commands` to the kernel; the error's text, or empty.
 std::string run_nftables(const std::string& commands, bool dry = false)
@@ -63,7 +66,10 @@ Firewall::Firewall(const std::filesystem::path& state_dir) : table_(table_of(sta
 
 bool Firewall::no_bridge_is_here() const
 {
-    return !networks_.empty() && std::ranges::none_of(networks_, [](const auto& each) { return ::if_nametoindex(each.bridge.c_str()) != 0; });
+    // The engine's own bridge may be another engine's, of the same name.
+    const auto is_ours = [](const auto& each) { return each.job != of_builds; };
+    auto ours = networks_ | std::views::filter(is_ours);
+    return !ours.empty() && std::ranges::none_of(ours, [](const auto& each) { return ::if_nametoindex(each.bridge.c_str()) != 0; });
 }
 
 Task<> Firewall::apply()
@@ -110,6 +116,17 @@ Task<> Firewall::guard(rules::GuardedNetwork network)
     co_await apply();
 }
 
+Task<> Firewall::guard_builds(std::string bridge, const std::string& job)
+{
+    const bool is_guarded = !building_.empty();
+    building_.insert(job);
+    if (is_guarded) co_return;
+    rules::GuardedNetwork network;
+    network.job = of_builds;
+    network.bridge = std::move(bridge);
+    co_await guard(std::move(network));
+}
+
 Task<> Firewall::release(std::string bridge)
 {
     if (std::erase_if(networks_, [&](const auto& each) { return each.bridge == bridge; }) > 0) co_await apply();
@@ -117,7 +134,9 @@ Task<> Firewall::release(std::string bridge)
 
 Task<> Firewall::release_job(std::string job)
 {
-    if (std::erase_if(networks_, [&](const auto& each) { return each.job == job; }) > 0) co_await apply();
+    const bool was_last = building_.erase(job) > 0 && building_.empty();
+    const auto is_over = [&](const auto& each) { return each.job == job || (was_last && each.job == of_builds); };
+    if (std::erase_if(networks_, is_over) > 0) co_await apply();
 }
 
 }  // namespace broker

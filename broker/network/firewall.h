@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ public:
     Task<> restore(std::vector<rules::GuardedNetwork> networks);
     /// The rules of `network` hold from here on. Before its bridge is made.
     Task<> guard(rules::GuardedNetwork network);
+    /// Steps of BuildKit's builds are on the engine's own bridge, all jobs' on the same one: from there no job and no metadata service is
+    /// reached. From here on, until all jobs that asked for it have ended. The host's own containers on that bridge are held to it, too.
+    Task<> guard_builds(std::string bridge, const std::string& job);
     Task<> release(std::string bridge);
     Task<> release_job(std::string job);
 
@@ -42,6 +46,7 @@ private:
 
     std::string table_;
     std::vector<rules::GuardedNetwork> networks_;
+    std::set<std::string> building_;  ///< jobs for whose builds the engine's own bridge is among them
     bool elsewhere_ = false;  ///< where the engine works; the rules stand all the same
     std::string problem_;
     Lock applying_;

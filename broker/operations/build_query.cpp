@@ -1,9 +1,9 @@
 #include "broker/operations/build_query.h"
 
 #include <algorithm>
-#include <boost/beast/core/detail/base64.hpp>
 
 #include "broker/engine/image_cache.h"
+#include "broker/http/base64.h"
 #include "broker/operations/operations.h"
 #include "rules/names/names.h"
 #include "rules/names/reference.h"
@@ -56,30 +56,6 @@ void use_own_cache(rules::Query& query, const Job& job, const std::vector<std::s
         if (!each.id.empty()) sources.push_back(each.id);
     if (sources.empty() || !job.profile.build_cache) query.set("nocache", "1");
     query.set("cachefrom", sources.dump());
-}
-
-/// base64url, as Docker writes its headers; nothing when it is none.
-std::optional<std::string> decode_base64(std::string text)
-{
-    namespace base64 = boost::beast::detail::base64;
-    std::ranges::replace(text, '-', '+');
-    std::ranges::replace(text, '_', '/');
-    while (text.ends_with('=')) text.pop_back();
-    std::string out(base64::decoded_size(text.size()) + 3, '\0');
-    const auto [written, read] = base64::decode(out.data(), text.data(), text.size());
-    if (read != text.size()) return std::nullopt;
-    out.resize(written);
-    return out;
-}
-
-std::string encode_base64(const std::string& text)
-{
-    namespace base64 = boost::beast::detail::base64;
-    std::string out(base64::encoded_size(text.size()), '\0');
-    out.resize(base64::encode(out.data(), text.data(), text.size()));
-    std::ranges::replace(out, '+', '-');
-    std::ranges::replace(out, '/', '_');
-    return out;
 }
 
 }  // namespace
@@ -136,7 +112,7 @@ Task<rules::Query> build_query(Call& call, const std::vector<std::string>& tags)
 
 std::string auth_for(std::string_view domain, std::string_view registry_config)
 {
-    const auto text = decode_base64(std::string(registry_config));
+    const auto text = from_base64(std::string(registry_config));
     const rules::Result<Json> all = rules::parse_json(text.value_or("null"));
     if (!all || !all->is_object()) return {};
     const std::string wanted = domain == "docker.io" ? "https://index.docker.io/v1/" : std::string(domain);
@@ -146,7 +122,7 @@ std::string auth_for(std::string_view domain, std::string_view registry_config)
             if (const std::size_t scheme = host.find("://"); scheme != host.npos) host.remove_prefix(scheme + 3);
             host = host.substr(0, host.find('/'));
         }
-        if (key == wanted || host == domain) return encode_base64(auth.dump());
+        if (key == wanted || host == domain) return to_base64url(auth.dump());
     }
     return {};
 }

@@ -8,9 +8,6 @@
 
 namespace broker {
 
-/// Serves the operation of `call`'s row and answers. Throws Refused, Gone, EngineFailure.
-Task<> operate(Call& call);
-
 // What a row does beyond `forward`, by object (broker/operations/*.cpp).
 Task<> ping(Call& call);
 Task<> version(Call& call);
@@ -36,6 +33,7 @@ Task<> inspect_exec(Call& call);
 
 Task<> list_images(Call& call);
 Task<> pull_image(Call& call);
+Task<> inspect_distribution(Call& call);
 Task<> inspect_image(Call& call);
 Task<> history_of_image(Call& call);
 Task<> tag_image(Call& call);
@@ -76,6 +74,8 @@ Task<> send_archive(Upstream& upstream, ArchiveWriter& archive);
 
 /// The job may have one more object of `kind`; else the request ends. Asked last before the intent is recorded.
 void check_room(Call& call, rules::Kind kind, std::size_t more = 1);
+/// The same for an image more by what the job's images take together.
+Task<> check_room_for_bytes(Call& call);
 
 /// The engine's containers of this job: every one, in any state, newest first.
 Task<> for_containers(Call& call, bool with_size, std::function<void(rules::Json)> each);
@@ -148,10 +148,10 @@ private:
 /// While the answer of the engine is being recorded the connection is not cut, even when the job ends.
 class Recording {
 public:
-    explicit Recording(Connection& connection) : connection_(connection) { connection_.making = true; }
+    explicit Recording(Connection& connection) : connection_(connection) { ++connection_.making; }
     Recording(const Recording&) = delete;
     Recording& operator=(const Recording&) = delete;
-    ~Recording() { connection_.making = false; }
+    ~Recording() { --connection_.making; }
 
 private:
     Connection& connection_;

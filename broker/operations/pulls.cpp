@@ -120,6 +120,20 @@ EngineRequest pull_request(Call& call, const Reference& fetched, const std::stri
 
 }  // namespace
 
+Task<> inspect_distribution(Call& call)
+{
+    Reference reference = or_refuse(rules::parse_reference(call.route.id));
+    if (reference.tag.empty() && reference.digest.empty()) reference.tag = "latest";
+    enforce(call, [&](const rules::Profile& profile) { return rules::check_pull(reference, profile); });
+    const rules::DialTarget registry = or_refuse(rules::dial_target(reference.domain));
+    co_await check_dial(call, registry, "name");
+    EngineRequest request = call.request();
+    request.id = reference.familiar();
+    request.registry_auth = std::string(call.head.header("x-registry-auth"));
+    const Answer answer = co_await ask(call, request);
+    co_await call.client.reply_json(200, answer.json());
+}
+
 Task<bool> pull_for(Call& call, const Reference& reference, const std::string& platform, const std::string& auth, const LineSink& sink)
 {
     constexpr int pulls_max = 3;

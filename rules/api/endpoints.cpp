@@ -127,7 +127,7 @@ constexpr Param image_remove_params[] = {
     {"platforms", text_list, deny, "remove the image with all its platforms"},
 };
 
-constexpr std::string_view no_buildkit = "builds with BuildKit are not open yet; DOCKER_BUILDKIT=0 docker build works";
+constexpr std::string_view no_buildkit = "POST /build with BuildKit is not open yet; docker buildx build works, and so does DOCKER_BUILDKIT=0 docker build";
 constexpr Param build_params[] = {
     {"t", text_list, rewrite},
     {"dockerfile", text, pass},
@@ -198,12 +198,8 @@ constexpr Closed websocket_closed = {
     403, "attaching over WebSocket is not open; use POST /containers/{id}/attach", "closed"};
 constexpr Closed search_closed = {
     403, "searching a registry through the engine is closed; use the registry's own page or API", "closed"};
-constexpr Closed distribution_closed = {
-    403, "asking a registry through the engine is closed; pull the image and inspect it", "closed"};
 constexpr Closed attestations_closed = {403, "attestations are closed to jobs; read them from the registry",
                                         "closed"};
-constexpr Closed buildkit_closed = {
-    403, "builds with BuildKit are not open yet; DOCKER_BUILDKIT=0 docker build works", "closed"};
 constexpr Closed volume_closed = {
     403, "updating a volume is closed to jobs, since it concerns cluster volumes only; create a new volume",
     "closed"};
@@ -294,13 +290,13 @@ constexpr Endpoint table[] = {
     closed(image_search, "image.search", get, "/images/search", search_closed),
     {image_prune, "image.prune", post, "/images/prune", none, no_body, plain, filters_only},
     with(room, {image_commit, "image.commit", post, "/commit", none, json_body, plain, image_commit_params, &commit_schema}),
-    closed(distribution_inspect, "distribution.inspect", get, "/distribution/{id}/json", distribution_closed),
+    with(own_lookup, {distribution_inspect, "distribution.inspect", get, "/distribution/{id}/json", image, no_body, plain, {}}),
 
     with(room, {build, "build", post, "/build", none, byte_body, stream, build_params}),
     {build_prune, "build.prune", post, "/build/prune", none, no_body, plain, build_prune_params},
     closed(build_cancel, "build.cancel", post, "/build/cancel", no_build),
-    closed(session, "session", post, "/session", buildkit_closed),
-    closed(grpc, "grpc", post, "/grpc", buildkit_closed),
+    with(quiet, {session, "session", post, "/session", none, no_body, hijack, {}}),
+    with(quiet, {grpc, "grpc", post, "/grpc", none, no_body, hijack, {}}),
 
     {network_list, "network.list", get, "/networks", none, no_body, plain, filters_only},
     {network_list_slash, "network.list_slash", get, "/networks/", none, no_body, plain, filters_only},

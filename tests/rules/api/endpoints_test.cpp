@@ -78,7 +78,7 @@ TEST(Endpoints, OnlyStreamsThatNeedARawConnectionAreHijacked)
     std::set<Op> open;
     for (const Endpoint& row : endpoints())
         if (row.reply == Reply::hijack && row.closed.status == 0) open.insert(row.op);
-    EXPECT_EQ(open, (std::set<Op>{Op::container_attach, Op::exec_start}));
+    EXPECT_EQ(open, (std::set<Op>{Op::container_attach, Op::exec_start, Op::session, Op::grpc}));
 }
 
 TEST(Endpoints, ClosedRowsSayWhatToDo)
@@ -91,8 +91,6 @@ TEST(Endpoints, ClosedRowsSayWhatToDo)
             EXPECT_EQ(row.closed.rule, "closed") << row.name;
         }
     }
-    EXPECT_NE(endpoint(Op::grpc).closed.message.find("DOCKER_BUILDKIT=0 docker build"), std::string_view::npos);
-    EXPECT_NE(endpoint(Op::session).closed.message.find("DOCKER_BUILDKIT=0 docker build"), std::string_view::npos);
     EXPECT_EQ(endpoint(Op::swarm_inspect).closed.status, 503);
     EXPECT_TRUE(endpoint(Op::service_list).closed.message.starts_with("This node is not a swarm manager."));
     EXPECT_EQ(endpoint(Op::debug_vars).closed.message, "page not found");

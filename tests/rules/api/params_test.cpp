@@ -111,8 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Route, ARefusalNamesTheWayOut)
 {
     EXPECT_EQ(find("POST", "/build?version=2").error().message,
-              "berth: version is refused by rule \"closed-parameter\": builds with BuildKit are not open yet; "
-              "DOCKER_BUILDKIT=0 docker build works");
+              "berth: version is refused by rule \"closed-parameter\": POST /build with BuildKit is not open yet; "
+              "docker buildx build works, and so does DOCKER_BUILDKIT=0 docker build");
     EXPECT_EQ(find("POST", "/build?remote=http://x").error().value, "http://x");
 }
 

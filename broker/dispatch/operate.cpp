@@ -1,7 +1,7 @@
 #include <array>
-#include <set>
 
-#include "broker/engine/images.h"
+#include "broker/buildkit/buildkit.h"
+#include "broker/dispatch/operate.h"
 #include "broker/exchange/relay.h"
 #include "broker/operations/operations.h"
 #include "rules/policy/endpoint_policy.h"
@@ -42,6 +42,7 @@ constexpr auto operations = [] {
     set(Op::image_list, list_images);
     set(Op::image_create, pull_image);
     set(Op::image_inspect, inspect_image);
+    set(Op::distribution_inspect, inspect_distribution);
     set(Op::image_history, history_of_image);
     set(Op::image_get, save_images);
     set(Op::image_get_many, save_images);
@@ -53,6 +54,8 @@ constexpr auto operations = [] {
     set(Op::image_prune, prune_images);
     set(Op::build, build_image);
     set(Op::build_prune, prune_builds);
+    set(Op::grpc, serve_grpc);
+    set(Op::session, serve_session);
     set(Op::network_list, list_networks);
     set(Op::network_list_slash, list_networks);
     set(Op::network_inspect, inspect_network);
@@ -71,25 +74,6 @@ constexpr auto operations = [] {
 }();
 
 }  // namespace
-
-void check_room(Call& call, rules::Kind kind, std::size_t more)
-{
-    const std::size_t count = call.job.objects.requested(kind) + more - std::min<std::size_t>(more, 1);
-    enforce(call, [&](const rules::Profile& profile) { return rules::check_count(kind, count, profile); });
-}
-
-/// What the job's images take together, as far as the profile bounds it.
-static Task<> check_room_for_bytes(Call& call)
-{
-    if (call.job.profile.job_image_bytes == 0) co_return;
-    std::set<std::string> ids;
-    for (const db::Object& each : call.job.objects.all(rules::Kind::image))
-        if (!each.id.empty()) ids.insert(each.id);
-    std::int64_t bytes = 0;
-    for (const std::string& id : ids)
-        if (const auto image = co_await call.services.images.inspect(id)) bytes += image->value("Size", std::int64_t{0});
-    enforce(call, [&](const rules::Profile& profile) { return rules::check_image_bytes(bytes, profile); });
-}
 
 /// An operation that makes an image, when the job may have one more.
 static Task<> operate_in_room(Call& call, Operation operation)
