@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -77,7 +78,8 @@ struct JobBuilds {
 
     std::map<std::string, BuildSession*> sessions;                       ///< by the client's id
     std::map<std::string, std::shared_ptr<RunningBuild>> running;  ///< by the client's ref
-    Broadcast begun;                                                     ///< an attempt of one of them
+    Broadcast begun;                ///< an attempt of one of them, or one is over
+    std::deque<std::string> ended;  ///< the last refs of those that are over: who asks for one of them need not wait for it
 };
 JobBuilds& builds_of(const Call& call);
 

@@ -57,7 +57,9 @@ GrpcStatus shown_status(const Call& call, GrpcStatus status)
 
 rules::BuildingJob building_job(const Call& call)
 {
-    return {call.job.facts.key, call.job.cgroup, call.job.gateway};
+    const Job& job = call.job;
+    const bool is_shared = job.profile.image_cache == "built";
+    return {job.facts.key, is_shared ? "profile-" + job.profile.name : job.facts.key, job.cgroup, job.gateway};
 }
 
 rules::Error refused_fetch(const std::string& source)

@@ -15,6 +15,7 @@
 namespace broker {
 namespace {
 
+constexpr std::size_t ended_kept = 100;
 constexpr int attempts_max = 100;
 constexpr rules::Version with_source_policies{1, 43};  // an older engine would overlook them
 constexpr auto last_status_limit = 2s;      // for what the engine still has to tell of a build that is over
@@ -48,6 +49,9 @@ public:
     {
         build_->end();
         builds_.running.erase(ref_);
+        builds_.ended.push_back(ref_);
+        if (builds_.ended.size() > ended_kept) builds_.ended.pop_front();
+        builds_.begun.wake();
     }
 
 private:
@@ -56,7 +60,7 @@ private:
     std::shared_ptr<RunningBuild> build_;
 };
 
-/// The build of that ref, once it is under way.
+/// The build of that ref, once it is under way; null when it is over.
 Task<std::shared_ptr<RunningBuild>> running_build(Rpc& rpc, std::string ref)
 {
     JobBuilds& builds = builds_of(rpc.call);
@@ -67,6 +71,7 @@ Task<std::shared_ptr<RunningBuild>> running_build(Rpc& rpc, std::string ref)
                 build = found->second;
                 co_return;
             }
+            if (std::ranges::find(builds.ended, ref) != builds.ended.end()) co_return;
             co_await builds.begun.wait();
         }
     };
@@ -79,7 +84,9 @@ Task<std::shared_ptr<RunningBuild>> build_of(Rpc& rpc)
 {
     const std::string_view ref = value_of(rpc.stream.head(), "buildkit-controlapi-buildid");
     if (ref.empty()) throw GrpcStatus{GrpcCode::unknown, "no buildid found in context"};
-    return running_build(rpc, std::string(ref));
+    auto build = co_await running_build(rpc, std::string(ref));
+    if (!build) throw GrpcStatus{GrpcCode::not_found, "no such job " + std::string(ref.substr(0, 200))};
+    co_return build;
 }
 
 /// Steps are on the engine's own bridge: from there no job is reached from now on.
@@ -177,6 +184,9 @@ Task<> serve_solve(Rpc& rpc)
     Call& call = rpc.call;
     call.record.endpoint = &rules::endpoint(rules::Op::build);
     const auto request = co_await message_of<rules::buildkit::SolveRequest>(rpc);
+    or_refuse(rules::check_ref(request.ref()));
+    const auto build = std::make_shared<RunningBuild>(call.services.io.get_executor(), builds_of(call).begun);
+    const Registration registration(call, request.ref(), build);
     if (call.services.engine.versions().newest < with_source_policies)
         throw Refused{{501, "berth: builds with BuildKit take Docker 24 or newer on the host; DOCKER_BUILDKIT=0 docker build works"}};
     const rules::BuildingJob job = building_job(call);
@@ -185,11 +195,9 @@ Task<> serve_solve(Rpc& rpc)
         check_room(call, rules::Kind::image, std::max<std::size_t>(1, asked.image->names.size()));
         co_await check_room_for_bytes(call);
     }
-    const auto build = std::make_shared<RunningBuild>(call.services.io.get_executor(), builds_of(call).begun);
     build->pull = asked.pull;
     build->session = asked.session;
     if (!asked.pull) build->sources = sources_of(call);
-    const Registration registration(call, asked.ref, build);
     co_await guard_steps(call);
     Solve solve(rpc, std::move(asked));
     co_await solve.run(*build);
@@ -201,7 +209,7 @@ Task<> serve_status(Rpc& rpc)
     const auto build = co_await running_build(rpc, request.ref());
     const auto text = [&rpc](std::string each) { return shown(rpc.call, std::move(each)); };
     rpc.stream.answer(grpc_answer());
-    for (int attempt = 0; !build->is_over();) {
+    for (int attempt = 0; build && !build->is_over();) {
         if (build->attempt() == attempt) {
             co_await build->changed();
             continue;

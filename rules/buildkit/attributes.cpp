@@ -207,7 +207,11 @@ Result<Attributes> judge_attributes(const Attributes& asked, const Profile& prof
     }
     // A `# syntax=` line would choose any image as what writes the build's steps: with a command line there is none to choose.
     sent["cmdline"] = "docker/dockerfile";
-    sent["build-arg:BUILDKIT_CACHE_MOUNT_NS"] = building_name(job.key, "cache");
+    sent["build-arg:BUILDKIT_CACHE_MOUNT_NS"] = job.space;
+    // The engine takes a step over from any build that had the same one, whatever secret that was given. The name of a further host makes a step
+    // another one.
+    std::string& known_hosts = sent["add-hosts"];
+    known_hosts += (known_hosts.empty() ? "" : ",") + job.space + ".cache.invalid=127.0.0.1";
     if (!job.cgroup.empty()) sent["cgroup-parent"] = job.cgroup;
     if (!profile.build_cache) sent["no-cache"] = "";
     return sent;

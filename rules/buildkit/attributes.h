@@ -14,6 +14,7 @@ using Attributes = std::map<std::string, std::string>;
 /// What berth knows of the job that builds.
 struct BuildingJob {
     std::string key;
+    std::string space;    ///< of its caches: steps and cache mounts are shared with whoever has the same one
     std::string cgroup;   ///< the parent of its steps' cgroups; empty: the engine's
     std::string gateway;  ///< where it finds what its host publishes for it; empty: it has no address
 };

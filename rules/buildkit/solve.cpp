@@ -52,6 +52,14 @@ bool is_plain_export(std::string_view attribute)
     return std::ranges::find(known, attribute) != std::end(known) || attribute.starts_with("annotation");
 }
 
+/// Attributes that say nothing to the exporter of the engine's own store, which keeps the image in any case: clients push it by themselves.
+bool is_left_out(std::string_view attribute)
+{
+    constexpr std::string_view known[] = {"push", "push-by-digest", "load", "unpack", "store", "name-canonical", "registry.insecure",
+                                          "dangling-name-prefix", "buildinfo", "buildinfo-attrs"};
+    return std::ranges::find(known, attribute) != std::end(known);
+}
+
 Result<buildkit::Exporter> judge_exporter(const buildkit::Exporter& asked, AskedBuild& build)
 {
     buildkit::Exporter sent;
@@ -69,8 +77,8 @@ Result<buildkit::Exporter> judge_exporter(const buildkit::Exporter& asked, Asked
             Result<AskedImage> image = asked_image(value);
             if (!image) return tl::unexpected(image.error());
             build.image = std::move(*image);
-        } else if (is_image && (name == "push" || name == "unpack" || name == "store")) {
-            // A client of this exporter pushes by itself; the engine keeps the image in any case.
+        } else if (is_image && is_left_out(name)) {
+            continue;
         } else if (is_plain_export(name)) {
             (*sent.mutable_attrs())[name] = value;
         } else {
@@ -110,6 +118,17 @@ Result<void> judge_cache(const buildkit::CacheOptions& cache, AskedBuild& build)
         build.inline_cache = true;
     }
     // What is imported would be looked up in the engine's store and at registries, by its name: steps of the job's builds are cached in any case.
+    return {};
+}
+
+/// BuildKit limits no step by itself: steps have the job's limits, where it has such.
+Result<void> check_step_limits(const Profile& profile)
+{
+    const std::string way_out = "use DOCKER_BUILDKIT=0 docker build, whose steps it holds; or the profile limits the job as a whole by ";
+    if (profile.container_memory_max > 0 && profile.job_memory == 0)
+        return denied("limits.container.memory_max", "build", "", way_out + "limits.job.memory");
+    if (profile.container_nano_cpus_max > 0 && profile.job_nano_cpus == 0)
+        return denied("limits.container.cpus_max", "build", "", way_out + "limits.job.cpus");
     return {};
 }
 
@@ -154,14 +173,17 @@ bool has_unknown_field(const Message& message)
     return false;
 }
 
+Result<void> check_ref(const std::string& ref) { return check_name(ref, "Ref"); }
+
 Result<AskedBuild> judge_solve(const buildkit::SolveRequest& asked, const Profile& profile, const BuildingJob& job)
 {
     if (!profile.build_allowed) return denied("build.allowed", "build", "", "the profile allows no builds");
     if (has_unknown_field(asked)) return denied("unknown-field", "SolveRequest", "", "use an older client: berth does not know a field of it");
+    if (const auto held = check_step_limits(profile); !held) return tl::unexpected(held.error());
     AskedBuild build;
     build.ref = asked.ref();
     build.session = asked.session();
-    if (const auto checked = check_name(build.ref, "Ref"); !checked) return tl::unexpected(checked.error());
+    if (const auto checked = check_ref(build.ref); !checked) return tl::unexpected(checked.error());
     if (const auto checked = check_name(build.session, "Session"); !checked) return tl::unexpected(checked.error());
     if (const auto judged = judge_rest(asked); !judged) return tl::unexpected(judged.error());
     if (asked.frontend() != "" && asked.frontend() != "dockerfile.v0")

@@ -27,6 +27,8 @@ struct AskedBuild {
     bool inline_cache = false;
 };
 
+/// 400 for a ref that is no plain word.
+Result<void> check_ref(const std::string& ref);
 /// 403 for what a rule refuses, 400 for what is malformed or unknown.
 Result<AskedBuild> judge_solve(const buildkit::SolveRequest& asked, const Profile& profile, const BuildingJob& job);
 
