@@ -7,6 +7,7 @@
 #include "broker/network/firewall.h"
 #include "broker/operations/build_record.h"
 #include "broker/operations/operations.h"
+#include "db/fault.h"
 #include "rules/buildkit/methods.h"
 #include "rules/buildkit/solve.h"
 #include "rules/buildkit/view.h"
@@ -148,7 +149,11 @@ private:
                 rules::solve_for(asked_, job_, real, record_.reals(), rules::source_policy(job_.key, build.sources));
             build.begin(real);
             std::optional<RpcAnswer> answer;
-            const auto ask = [&]() -> Task<> { answer = co_await ask_engine(rpc_, rules::solve_method, request.SerializeAsString()); };
+            const auto ask = [&]() -> Task<> {
+                db::fault_point("before", "solve");
+                answer = co_await ask_engine(rpc_, rules::solve_method, request.SerializeAsString());
+                db::fault_point("after", "solve");
+            };
             const auto restarted = [&]() -> Task<> {
                 while (!build.is_to_restart()) co_await build.changed();
             };

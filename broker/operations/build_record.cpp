@@ -29,11 +29,11 @@ Task<> BuildRecord::intend()
 {
     Objects& objects = call_.job.objects;
     if (tags_.empty()) tags_.push_back({{}, new_building_reference(call_.job.facts.key)});
+    std::vector<std::string> names;
+    for (const Tag& tag : tags_) names.push_back(tag.name);
+    co_await hold_before_move(call_, names);
     for (const Tag& tag : tags_) {
-        if (!tag.name.empty() && objects.named(Kind::image, tag.name)) {
-            co_await hold_before_move(call_, tag.name);
-            continue;
-        }
+        if (!tag.name.empty() && objects.named(Kind::image, tag.name)) continue;
         db::Object object;
         object.kind = Kind::image;
         object.name = tag.name;

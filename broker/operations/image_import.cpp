@@ -38,7 +38,7 @@ public:
         const std::string& key = call.job.facts.key;
         std::string real = name.empty() ? new_building_reference(key)
                                         : or_refuse(rules::real_reference(key, or_refuse(rules::parse_reference(name))));
-        if (!name.empty()) co_await hold_before_move(call, name);
+        if (!name.empty()) co_await hold_before_move(call, {name});
         co_return co_await take(call, name, std::move(real));
     }
 

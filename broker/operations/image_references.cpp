@@ -86,13 +86,17 @@ Task<> drop_nameless(Call& call, std::string id)
         if (each.name.empty() && is_held_otherwise(call.job.objects, each)) co_await release_image(call, each);
 }
 
-Task<> hold_before_move(Call& call, const std::string& name)
+Task<> hold_before_move(Call& call, std::vector<std::string> names)
 {
     const auto turn = co_await call.job.naming.hold();
-    const db::Object* held = call.job.objects.named(Kind::image, name);
-    if (!held || held->id.empty() || held->origin != db::Origin::made || is_held_otherwise(call.job.objects, *held)) co_return;
-    const std::string id = held->id;
-    co_await hold_nameless(call, id);
+    const Objects& objects = call.job.objects;
+    for (const std::string& name : names) {
+        const db::Object* held = objects.named(Kind::image, name);
+        if (!held || held->id.empty() || held->origin != db::Origin::made) continue;
+        const std::string id = held->id;
+        const auto stays = [&](const db::Object& each) { return std::ranges::find(names, each.name) == names.end(); };
+        if (std::ranges::none_of(objects.all(Kind::image, id), stays)) co_await hold_nameless(call, id);
+    }
 }
 
 }  // namespace broker

@@ -98,8 +98,9 @@ bool is_held_otherwise(const Objects& objects, const db::Object& row);
 Task<Answer> release_image(Call& call, const db::Object& image);
 /// An image that has a name in the job need not be held without one any longer.
 Task<> drop_nameless(Call& call, std::string id);
-/// Before a request that can move the tag `name` of the job: keeps the image that it names now, by a reference without a name.
-Task<> hold_before_move(Call& call, const std::string& name);
+/// Before a request that can move the tags `names` of the job, all of them: keeps the images that no other name would hold, by references
+/// without a name.
+Task<> hold_before_move(Call& call, std::vector<std::string> names);
 /// Makes the volume that stands for the host's `directory`, which the job's paths lie beneath; its real name. The job does not see it.
 Task<std::string> ensure_root_volume(Call& call, std::string directory);
 

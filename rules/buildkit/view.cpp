@@ -26,7 +26,8 @@ void show_solve(buildkit::SolveResponse& solved, const ShownText& shown)
 void show_worker(buildkit::WorkerRecord& worker, const std::string& gateway)
 {
     constexpr std::string_view address = "org.mobyproject.buildkit.worker.moby.host-gateway-ip";
-    constexpr std::string_view kept[] = {"org.mobyproject.buildkit.worker.snapshotter", "org.mobyproject.buildkit.worker.executor"};
+    // Not the snapshotter: a client that sees one has the engine push by itself, and export what is not open.
+    constexpr std::string_view kept[] = {"org.mobyproject.buildkit.worker.executor"};
     google::protobuf::Map<std::string, std::string> labels;
     for (const auto& [key, value] : worker.labels())
         if (std::ranges::find(kept, key) != std::end(kept)) labels[key] = value;

@@ -3,6 +3,7 @@
 import gzip
 import json
 import tarfile
+from urllib.parse import quote
 
 from builds import VICTIM, Builds, tar_with
 from tools import tar_of
@@ -67,6 +68,15 @@ class Kept(Builds):
         context = tar_of({"Dockerfile": f"FROM {self.job.image}\nCOPY x /x\nRUN true\n", "x": "x"})
         self.build(context)
         self.assertEqual(self.build(context).count("Using cache"), 2)
+
+    def test_all_names_of_an_image_move_at_once(self):
+        """The image before has no name then, and is the job's all the same: it goes with it."""
+        for word in ("first", "second"):
+            self.build(self.dockerfile(f"FROM {self.job.image}", f"LABEL word={word}"), "one", t="two")
+        nameless = [each["Id"] for each in self.job.api.get("/images/json?filters=" + quote('{"dangling": ["true"]}'))]
+        labels = [self.job.api.get(f"/images/{each}/json")["Config"]["Labels"] for each in nameless]
+        self.assertIn({"word": "first"}, labels)
+        self.job.do("rmi", "-f", "one", "two")
 
     def test_a_failed_build_leaves_its_tag_to_others(self):
         self.assert_no_loot(self.dockerfile(f"FROM {self.job.image}", "RUN false"))
