@@ -3,6 +3,7 @@
 #include "broker/engine/image_cache.h"
 #include "broker/operations/operations.h"
 #include "rules/buildkit/messages.pb.h"
+#include "rules/names/names.h"
 #include "rules/views/messages.h"
 
 namespace broker {
@@ -42,9 +43,11 @@ Task<RpcAnswer> ask_engine(Rpc& rpc, std::string_view path, const std::string& m
     co_return answer;
 }
 
+std::string shown_in_build(const Call& call, std::string_view text) { return shown(call, rules::scrub(call.job.facts.key, text, true)); }
+
 GrpcStatus shown_status(const Call& call, GrpcStatus status)
 {
-    status.message = shown(call, std::move(status.message));
+    status.message = shown_in_build(call, status.message);
     rules::buildkit::Status details;
     if (!status.details.empty() && details.ParseFromString(status.details)) {
         details.set_message(status.message);

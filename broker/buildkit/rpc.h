@@ -42,6 +42,8 @@ struct RpcAnswer {
 Task<RpcAnswer> ask_engine(Rpc& rpc, std::string_view path, const std::string& message, const std::string& real = {});
 /// The same as a stream that is open.
 Task<std::shared_ptr<Http2Stream>> open_engine(Rpc& rpc, std::string_view path, const std::string& message, const std::string& real = {});
+/// A text about a build for the job.
+std::string shown_in_build(const Call& call, std::string_view text);
 /// The engine's error as the job may read it.
 GrpcStatus shown_status(const Call& call, GrpcStatus status);
 

@@ -170,7 +170,7 @@ private:
         rules::buildkit::SolveResponse solved;
         if (!solved.ParseFromString(message)) throw EngineFailure("the engine's answer to a build cannot be read");
         if (asked_.image && asked_.image->names.empty()) solved.mutable_exporter_response()->erase("image.name");
-        rules::show_solve(solved, [this](std::string text) { return shown(call_, std::move(text)); });
+        rules::show_solve(solved, [this](const std::string& text) { return shown_in_build(call_, text); });
         return solved.SerializeAsString();
     }
 
@@ -212,7 +212,7 @@ Task<> serve_status(Rpc& rpc)
 {
     const auto request = co_await message_of<rules::buildkit::StatusRequest>(rpc);
     const auto build = co_await running_build(rpc, request.ref());
-    const auto text = [&rpc](std::string each) { return shown(rpc.call, std::move(each)); };
+    const auto text = [&rpc](const std::string& each) { return shown_in_build(rpc.call, each); };
     rpc.stream.answer(grpc_answer());
     for (int attempt = 0; build && !build->is_over();) {
         if (build->attempt() == attempt) {

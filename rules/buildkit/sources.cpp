@@ -22,11 +22,8 @@ void add_rule(buildkit::SourcePolicy& policy, SourceRule::Action action, SourceS
 
 std::string image_source(const Reference& reference)
 {
-    std::string text = std::string(image_scheme) + reference.domain + "/" + reference.path;
-    if (!reference.tag.empty()) text += ":" + reference.tag;
-    if (!reference.digest.empty()) text += "@" + reference.digest;
-    if (reference.tag.empty() && reference.digest.empty()) text += ":latest";
-    return text;
+    const bool is_bare = reference.tag.empty() && reference.digest.empty();
+    return std::string(image_scheme) + reference.full() + (is_bare ? ":latest" : "");
 }
 
 buildkit::SourcePolicy source_policy(std::string_view key, const BuildSources& sources)

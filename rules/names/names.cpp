@@ -57,9 +57,9 @@ std::size_t image_length(std::string_view text)
 }
 
 /// What the job is shown for the engine's reference of an image.
-std::string shown_image(std::string_view key, std::string_view real)
+std::string shown_image(std::string_view key, std::string_view real, bool full)
 {
-    if (const auto reference = virtual_reference(key, real)) return reference->familiar();
+    if (const auto reference = virtual_reference(key, real)) return full ? reference->full() : reference->familiar();
     if (!is_real_reference(key, real)) return "(another job's image)";
     const std::size_t colon = real.rfind(':');
     return colon == real.npos ? "(an image)" : "sha256:" + std::string(real.substr(colon + 1));
@@ -198,7 +198,7 @@ Result<std::string> checked_name(Kind kind, std::string_view name)
     return std::string(name);
 }
 
-std::string scrub(std::string_view key, std::string_view text)
+std::string scrub(std::string_view key, std::string_view text, bool full)
 {
     std::string shown;
     while (!text.empty()) {
@@ -208,7 +208,7 @@ std::string scrub(std::string_view key, std::string_view text)
         text.remove_prefix(found);
 
         if (const std::size_t length = image_length(text); length > 0) {
-            shown.append(shown_image(key, text.substr(0, length)));
+            shown.append(shown_image(key, text.substr(0, length), full));
             text.remove_prefix(length);
             continue;
         }

@@ -37,7 +37,8 @@ bool looks_like_id(std::string_view name);
 Result<std::string> checked_name(Kind kind, std::string_view name);
 
 /// `text` without any real name: this job's become virtual names; another job's become `(another job's object)`.
-std::string scrub(std::string_view key, std::string_view text);
+/// `full`: images by their full names, as BuildKit has them (`docker.io/library/app:1`).
+std::string scrub(std::string_view key, std::string_view text, bool full = false);
 
 /// The labels under which berth records an object, for people and for recovery. Never authority.
 inline constexpr std::string_view label_job = "berth.job";

@@ -149,6 +149,11 @@ std::string Reference::repository() const
     return is_like_domain(std::string_view(path).substr(0, path.find('/'))) ? domain + "/" + path : path;
 }
 
+std::string Reference::full() const
+{
+    return domain + "/" + path + (tag.empty() ? "" : ":" + tag) + (digest.empty() ? "" : "@" + digest);
+}
+
 std::string Reference::familiar() const
 {
     std::string text = repository();

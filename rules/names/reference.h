@@ -17,6 +17,7 @@ struct Reference {
 
     std::string repository() const;        ///< familiar: `busybox`, `registry:5000/app`
     std::string familiar() const;          ///< `busybox:latest`, `busybox@sha256:...`
+    std::string full() const;              ///< `docker.io/library/busybox:latest`, as BuildKit writes it: with tag and digest
     std::string familiar_tagged() const;   ///< with `:latest` when there is neither tag nor digest
     std::string held() const;              ///< as the ledger has it: without the tag when there is a digest
     bool operator==(const Reference&) const = default;

@@ -35,7 +35,8 @@ class StockBuilds(BuildKit):
                           flags=("-t", "mine", "-t", "mine:2", "--build-arg", f"BASE={image}", "--secret", "id=s,src=in", "--label", "flag=kept"),
                           files={"in": "x", "out": "y", "__dockerignore": "out\n"})
         self.assertNotIn(self.job.key, text)
-        self.assertIn("FROM own-busybox", text)
+        self.assertIn("FROM docker.io/library/own-busybox:latest", text)
+        self.assertIn("naming to docker.io/library/mine:2", text)
         for path, content in (("/a", "1\n"), ("/b", "1\n"), ("/secret", "x1\n"), ("/here", "text\n")):
             self.assertEqual(self.job.read("mine", path), content)
         facts = self.job.api.get("/images/mine/json")
