@@ -8,7 +8,7 @@
 namespace broker {
 namespace {
 
-constexpr std::size_t message_max = std::size_t{4} << 20;
+constexpr std::size_t message_max = std::size_t{256} << 10;
 constexpr std::uint32_t canceled = 8;  // of RFC 9113
 
 }  // namespace

@@ -54,8 +54,7 @@ Task<> serve_history(Rpc& rpc)
 
 Task<> serve_nothing(Rpc& rpc)
 {
-    GrpcReader reader(rpc.stream);
-    co_await reader.only(rpc_message_max);
+    co_await read_message(rpc);
     rpc.stream.answer(grpc_answer());
     co_await rpc.stream.end(trailers_of({}));
 }
@@ -120,6 +119,7 @@ private:
         const std::string_view path = value_of(stream.head(), ":path");
         if (value_of(stream.head(), ":method") != "POST" || !value_of(stream.head(), "content-type").starts_with("application/grpc"))
             throw GrpcStatus{GrpcCode::unimplemented, "berth: only gRPC is spoken here"};
+        co_await keep_pace(call.job);
         const rules::RpcMethod* method = rules::rpc_method(path);
         if (!method) throw GrpcStatus{GrpcCode::unimplemented, "unknown method " + std::string(path.substr(0, 200))};
         Rpc rpc{call, engine_, stream, method->path};
@@ -158,7 +158,9 @@ Task<> serve_grpc(Call& call)
     const Http2Limits of_engine{.field_bytes = 64 * 1024};
     Http2Connection engine(upstream.wire(), Http2Connection::Role::client, executor, of_engine);
     Face face(call, engine);
-    const auto accept = [&](std::shared_ptr<Http2Stream> stream) { children.run(face.serve(std::move(stream))); };
+    const auto accept = [&](std::shared_ptr<Http2Stream> stream) {
+        if (children.count() < calls_max) children.run(face.serve(std::move(stream)));
+    };
     Http2Connection client(call.client.wire(), Http2Connection::Role::server, executor, {}, accept);
     co_await run_both(client, engine, children);
 }

@@ -10,8 +10,30 @@ namespace broker {
 namespace {
 
 constexpr std::string_view build_id_field = "buildkit-controlapi-buildid";
+constexpr auto message_limit = 60s;  // for a client's message to come, and to have its turn
 
 }  // namespace
+
+Task<std::string> read_message(Rpc& rpc)
+{
+    std::optional<Lock::Held> turn;
+    const auto hold = [&]() -> Task<> { turn.emplace(co_await rpc.call.spend.hold_body()); };
+    GrpcReader reader(rpc.stream);
+    std::string message;
+    const auto read = [&]() -> Task<> { message = co_await reader.only(rpc_message_max, hold); };
+    if (!co_await within(message_limit, read())) throw GrpcStatus{GrpcCode::canceled, "berth: the message did not come"};
+    if (rpc.call.spend.text(message.size())) co_await rpc.call.spend.pay();
+    co_return message;
+}
+
+Task<std::optional<std::string>> next_answer(Rpc& rpc, GrpcReader& reader)
+{
+    std::optional<Lock::Held> turn;
+    const auto hold = [&]() -> Task<> { turn.emplace(co_await rpc.call.spend.hold_answer()); };
+    auto message = co_await reader.next(rpc_answer_max, hold);
+    if (message && rpc.call.spend.part(message->size())) co_await rpc.call.spend.pay();
+    co_return message;
+}
 
 Task<> answer_message(Rpc& rpc, std::string message)
 {
@@ -35,7 +57,7 @@ Task<RpcAnswer> ask_engine(Rpc& rpc, std::string_view path, const std::string& m
     co_await stream->head_arrived();
     RpcAnswer answer;
     GrpcReader reader(*stream);
-    if (auto arrived = co_await reader.next(rpc_answer_max)) {
+    if (auto arrived = co_await next_answer(rpc, reader)) {
         answer.message = std::move(*arrived);
         co_await reader.next(0);
     }

@@ -7,8 +7,10 @@
 
 namespace broker {
 
-inline constexpr std::size_t rpc_message_max = std::size_t{4} << 20;    ///< bytes of a client's message
+inline constexpr std::size_t rpc_message_max = std::size_t{1} << 20;    ///< bytes of a client's message
 inline constexpr std::size_t rpc_answer_max = std::size_t{16} << 20;  ///< bytes of a message of the engine's
+inline constexpr std::size_t builds_max = 100;                          ///< of a job at a time, and sessions
+inline constexpr std::size_t calls_max = 200;                           ///< of a connection that have not ended, those included whose stream is over
 
 /// One call of a client's, in the hands of what serves it.
 struct Rpc {
@@ -18,13 +20,14 @@ struct Rpc {
     std::string_view path;
 };
 
-/// The client's only message, as `T`; ends the call when it is none.
+/// The client's only message. A long one is read when it is its turn among those of its job.
+Task<std::string> read_message(Rpc& rpc);
+
+/// The same as `T`; ends the call when it is none.
 template <class T>
 Task<T> message_of(Rpc& rpc)
 {
-    GrpcReader reader(rpc.stream);
-    const std::string bytes = co_await reader.only(rpc_message_max);
-    if (rpc.call.spend.text(bytes.size())) co_await rpc.call.spend.pay();
+    const std::string bytes = co_await read_message(rpc);
     T message;
     if (!message.ParseFromString(bytes)) throw GrpcStatus{GrpcCode::invalid_argument, "the message cannot be read"};
     co_return message;
@@ -40,6 +43,8 @@ struct RpcAnswer {
 };
 /// Asks the engine, in the build `real` if that is not empty.
 Task<RpcAnswer> ask_engine(Rpc& rpc, std::string_view path, const std::string& message, const std::string& real = {});
+/// The next message of the engine's, which the job pays for; a long one when it is its turn. nullopt at the end.
+Task<std::optional<std::string>> next_answer(Rpc& rpc, GrpcReader& reader);
 /// The same as a stream that is open.
 Task<std::shared_ptr<Http2Stream>> open_engine(Rpc& rpc, std::string_view path, const std::string& message, const std::string& real = {});
 /// A text about a build for the job.

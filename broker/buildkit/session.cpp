@@ -144,6 +144,7 @@ private:
 
 EngineRequest session_request(const Call& call, const Announced& session)
 {
+    if (builds_of(call).sessions.size() >= builds_max) throw Refused{{429, "berth: the job has too many sessions at a time"}};
     if (builds_of(call).sessions.contains(session.id)) throw Refused{{400, "session " + session.id + " already exists"}};
     EngineRequest request{.op = rules::Op::session};
     const std::string& key = call.job.facts.key;
@@ -160,7 +161,9 @@ Task<> relay_session(Call& call, const Announced& session, Wire& client_wire, Wi
     Children children(executor);
     Http2Connection client(client_wire, Http2Connection::Role::client, executor);
     const SessionCall served(session, client);
-    const auto accept = [&](std::shared_ptr<Http2Stream> stream) { children.run(served.run(std::move(stream))); };
+    const auto accept = [&](std::shared_ptr<Http2Stream> stream) {
+        if (children.count() < calls_max) children.run(served.run(std::move(stream)));
+    };
     Http2Connection engine(engine_wire, Http2Connection::Role::server, executor, {}, accept);
     BuildSession known(client, session.methods.contains(std::string(rules::credentials_method)));
     const Registered registered(call, session.id, known);

@@ -42,6 +42,7 @@ public:
     Registration(const Call& call, std::string ref, std::shared_ptr<RunningBuild> build)
         : builds_(builds_of(call)), ref_(std::move(ref)), build_(std::move(build))
     {
+        if (builds_.running.size() >= builds_max) throw Refused{{429, "berth: the job has too many builds at a time"}};
         if (!builds_.running.emplace(ref_, build_).second) throw Refused{{409, "berth: a build with this ref is under way"}};
     }
     Registration(const Registration&) = delete;
@@ -226,7 +227,7 @@ Task<> serve_status(Rpc& rpc)
         const auto pass = [&]() -> Task<> {
             co_await engine->head_arrived();
             GrpcReader reader(*engine);
-            while (auto message = co_await reader.next(rpc_answer_max)) {
+            while (auto message = co_await next_answer(rpc, reader)) {
                 rules::buildkit::StatusResponse status;
                 if (!status.ParseFromString(*message)) throw EngineFailure("the engine's status of a build cannot be read");
                 rules::show_status(status, text);
@@ -272,8 +273,7 @@ Task<> serve_bridge_solve(Rpc& rpc)
 
 Task<> serve_bridge_ping(Rpc& rpc)
 {
-    GrpcReader reader(rpc.stream);
-    const std::string message = co_await reader.only(rpc_message_max);
+    const std::string message = co_await read_message(rpc);
     const auto build = co_await build_of(rpc);
     const RpcAnswer answer = co_await ask_engine(rpc, rules::bridge_ping_method, message, build->real());
     if (answer.status.code != GrpcCode::ok) throw shown_status(rpc.call, answer.status);
@@ -285,9 +285,7 @@ Task<> serve_bridge_ping(Rpc& rpc)
 
 Task<> serve_bridge_pass(Rpc& rpc)
 {
-    GrpcReader reader(rpc.stream);
-    const std::string message = co_await reader.only(rpc_message_max);
-    if (rpc.call.spend.text(message.size())) co_await rpc.call.spend.pay();
+    const std::string message = co_await read_message(rpc);
     const auto build = co_await build_of(rpc);
     const RpcAnswer answer = co_await ask_engine(rpc, rpc.path, message, build->real());
     if (answer.status.code != GrpcCode::ok) throw shown_status(rpc.call, answer.status);

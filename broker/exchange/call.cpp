@@ -27,6 +27,13 @@ std::string shown_paths(const Call& call, std::string text)
 
 }  // namespace
 
+Task<> keep_pace(Job& job)
+{
+    const auto rate = job.profile.job_requests_per_second;
+    if (rate == 0) co_return;
+    if (const auto wait = job.request_rate.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero()) co_await pause(wait);
+}
+
 std::string shown(const Call& call, std::string text)
 {
     text = rules::scrub(call.job.facts.key, shown_paths(call, std::move(text)));

@@ -41,6 +41,9 @@ auto enforce(Call& call, Judge judge)
     return enforce(call.job, call.services, call.record, std::move(judge));
 }
 
+/// Waits until the job may have one request more, where its profile says how many it may have in a second.
+Task<> keep_pace(Job& job);
+
 /// Text for the job: no real name, and what the client wrote in place of the id that we sent for it.
 std::string shown(const Call& call, std::string text);
 

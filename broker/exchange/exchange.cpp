@@ -39,9 +39,7 @@ Task<> drop_body(Client& client, const RequestHead& head, const rules::Endpoint&
 Task<> answer(Connection& connection, Job& job, Services& services, const RequestHead& head, Record& record, Spend& spend, Operate operate)
 {
     Client& client = *connection.client;
-    if (const auto rate = job.profile.job_requests_per_second; rate > 0)
-        if (const auto wait = job.request_rate.turn(Clock::now(), Clock::duration(1s) / rate, 5s); wait > Clock::duration::zero())
-            co_await pause(wait);
+    co_await keep_pace(job);
     if (spend.text(head.target.size())) co_await spend.pay();
     if (!job.open()) throw Refused{{503, "berth: the job has ended"}};
     if (!services.engine.known()) co_await services.engine.learn();

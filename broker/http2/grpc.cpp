@@ -46,7 +46,7 @@ std::string percent_decoded(std::string_view text)
 
 }  // namespace
 
-Task<std::optional<std::string>> GrpcReader::next(std::size_t limit)
+Task<std::optional<std::string>> GrpcReader::next(std::size_t limit, const Large& large)
 {
     std::string message;
     std::string prefix;
@@ -68,6 +68,7 @@ Task<std::optional<std::string>> GrpcReader::next(std::size_t limit)
             size = 0;
             for (std::size_t at = 1; at < prefix_size; ++at) size = *size << 8 | static_cast<unsigned char>(prefix[at]);
             if (*size > limit) throw GrpcStatus{GrpcCode::resource_exhausted, "berth: a message is longer than " + std::to_string(limit) + " bytes"};
+            if (*size > message_short && large) co_await large();
             continue;
         }
         const std::size_t taken = std::min(*size - message.size(), rest_.size());
@@ -77,9 +78,9 @@ Task<std::optional<std::string>> GrpcReader::next(std::size_t limit)
     co_return message;
 }
 
-Task<std::string> GrpcReader::only(std::size_t limit)
+Task<std::string> GrpcReader::only(std::size_t limit, const Large& large)
 {
-    auto message = co_await next(limit);
+    auto message = co_await next(limit, large);
     if (!message) throw GrpcStatus{GrpcCode::internal, "a message is missing"};
     const auto further = co_await next(0);
     if (further) throw GrpcStatus{GrpcCode::internal, "one message is expected"};

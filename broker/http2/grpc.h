@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -30,15 +31,20 @@ struct GrpcStatus {
     std::string details = {};  ///< a google.rpc.Status, serialised; empty: none
 };
 
+inline constexpr std::size_t message_short = std::size_t{32} << 10;  ///< bytes of a message that waits for no turn
+
 /// The messages that one side of a stream sends.
 class GrpcReader {
 public:
     explicit GrpcReader(Http2Stream& stream) : stream_(stream) {}
 
-    /// The next whole message; nullopt at the end. Throws GrpcStatus for one that is compressed, longer than `limit`, or cut off.
-    Task<std::optional<std::string>> next(std::size_t limit);
+    using Large = std::function<Task<>()>;
+
+    /// The next whole message; nullopt at the end. Throws GrpcStatus for one that is compressed, longer than `limit`, or cut off. Before more
+    /// than message_short is held, `large` is awaited.
+    Task<std::optional<std::string>> next(std::size_t limit, const Large& large = {});
     /// The only message. Throws GrpcStatus when there is none, or another one.
-    Task<std::string> only(std::size_t limit);
+    Task<std::string> only(std::size_t limit, const Large& large = {});
 
 private:
     Http2Stream& stream_;
