@@ -9,9 +9,10 @@ import threading
 
 class Recorder:
     """A unix socket in front of an engine's. `requests` are (request line, body) of whole requests, in the order of their ends. `answering` is
-    called before bytes of an answer go on."""
+    called before bytes of an answer go on, `switched` before those that berth sends behind an upgrade do."""
 
     answering = staticmethod(lambda data: None)
+    switched = staticmethod(lambda data: None)
 
     def __init__(self, path, engine):
         self.path = str(path)
@@ -79,6 +80,7 @@ class _Reader:
 
     def read(self, data):
         if self.raw:
+            self.recorder.switched(data)
             return
         self.buffer += data
         while b"\r\n\r\n" in self.buffer:
