@@ -7,7 +7,7 @@
 
 namespace broker {
 
-inline constexpr std::size_t rpc_message_max = std::size_t{1} << 20;    ///< bytes of a client's message
+inline constexpr std::size_t rpc_message_max = std::size_t{256} << 10;  ///< bytes of a client's message
 inline constexpr std::size_t rpc_answer_max = std::size_t{16} << 20;  ///< bytes of a message of the engine's
 inline constexpr std::size_t builds_max = 100;                          ///< of a job at a time, and sessions
 inline constexpr std::size_t calls_max = 200;                           ///< of a connection that have not ended, those included whose stream is over

@@ -189,7 +189,7 @@ Task<> serve_solve(Rpc& rpc)
 {
     Call& call = rpc.call;
     call.record.endpoint = &rules::endpoint(rules::Op::build);
-    const auto request = co_await message_of<rules::buildkit::SolveRequest>(rpc);
+    auto request = co_await message_of<rules::buildkit::SolveRequest>(rpc);
     or_refuse(rules::check_ref(request.ref()));
     const auto build = std::make_shared<RunningBuild>(call.services.io.get_executor(), builds_of(call).begun);
     const Registration registration(call, request.ref(), build);
@@ -201,6 +201,7 @@ Task<> serve_solve(Rpc& rpc)
         check_room(call, rules::Kind::image, std::max<std::size_t>(1, asked.image->names.size()));
         co_await check_room_for_bytes(call);
     }
+    request.Clear();  // a build takes long
     build->pull = asked.pull;
     build->session = asked.session;
     if (!asked.pull) build->sources = sources_of(call);
