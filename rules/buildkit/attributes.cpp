@@ -37,7 +37,7 @@ Judged network(const std::string& name, const std::string& value, const Profile&
     // Steps are on the engine's own bridge, where nothing tells a service of the host from what is outside.
     if (*mode == "bridge" && !profile.host_reachable) return std::string("none");
     if (*mode == "bridge") return std::nullopt;
-    return bad_request("network mode \"" + value + "\" not supported by buildkit");
+    return bad_request("network mode \"" + value.substr(0, 200) + "\" not supported by buildkit");
 }
 
 Judged label(const std::string& name, const std::string& value, const Profile&, const BuildingJob&)
@@ -129,7 +129,7 @@ Judged hosts(const std::string& name, const std::string& value, const Profile&, 
             if (job.gateway.empty()) return bad_request("berth: the job has no address for host-gateway");
             address = job.gateway;
         }
-        if (!parse_address(address)) return bad_request("failed to parse IP " + address);
+        if (!parse_address(address)) return bad_request("failed to parse IP " + address.substr(0, 200));
         out += (out.empty() ? "" : ",") + std::string(each.substr(0, equal + 1)) + address;
     }
     return out;
@@ -178,8 +178,9 @@ const Row* row_of(std::string_view attribute)
 {
     const Row* found = nullptr;
     for (const Row& row : table) {
-        if (row.name == attribute) return &row;
-        if (row.name.ends_with(':') && attribute.starts_with(row.name) && attribute.size() > row.name.size()) found = &row;
+        const bool is_prefix = row.name.ends_with(':');
+        if (!is_prefix && row.name == attribute) return &row;
+        if (is_prefix && attribute.starts_with(row.name) && attribute.size() > row.name.size()) found = &row;
     }
     return found;
 }

@@ -45,8 +45,8 @@ std::optional<std::string> refused_source(std::string_view error)
 {
     constexpr std::string_view before = "source \"", after = "\" denied by policy";
     const std::size_t end = error.rfind(after);
-    if (end == error.npos) return std::nullopt;
-    const std::size_t begin = error.rfind(before, end);
+    if (end == error.npos || end < before.size()) return std::nullopt;
+    const std::size_t begin = error.rfind(before, end - before.size());  // both have a quotation mark
     if (begin == error.npos) return std::nullopt;
     return std::string(error.substr(begin + before.size(), end - begin - before.size()));
 }
