@@ -117,8 +117,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{"context:base", "input:base", "closed"}, Refused{"context:base", "oci-layout://x@sha256:1", "closed"},
                     Refused{"attest:sbom", "generator=evil/scanner", "closed"}, Refused{"attest:", "x", "unknown-attribute"},
                     Refused{"build-arg:", "x", "unknown-attribute"}, Refused{"label:", "x", "unknown-attribute"},
-                    Refused{"", "", "unknown-attribute"}, Refused{"Filename", "x", "unknown-attribute"}, Refused{"context ", "x", "unknown-attribute"},
-                    Refused{"gateway-devel", "true", "unknown-attribute"}, Refused{"device", "nvidia.com/gpu=all", "unknown-attribute"},
+                    Refused{"", "", "unknown-attribute"}, Refused{"Filename", "x", "unknown-attribute"},
+                    Refused{"context ", "x", "unknown-attribute"}, Refused{"gateway-devel", "true", "unknown-attribute"},
+                    Refused{"device", "nvidia.com/gpu=all", "unknown-attribute"},
                     Refused{std::string(100000, 'x'), std::string(100000, 'y'), "unknown-attribute"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -134,7 +135,8 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(Hosts, AttributeIsRefused,
                          testing::Values(Refused{"add-hosts", "a", "400"}, Refused{"add-hosts", "a=", "400"}, Refused{"add-hosts", "a=b", "400"},
                                          Refused{"add-hosts", "\"a=1.2.3.4\"", "400"}, Refused{"add-hosts", "a=1.2.3.4\nb=5.6.7.8", "400"},
-                                         Refused{"add-hosts", "a=host-gateway ", "400"}, Refused{"add-hosts", "a=" + std::string(100000, '1'), "400"}));
+                                         Refused{"add-hosts", "a=host-gateway ", "400"},
+                                         Refused{"add-hosts", "a=" + std::string(100000, '1'), "400"}));
 
 INSTANTIATE_TEST_SUITE_P(Networks, AttributeIsRefused,
                          testing::Values(Refused{"force-network-mode", "host", "host-namespace"}, Refused{"force-network-mode", "sandbox", "400"},

@@ -20,14 +20,23 @@ void set_something(Message& message, const FieldDescriptor& field)
     const auto& reflection = *message.GetReflection();
     const bool repeated = field.is_repeated();
     switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_MESSAGE: repeated ? reflection.AddMessage(&message, &field) : reflection.MutableMessage(&message, &field); break;
-    case FieldDescriptor::CPPTYPE_STRING:
-        repeated ? reflection.AddString(&message, &field, "something") : reflection.SetString(&message, &field, "something");
-        break;
-    case FieldDescriptor::CPPTYPE_BOOL: reflection.SetBool(&message, &field, true); break;
-    case FieldDescriptor::CPPTYPE_INT64: reflection.SetInt64(&message, &field, 7); break;
-    case FieldDescriptor::CPPTYPE_ENUM: reflection.SetEnumValue(&message, &field, 1); break;
-    default: FAIL() << field.full_name() << " is of a type that this test does not know";
+        case FieldDescriptor::CPPTYPE_MESSAGE:
+            repeated ? reflection.AddMessage(&message, &field) : reflection.MutableMessage(&message, &field);
+            break;
+        case FieldDescriptor::CPPTYPE_STRING:
+            repeated ? reflection.AddString(&message, &field, "something") : reflection.SetString(&message, &field, "something");
+            break;
+        case FieldDescriptor::CPPTYPE_BOOL:
+            reflection.SetBool(&message, &field, true);
+            break;
+        case FieldDescriptor::CPPTYPE_INT64:
+            reflection.SetInt64(&message, &field, 7);
+            break;
+        case FieldDescriptor::CPPTYPE_ENUM:
+            reflection.SetEnumValue(&message, &field, 1);
+            break;
+        default:
+            FAIL() << field.full_name() << " is of a type that this test does not know";
     }
 }
 
@@ -76,15 +85,15 @@ TEST(FieldsOfSolve, AreRefusedButThese)
         return judge_solve(static_cast<const buildkit::SolveRequest&>(changed), Profile{}, a_building_job()).has_value();
     };
     EXPECT_EQ(taken_fields(least, judge), (std::set<std::string>{
-                                              "ref",                       // names the build, within the job
-                                              "session",                   // within the job
-                                              "exporter_attrs_deprecated", // left out, where there is no exporter
-                                              "cache",                     // an empty one
-                                              "cache.imports",             // left out, with what is in it
+                                              "ref",                        // names the build, within the job
+                                              "session",                    // within the job
+                                              "exporter_attrs_deprecated",  // left out, where there is no exporter
+                                              "cache",                      // an empty one
+                                              "cache.imports",              // left out, with what is in it
                                               "cache.imports.type",
                                               "cache.imports.attrs",
-                                              "internal",                  // always true
-                                              "source_policy",             // ours takes its place; with a rule it is refused
+                                              "internal",       // always true
+                                              "source_policy",  // ours takes its place; with a rule it is refused
                                               "source_policy.version",
                                           }));
 }
@@ -140,9 +149,14 @@ TEST(FieldsOfBridgeSolve, AreRefusedButThese)
         return judge_bridge_solve(static_cast<const buildkit::BridgeSolveRequest&>(changed), Profile{}, a_building_job()).has_value();
     };
     EXPECT_EQ(taken_fields(a_bridge_request(), judge), (std::set<std::string>{
-                                                           "allow_result_return", "allow_result_array_ref", "final", "exporter_attr", "evaluate",
+                                                           "allow_result_return",
+                                                           "allow_result_array_ref",
+                                                           "final",
+                                                           "exporter_attr",
+                                                           "evaluate",
                                                            "cache_imports",  // left out, with what is in it
-                                                           "cache_imports.type", "cache_imports.attrs",
+                                                           "cache_imports.type",
+                                                           "cache_imports.attrs",
                                                            "source_policies",  // one without rules says nothing
                                                            "source_policies.version",
                                                        }));

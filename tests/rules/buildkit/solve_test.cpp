@@ -26,7 +26,10 @@ SolveRequest with_exporter(const std::string& type, const Attributes& attrs, Sol
     return asked;
 }
 
-Result<AskedBuild> judged(const SolveRequest& asked, const Profile& profile = {}) { return judge_solve(asked, profile, a_building_job()); }
+Result<AskedBuild> judged(const SolveRequest& asked, const Profile& profile = {})
+{
+    return judge_solve(asked, profile, a_building_job());
+}
 
 template <class Change>
 std::string refusal_with(Change change)
@@ -38,7 +41,8 @@ std::string refusal_with(Change change)
 
 TEST(Solve, IsTaken)
 {
-    SolveRequest asked = with_exporter("moby", {{"name", "app:1,docker.io/library/app:1,registry:5000/a/b"}, {"push", "false"}, {"compression", "zstd"}});
+    SolveRequest asked =
+        with_exporter("moby", {{"name", "app:1,docker.io/library/app:1,registry:5000/a/b"}, {"push", "false"}, {"compression", "zstd"}});
     (*asked.mutable_frontend_attrs())["target"] = "release";
     (*asked.mutable_frontend_attrs())["image-resolve-mode"] = "pull";
     const auto build = judged(asked);
@@ -82,8 +86,8 @@ TEST(Solve, RefAndSessionArePlainWords)
         EXPECT_EQ(refusal_with([&](SolveRequest& asked) { asked.set_ref(plain); }), "") << plain;
         EXPECT_EQ(refusal_with([&](SolveRequest& asked) { asked.set_session(plain); }), "") << plain;
     }
-    for (const std::string& odd : {std::string(), std::string("a:b"), std::string("a/b"), std::string("a b"), std::string("a\n"), std::string("a\0b", 3),
-                                   std::string("~3a"), std::string("\xc3\xbc"), std::string(129, 'x')}) {
+    for (const std::string& odd : {std::string(), std::string("a:b"), std::string("a/b"), std::string("a b"), std::string("a\n"),
+                                   std::string("a\0b", 3), std::string("~3a"), std::string("\xc3\xbc"), std::string(129, 'x')}) {
         EXPECT_EQ(refusal_with([&](SolveRequest& asked) { asked.set_ref(odd); }), "400") << odd;
         EXPECT_EQ(refusal_with([&](SolveRequest& asked) { asked.set_session(odd); }), "400") << odd;
     }
@@ -119,9 +123,7 @@ TEST(Solve, WithAPolicyOfItsOwnIsRefused)
 
 TEST(Solve, AFieldThatIsUnknownIsRefusedAtAnyDepth)
 {
-    const auto unknown = [](google::protobuf::Message& message) {
-        message.GetReflection()->MutableUnknownFields(&message)->AddVarint(100, 1);
-    };
+    const auto unknown = [](google::protobuf::Message& message) { message.GetReflection()->MutableUnknownFields(&message)->AddVarint(100, 1); };
     EXPECT_EQ(refusal_with([&](SolveRequest& asked) { unknown(asked); }), "unknown-field");
     EXPECT_EQ(refusal_with([&](SolveRequest& asked) { unknown(*asked.add_exporters()); }), "unknown-field");
     EXPECT_EQ(refusal_with([&](SolveRequest& asked) { unknown(*asked.mutable_cache()); }), "unknown-field");
@@ -211,7 +213,9 @@ TEST(Exporters, TheOldSpellingSaysTheSameOrIsTheOnlyOne)
 
 TEST(Cache, IsInlineAlone)
 {
-    const auto exported = [](const char* type) { return refusal_with([=](SolveRequest& asked) { asked.mutable_cache()->add_exports()->set_type(type); }); };
+    const auto exported = [](const char* type) {
+        return refusal_with([=](SolveRequest& asked) { asked.mutable_cache()->add_exports()->set_type(type); });
+    };
     EXPECT_EQ(exported("inline"), "");
     for (const char* type : {"registry", "local", "gha", "s3", ""}) EXPECT_EQ(exported(type), "closed") << type;
     EXPECT_EQ(refusal_with([](SolveRequest& asked) { asked.mutable_cache()->set_export_ref_deprecated("a"); }), "400");

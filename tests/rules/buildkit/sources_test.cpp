@@ -68,8 +68,8 @@ TEST(Sources, WhatThePolicyRefusedStandsInTheError)
     EXPECT_EQ(refused_source(quoted("https://a/source \"b")), "b");
     EXPECT_EQ(refused_source(quoted(image) + " source \""), image);
     EXPECT_EQ(refused_source(quoted("a\nb\xff")), "a\nb\xff");
-    for (const std::string text : {"", "denied by policy", "\" denied by policy", "source \"", "source \"a\" denied", "\" denied by policy source \"a",
-                                   "source \" denied by policy", "SOURCE \"a\" denied by policy"})
+    for (const std::string text : {"", "denied by policy", "\" denied by policy", "source \"", "source \"a\" denied",
+                                   "\" denied by policy source \"a", "source \" denied by policy", "SOURCE \"a\" denied by policy"})
         EXPECT_FALSE(refused_source(text)) << text;
 }
 
