@@ -121,6 +121,15 @@ struct Http2Connection::Callbacks {
         return 0;
     }
 
+    /// Fields that are too long to be sent: without them the stream has no end, and the peer would wait for it. (A request's nghttp2 closes itself.)
+    static int not_sent(nghttp2_session* session, const nghttp2_frame* frame, int, void*)
+    {
+        const bool is_open = nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) != -1;
+        if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat != NGHTTP2_HCAT_REQUEST && is_open)
+            nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+        return 0;
+    }
+
     static int close(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user)
     {
         Http2Connection& self = connection(user);
@@ -165,8 +174,10 @@ Http2Connection::Http2Connection(Wire& wire, Role role, Executor executor, Http2
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::data);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, Callbacks::not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::close);
     nghttp2_option_set_no_auto_window_update(option, 1);  // what is not read is not made room for
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);  // Go sends a grpc-message as it is
     nghttp2_option_set_max_send_header_block_length(option, 64 * 1024);
     nghttp2_mem memory = wiped_memory;
     const auto make = role == Role::server ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
@@ -341,7 +352,7 @@ Task<std::string_view> Http2Stream::read()
 
 void Http2Stream::answer(const Http2Fields& head, bool last)
 {
-    if (!connection_ || over_) return;
+    if (!connection_ || over_ || has_answered_) return;
     const nghttp2_data_provider provider{{}, Http2Connection::Callbacks::read};
     const auto pairs = pairs_of(head);
     nghttp2_submit_response(connection_->session_, id_, pairs.data(), pairs.size(), last ? nullptr : &provider);
