@@ -1,5 +1,6 @@
-#include <algorithm>
-#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "broker/buildkit/buildkit.h"
 #include "broker/buildkit/bytes_transport.h"
@@ -7,45 +8,20 @@
 #include "broker/buildkit/upgrade.h"
 #include "rules/buildkit/attributes.h"
 #include "rules/buildkit/methods.h"
+#include "rules/buildkit/session.h"
 
 // A session: the engine asks the client. Toward the engine berth is the server, toward the client it is a client. The client's connection is that of
 // `POST /session`, or a stream of bytes within gRPC (`Control.Session`).
 namespace broker {
 namespace {
 
-constexpr std::string_view header_prefix = "x-docker-expose-session-";
-
-/// What a client tells of its session in the head.
-struct Announced {
-    std::string id, name, shared_key;
-    std::set<std::string> methods;
-};
-
 /// `head`: of the request or of the call, which have the same fields.
 template <class Fields>
-Announced announced(const Fields& head)
+rules::AnnouncedSession announced(const Fields& head)
 {
-    Announced session;
-    for (const auto& each : head) {
-        if (each.name.size() <= header_prefix.size() || !equal_fold(std::string_view(each.name).substr(0, header_prefix.size()), header_prefix))
-            continue;
-        const std::string_view what = std::string_view(each.name).substr(header_prefix.size());
-        if (equal_fold(what, "uuid")) {
-            if (!session.id.empty()) throw Refused{{400, "the session has more than one id"}};
-            session.id = each.value;
-        } else if (equal_fold(what, "name")) {
-            session.name = each.value;
-        } else if (equal_fold(what, "sharedkey")) {
-            session.shared_key = each.value;
-        } else if (equal_fold(what, "grpc-method") && rules::is_session_method(each.value)) {
-            session.methods.emplace(each.value);
-        }
-    }
-    const auto is_plain = [](unsigned char byte) { return std::isalnum(byte) || byte == '-' || byte == '_' || byte == '.'; };
-    if (session.id.empty() || session.id.size() > 128 || !std::ranges::all_of(session.id, is_plain))
-        throw Refused{{400, "berth: the session's id is not a plain word"}};
-    session.methods.insert("/grpc.health.v1.Health/Check");  // the engine ends a session that does not answer to it
-    return session;
+    std::vector<std::pair<std::string_view, std::string_view>> fields;
+    for (const auto& each : head) fields.emplace_back(each.name, each.value);
+    return or_refuse(rules::announced_session(fields));
 }
 
 /// What goes on of a peer's fields besides those that every call has.
@@ -72,7 +48,7 @@ Task<> pass_all(Http2Stream& from, Http2Stream& to)
 /// One call of the engine's: its messages go through as they are.
 class SessionCall {
 public:
-    SessionCall(const Announced& session, Http2Connection& client) : session_(session), client_(client) {}
+    SessionCall(const rules::AnnouncedSession& session, Http2Connection& client) : session_(session), client_(client) {}
 
     Task<> run(std::shared_ptr<Http2Stream> engine) const
     {
@@ -122,7 +98,7 @@ private:
         co_await engine.end(trailers_of(status_of(client)));
     }
 
-    const Announced& session_;
+    const rules::AnnouncedSession& session_;
     Http2Connection& client_;
 };
 
@@ -142,7 +118,7 @@ private:
     std::string id_;
 };
 
-EngineRequest session_request(const Call& call, const Announced& session)
+EngineRequest session_request(const Call& call, const rules::AnnouncedSession& session)
 {
     if (builds_of(call).sessions.size() >= builds_max) throw Refused{{429, "berth: the job has too many sessions at a time"}};
     if (builds_of(call).sessions.contains(session.id)) throw Refused{{400, "session " + session.id + " already exists"}};
@@ -155,7 +131,7 @@ EngineRequest session_request(const Call& call, const Announced& session)
 }
 
 /// Until one of both ends it.
-Task<> relay_session(Call& call, const Announced& session, Wire& client_wire, Wire& engine_wire)
+Task<> relay_session(Call& call, const rules::AnnouncedSession& session, Wire& client_wire, Wire& engine_wire)
 {
     const Executor executor = co_await asio::this_coro::executor;
     Children children(executor);
@@ -174,7 +150,7 @@ Task<> relay_session(Call& call, const Announced& session, Wire& client_wire, Wi
 
 Task<> serve_session(Call& call)
 {
-    const Announced session = announced(call.head.headers);
+    const rules::AnnouncedSession session = announced(call.head.headers);
     const EngineRequest request = session_request(call, session);
     Upstream upstream = co_await switch_to_http2(call, request);
     const CutWithJob while_relayed(call.connection, upstream);
@@ -183,7 +159,7 @@ Task<> serve_session(Call& call)
 
 Task<> serve_inner_session(Rpc& rpc)
 {
-    const Announced session = announced(rpc.stream.head());
+    const rules::AnnouncedSession session = announced(rpc.stream.head());
     const EngineRequest request = session_request(rpc.call, session);
     Upstream upstream = co_await switched_engine(rpc.call, request);
     rpc.stream.answer(grpc_answer());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rules/buildkit/session.h"
 #include "rules/names/image_names.h"
 #include "rules/names/names.h"
 #include "rules/names/reference.h"
@@ -11,7 +12,6 @@ namespace rules {
 namespace {
 
 constexpr std::size_t exporters_max = 10;
-constexpr std::size_t name_max = 128;  ///< bytes of a ref, or of a session's id
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
@@ -20,9 +20,7 @@ Attributes plain(const google::protobuf::Map<std::string, std::string>& map) { r
 
 Result<void> check_name(const std::string& name, const char* what)
 {
-    const bool is_plain =
-        std::ranges::all_of(name, [](unsigned char each) { return std::isalnum(each) || each == '-' || each == '_' || each == '.'; });
-    if (name.empty() || name.size() > name_max || !is_plain) return bad_request(std::string("berth: ") + what + " is not a plain word");
+    if (!is_plain_word(name)) return bad_request(std::string("berth: ") + what + " is not a plain word");
     return {};
 }
 
