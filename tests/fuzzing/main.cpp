@@ -11,8 +11,8 @@ const fuzz::Target* chosen = nullptr;
 
 const fuzz::Target* find(std::string_view name, bool list)
 {
-    for (const auto targets : {fuzz::http_targets(), fuzz::text_targets(), fuzz::body_targets(), fuzz::tar_targets(), fuzz::http_oracle_targets(),
-                               fuzz::tar_oracle_targets()})
+    for (const auto targets : {fuzz::http_targets(), fuzz::text_targets(), fuzz::body_targets(), fuzz::tar_targets(), fuzz::http2_targets(),
+                               fuzz::buildkit_targets(), fuzz::http_oracle_targets(), fuzz::tar_oracle_targets()})
         for (const fuzz::Target& each : targets) {
             if (each.name == name) return &each;
             if (list) std::printf("%.*s\n", static_cast<int>(each.name.size()), each.name.data());

@@ -207,7 +207,67 @@ def filter_oracle():
     return [way + each for way in (b"\0", b"\1") for each in whole + odd_tars("manifest.json")]
 
 
-SEEDS = {"head": head, "chunks": chunks, "target": target, "filters": filters, "json": json_texts, "bodies": bodies, "views": views, "reference": reference, "dockerfile": dockerfile, "rules": rules,
+def varint(number):
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + varint(number >> 7)
+
+
+def proto(*fields):
+    """A message of (number, value): texts, bytes, numbers; a dictionary is a map, a tuple a message."""
+    message = b""
+    for number, value in fields:
+        if isinstance(value, dict):
+            for pair in value.items():
+                message += proto((number, ((1, pair[0]), (2, pair[1]))))
+            continue
+        if isinstance(value, int):
+            message += varint(number << 3) + varint(value)
+            continue
+        value = proto(*value) if isinstance(value, tuple) else value.encode() if isinstance(value, str) else value
+        message += varint(number << 3 | 2) + varint(len(value)) + value
+    return message
+
+
+def solve():
+    plain = [(1, "ref1"), (5, "session1"), (6, "dockerfile.v0")]
+    attributes = {"filename": "Dockerfile", "build-arg:A": "b", "context:base": "docker-image://alpine", "label:a": "b", "add-hosts": "h=host-gateway", "ulimit": "nofile=1:2", "shm-size": "1024",
+                  "force-network-mode": "none", "local-sessionid:context": "s", "image-resolve-mode": "pull"}
+    image = ((1, "moby"), (2, {"name": "app:1,b", "push": "false", "compression": "gzip"}))
+    policy = ((1, 1), (2, ((1, 0), (2, ((1, "*"), (2, 2))), (3, ((1, "docker-image://x"),)))))
+    asked = [plain, [*plain, (7, attributes), (13, image), (3, "moby"), (4, {"name": "app:1,b", "push": "false", "compression": "gzip"})], [*plain, (13, ((1, "local"),)), (13, ((1, "tar"),)), (8, ((4, ((1, "inline"),)), (5, ((1, "registry"), (2, {"ref": "a"})))))],
+             plain[:2], [*plain, (12, policy)], [*plain, (9, "network.host")], [*plain, (2, ((1, b"\x0a\x00"),))], [*plain, (10, {"base": b""})], [*plain, (14, 1)], [*plain, (15, "x"), (16, 1), (17, 1)], [*plain, (3, "image"), (4, {"name": "a"})], [*plain, (7, {"source": "x", "cmdline": "y"})]]
+    bridge = [[(2, "dockerfile.v0"), (3, attributes), (5, 1), (6, 1), (10, 1), (11, b"{}"), (14, 1)], [(2, "dockerfile.v0"), (12, ((1, "registry"),)), (15, ((1, 1),))], [(2, "gateway.v0"), (3, {"source": "x"})], [(1, b""), (2, "dockerfile.v0"), (13, {"a": b""}), (15, policy)]]
+    return [b"\0" + proto(*each) for each in asked] + [b"\1" + proto(*each) for each in bridge]
+
+
+def sources():
+    images = ["docker.io/library/busybox:latest", "ghcr.io/a/b:1@sha256:" + ID, "busybox", "registry:5000/a@sha256:" + ID]
+    return ["docker-image://" + each for each in images] + [f'failed to solve: source "{each}" denied by policy: x' for each in ["docker-image://alpine", "https://a/b", "", 'x" denied by policy', 'source "y']] + ['source " denied by policy']
+
+
+def session():
+    prefix = "X-Docker-Expose-Session-"
+    return [prefix + "Uuid: abc\n" + prefix.lower() + "name: a b\n" + prefix + "Sharedkey: k\n" + prefix + "Grpc-Method: /moby.filesync.v1.FileSync/DiffCopy\n", prefix + "Uuid: a:b\n", prefix + "Uuid: a\n" + prefix + "UUID: b\n", "Host: x\n"]
+
+
+def http2():
+    def frame(kind, flags, stream, payload=b""):
+        return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+    def literal(*fields):
+        return b"".join(b"\0" + bytes((len(name),)) + name + bytes((len(value),)) + value for name, value in fields)
+
+    request_head = literal((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a.B/C"), (b":authority", b"x"), (b"content-type", b"application/grpc"), (b"te", b"trailers"))
+    answer_head, status = b"\x88" + literal((b"content-type", b"application/grpc")), literal((b"grpc-status", b"5"), (b"grpc-message", b"no%20such"), (b"grpc-status-details-bin", b"aGk"))
+    hello, settings, window = b"\0\0\0\0\5hello", frame(4, 0, 0, b"\0\4\0\1\0\0"), frame(8, 0, 0, b"\0\1\0\0")
+    client = [settings + frame(4, 1, 0) + frame(1, 4, 1, request_head) + frame(0, 0, 1, hello[:7]) + frame(0, 1, 1, hello[7:]), settings + frame(1, 5, 1, request_head) + frame(1, 5, 3, request_head), settings + frame(1, 4, 1, request_head) + frame(3, 0, 1, b"\0\0\0\x08"),
+              settings + frame(1, 0, 1, request_head[:20]) + frame(9, 4, 1, request_head[20:]) + frame(0, 0, 1, hello) + frame(1, 5, 1, literal((b"a", b"b"))), settings + window + frame(6, 0, 0, bytes(8)) + frame(7, 0, 0, bytes(8)), settings + frame(1, 4, 1, request_head + literal(*[(b"x", b"y")] * 120)),
+              frame(4, 0, 0, b"\0\4\0\0\0\0") + frame(1, 5, 1, request_head) + frame(8, 0, 1, b"\0\0\0\5"), settings + frame(0, 1, 1, hello), b"GET / HTTP/1.1\r\n\r\n", settings + frame(1, 4, 1, request_head) + frame(0, 1, 1, b"\1" + hello[1:])]
+    server = [settings + frame(4, 1, 0) + frame(1, 4, 1, answer_head) + frame(0, 0, 1, hello + hello[:3]) + frame(0, 0, 1, hello[3:]) + frame(1, 5, 1, status), settings + frame(1, 5, 1, answer_head + status) + frame(1, 5, 3, answer_head + status), settings + frame(3, 0, 1, b"\0\0\0\7") + frame(7, 0, 0, bytes(8)),
+              settings + frame(1, 4, 1, b"\x08\x03103") + frame(1, 4, 1, answer_head) + frame(0, 1, 1), settings + frame(5, 4, 1, b"\0\0\0\2" + request_head), frame(4, 0, 0, b"\0\3\0\0\0\1") + frame(8, 0, 1, b"\x7f\xff\xff\xff")]
+    return [bytes((way, piece)) + each for piece in (0, 255) for way in (0, 2, 4, 6) for each in client] + [bytes((way, 255)) + each for way in (1, 3, 7) for each in server]
+
+
+SEEDS = {"solve": solve, "sources": sources, "session": session, "http2": http2, "head": head, "chunks": chunks, "target": target, "filters": filters, "json": json_texts, "bodies": bodies, "views": views, "reference": reference, "dockerfile": dockerfile, "rules": rules,
          "context": context, "image_archive": image_archive, "tar_filter": tar_filter, "request_oracle": request_oracle, "response_oracle": response_oracle,
          "context_oracle": context_oracle, "images_oracle": images_oracle, "filter_oracle": filter_oracle}
 
@@ -229,6 +289,10 @@ def words(target):
             "bodies": [*fields, '"host"', '"container:db"', '"/var/run/docker.sock"', '"no-new-privileges"', "true", "null", '"berth.key"', '"volume"', '"bind"', '"tmpfs"'],
             "reference": ["docker.io/", "library/", ":latest", "@sha256:", "localhost", ":5000/", "berth.", ID, "abcdefghijklmnopqrstuvwxyz"],
             "dockerfile": ["FROM ", "COPY --from=", "ARG ", " AS ", "ONBUILD ", "RUN ", "\\\n", "# escape=`\n", "${", "}", ":-", "<<EOF", "scratch", "--platform=", "# syntax=", "BASE", "UNSET"],
+            "solve": [*in_tables("buildkit/*.cpp", r'\{"([a-z-]+:?[A-Z_]*)", [a-z_]+\}'), "moby", "image", "local", "tar", "inline", "name", "docker-image://", "https://", "host-gateway", "dockerfile.v0", "none", "bridge", "host", "berth."],
+            "sources": ["docker-image://", 'source \"', '\" denied by policy', "docker.io/library/", ":latest", "@sha256:" + ID],
+            "session": ["X-Docker-Expose-Session-", "uuid", "name", "sharedkey", "grpc-method", ": ", "\n", "/moby.filesync.v1.FileSync/DiffCopy", "/grpc.health.v1.Health/Check"],
+            "http2": ["\0\0\0", "\0\0\x08", "\0\0\4", ":method", ":status", "POST", "grpc-status", "grpc-message", "te", "trailers"],
             "rules": [*in_tables("knobs.cpp", r'\{"([a-z_.]+)", &P::'), "[profile.", "]\n", " = ", '"', "extends", "[[select]]", "labels", "profile", "true", "[]", "GiB", "2h"],
             "tar_filter": ["ustar\0", "manifest.json", "repositories", "PaxHeaders", "9 size=5\n", "path="]}.get(target, ["ustar\0", "ustar  \0", "Dockerfile", "manifest.json", "path=", "size=", "linkpath=", "GNU.sparse.major=1", "GNU.sparse.name=", "SCHILY.realsize=", "SUN.holesdata=", "hdrcharset=BINARY"])
 

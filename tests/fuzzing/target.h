@@ -18,6 +18,8 @@ std::span<const Target> http_targets();   ///< http.cpp: head, chunks, target, f
 std::span<const Target> text_targets();   ///< text.cpp: json, reference, dockerfile, rules
 std::span<const Target> body_targets();   ///< bodies.cpp: bodies, views
 std::span<const Target> tar_targets();    ///< tars.cpp: context, image_archive, tar_filter
+std::span<const Target> http2_targets();  ///< http2.cpp: http2
+std::span<const Target> buildkit_targets();  ///< buildkit.cpp: solve, sources, session
 std::span<const Target> http_oracle_targets();  ///< http_oracle.cpp: request_oracle, response_oracle
 std::span<const Target> tar_oracle_targets();   ///< tar_oracle.cpp: context_oracle, images_oracle, filter_oracle
 
