@@ -164,7 +164,7 @@ struct Http2Connection::Callbacks {
 };
 
 Http2Connection::Http2Connection(Wire& wire, Role role, Executor executor, Http2Limits limits, Accept accept)
-    : wire_(wire), role_(role), executor_(executor), limits_(limits), accept_(std::move(accept)), writable_(executor)
+    : wire_(wire), role_(role), executor_(executor), limits_(limits), accept_(std::move(accept)), writable_(executor), written_(executor)
 {
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_option* option = nullptr;
@@ -244,6 +244,7 @@ Task<> Http2Connection::run()
 
 Task<> Http2Connection::read_all()
 {
+    constexpr std::size_t waiting_frames_max = 1000;
     do {
         const std::string_view bytes = wire_.buffered();
         if (!bytes.empty()) {
@@ -255,6 +256,8 @@ Task<> Http2Connection::read_all()
             }
             wire_.consume(static_cast<std::size_t>(used));
             for (auto& stream : std::exchange(accepted_, {})) accept_(std::move(stream));
+            // A peer that does not read our answers is not read either: each refused stream is one of them, as many as it likes to open.
+            while (!all_written_ && nghttp2_session_get_outbound_queue_size(session_) > waiting_frames_max) co_await written_.wait();
         }
         if (!nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_)) co_return;
         if (wire_.buffered().size() >= 4096) wire_.widen();
@@ -275,12 +278,15 @@ Task<> Http2Connection::write_all()
             if (out.size() >= at_once) break;
         }
         if (out.empty()) {
+            all_written_ = true;
+            written_.wake();
             if (!nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_)) co_return;
             co_await writable_.wait();
             continue;
         }
         co_await wire_.write(out);
         out.clear();
+        written_.wake();
     }
 }
 

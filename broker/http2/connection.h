@@ -126,7 +126,12 @@ private:
 
     Task<> read_all();
     Task<> write_all();
-    void wake() { writable_.wake(); }
+    /// There is something to write.
+    void wake()
+    {
+        all_written_ = false;
+        writable_.wake();
+    }
     void resume(const Http2Stream& stream);
     static void finish(Http2Stream& stream, std::uint32_t code);
     void consumed(const Http2Stream& stream, std::size_t bytes);
@@ -141,7 +146,8 @@ private:
     std::map<std::int32_t, Http2Stream*> streams_;
     std::map<std::int32_t, std::shared_ptr<Http2Stream>> opening_;  ///< by the peer, whose head is not whole
     std::vector<std::shared_ptr<Http2Stream>> accepted_;            ///< not yet handed to accept_
-    Wakeup writable_;
+    Wakeup writable_, written_;
+    bool all_written_ = false;  ///< what can be written now
     bool over_ = false;
 };
 
