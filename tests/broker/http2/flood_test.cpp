@@ -34,7 +34,8 @@ TEST(APeerThatReadsNothing, IsNotReadEither)
     std::size_t written = 0;
     const auto write = [&]() -> Task<> {
         while (written < bytes.size()) {
-            const auto [error, count] = co_await ends.far.async_write_some(asio::buffer(bytes.data() + written, bytes.size() - written), use_task_tuple);
+            const auto [error, count] =
+                co_await ends.far.async_write_some(asio::buffer(bytes.data() + written, bytes.size() - written), use_task_tuple);
             if (error) co_return;
             written += count;
         }
