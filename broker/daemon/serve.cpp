@@ -1,5 +1,6 @@
 #include "broker/daemon/serve.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -283,6 +284,7 @@ rules::Json cleanup_alone(const Config& given, bool dry_run, bool orphans)
 
 int serve(const Config& given)
 {
+    google::protobuf::SetLogHandler(nullptr);  // it has a line for each text of a client that is no UTF-8, however many it sends
     try {
         const Config config = prepared(given);
         Server server(config, rulebook_of(config));
