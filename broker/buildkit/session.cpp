@@ -125,7 +125,8 @@ EngineRequest session_request(const Call& call, const rules::AnnouncedSession& s
     EngineRequest request{.op = rules::Op::session};
     const std::string& key = call.job.facts.key;
     request.headers = {{"X-Docker-Expose-Session-Uuid", rules::building_name(key, session.id)}, {"X-Docker-Expose-Session-Name", session.name}};
-    if (!session.shared_key.empty()) request.headers.emplace_back("X-Docker-Expose-Session-Sharedkey", rules::building_name(key, session.shared_key));
+    // Without one the engine would take what another job's session has sent for what this one had sent before.
+    request.headers.emplace_back("X-Docker-Expose-Session-Sharedkey", rules::building_name(key, session.shared_key));
     for (const std::string& each : session.methods) request.headers.emplace_back("X-Docker-Expose-Session-Grpc-Method", each);
     return request;
 }

@@ -15,7 +15,7 @@ namespace {
 
 using rules::Attributes;
 
-const rules::BuildingJob job = {.key = "abcdefghijklmnopqrstuvwxyz", .cgroup = "/berth.slice/job", .gateway = "172.30.0.1"};
+const rules::BuildingJob job = {.key = "abcdefghijklmnopqrstuvwxyz", .space = "of-the-job", .cgroup = "/berth.slice/job", .gateway = "172.30.0.1"};
 const std::string own = "berth." + job.key + ".";
 
 const std::string* find(const Attributes& attributes, const std::string& name)
@@ -32,13 +32,15 @@ void check_attributes(const Attributes& sent)
         must(found && *found == value, "what is forced is forced", name, found ? *found : "");
     };
     is("cmdline", "docker/dockerfile");
-    is("build-arg:BUILDKIT_CACHE_MOUNT_NS", own + "cache");
+    is("build-arg:BUILDKIT_CACHE_MOUNT_NS", "of-the-job");
     is("cgroup-parent", job.cgroup);
     for (const char* name : {"source", "build-arg:BUILDKIT_SYNTAX", "image-resolve-mode", "cache-imports", "cache-from"})
         must(!find(sent, name), "what is refused or left out is not sent", name);
     if (const std::string* network = find(sent, "force-network-mode")) must(*network == "none", "no network of the host's", *network);
     if (const std::string* size = find(sent, "shm-size")) must(std::stoll(*size) <= rules::Profile{}.shm_max, "shared memory has its limit", *size);
-    if (const std::string* hosts = find(sent, "add-hosts")) {
+    const std::string* hosts = find(sent, "add-hosts");
+    must(hosts && hosts->ends_with("of-the-job.cache.invalid=127.0.0.1"), "steps are the job's", "add-hosts");
+    if (hosts) {
         must(hosts->find("host-gateway") == hosts->npos || hosts->find("=host-gateway") == hosts->npos, "the host's gateway is the job's", *hosts);
         must(hosts->find('"') == hosts->npos, "no text within quotation marks", *hosts);
     }

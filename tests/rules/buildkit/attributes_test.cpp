@@ -7,7 +7,7 @@ namespace rules {
 namespace {
 
 const Attributes always = {{"cmdline", "docker/dockerfile"},
-                           {"build-arg:BUILDKIT_CACHE_MOUNT_NS", "berth." + building_key + ".cache"},
+                           {"build-arg:BUILDKIT_CACHE_MOUNT_NS", "of-the-job"},
                            {"cgroup-parent", "/berth.slice/job"}};
 
 /// What is sent besides what always is.
@@ -21,6 +21,13 @@ Attributes sent_of(const Attributes& asked, const Profile& profile = {}, const B
         EXPECT_EQ(rest[name], value);
         rest.erase(name);
     }
+    // One more host is always there: it makes steps those of the job.
+    const std::string own = "of-the-job.cache.invalid=127.0.0.1";
+    std::string& hosts = rest["add-hosts"];
+    EXPECT_TRUE(hosts.ends_with(own)) << hosts;
+    hosts.resize(hosts.size() - std::min(own.size(), hosts.size()));
+    if (hosts.ends_with(',')) hosts.pop_back();
+    if (hosts.empty()) rest.erase("add-hosts");
     return rest;
 }
 
@@ -87,10 +94,11 @@ TEST(Attributes, OfTwoJobsDoNotMeet)
     EXPECT_EQ(sent_of({{"local-sessionid:context", "berth.zzzzzzzzzzzzzzzzzzzzzzzz77.abc"}}),
               (Attributes{{"local-sessionid:context", "berth." + building_key + ".berth.zzzzzzzzzzzzzzzzzzzzzzzz77.abc"}}));
     EXPECT_EQ(building_name(building_key, "a:b/c"), "berth." + building_key + ".a~3Ab~2Fc") << "no colon, at which the engine cuts";
-    job.key = "zzzzzzzzzzzzzzzzzzzzzzzz77";
+    job.space = "of-another";
     const auto sent = judge_attributes({}, {}, job);
     ASSERT_TRUE(sent);
-    EXPECT_EQ(sent->at("build-arg:BUILDKIT_CACHE_MOUNT_NS"), "berth.zzzzzzzzzzzzzzzzzzzzzzzz77.cache");
+    EXPECT_EQ(sent->at("build-arg:BUILDKIT_CACHE_MOUNT_NS"), "of-another");
+    EXPECT_EQ(sent->at("add-hosts"), "of-another.cache.invalid=127.0.0.1");
 }
 
 struct Refused {
@@ -147,7 +155,7 @@ TEST(Attributes, TheHostsGatewayIsTheJobs)
 {
     EXPECT_EQ(sent_of({{"add-hosts", "a=1.2.3.4,host.docker.internal=host-gateway,b=fd00::1"}}),
               (Attributes{{"add-hosts", "a=1.2.3.4,host.docker.internal=172.30.0.1,b=fd00::1"}}));
-    EXPECT_EQ(sent_of({{"add-hosts", ""}}), (Attributes{{"add-hosts", ""}}));
+    EXPECT_EQ(sent_of({{"add-hosts", ""}}), Attributes{});
     BuildingJob job = a_building_job();
     job.gateway.clear();
     EXPECT_EQ(refusal_of("add-hosts", "a=host-gateway", {}, job), "400");

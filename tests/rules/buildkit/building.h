@@ -13,7 +13,7 @@ inline const std::string building_key = "abcdefghijklmnopqrstuvwxyz";
 
 inline BuildingJob a_building_job()
 {
-    return {.key = building_key, .cgroup = "/berth.slice/job", .gateway = "172.30.0.1"};
+    return {.key = building_key, .space = "of-the-job", .cgroup = "/berth.slice/job", .gateway = "172.30.0.1"};
 }
 
 /// What said no: the rule, or the status where it was none; "" when it was taken.
