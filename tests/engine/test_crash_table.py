@@ -16,7 +16,7 @@ from tools import tar_of, wait_for
 
 ENGINES = ("distribution",)
 
-STRIDE = int(os.environ.get("BERTH_CRASH_STRIDE", "29"))
+STRIDE = int(os.environ.get("BERTH_CRASH_STRIDE", "37"))
 
 
 class CrashTable(EngineCase):
