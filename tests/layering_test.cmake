@@ -41,7 +41,7 @@ floor(broker/jobs        rules rules/names rules/bodies rules/profile rules/view
 floor(broker/exchange    rules rules/names rules/api rules/views rules/policy db ${tools} broker/archives broker/engine broker/jobs)
 floor(broker/operations  rules rules/names rules/bodies rules/api rules/views rules/policy rules/build rules/judge db ${tools} broker/archives broker/engine
                          broker/jobs broker/exchange)
-floor(broker/buildkit    rules rules/names rules/api rules/views rules/buildkit db ${tools} broker/http2 broker/engine broker/jobs broker/exchange
+floor(broker/buildkit    rules rules/names rules/api rules/views rules/policy rules/buildkit db ${tools} broker/http2 broker/engine broker/jobs broker/exchange
                          broker/operations)
 floor(broker/dispatch    rules rules/policy broker/exchange broker/operations broker/buildkit)
 floor(broker/daemon      rules rules/names rules/profile db cleanup ${tools} broker/engine broker/jobs broker/exchange broker/dispatch)

@@ -11,6 +11,7 @@
 #include "rules/buildkit/methods.h"
 #include "rules/buildkit/solve.h"
 #include "rules/buildkit/view.h"
+#include "rules/policy/endpoint_policy.h"
 
 // A build: `Control.Solve`, and what its client asks of it meanwhile.
 namespace broker {
@@ -195,6 +196,9 @@ Task<> serve_solve(Rpc& rpc)
     const Registration registration(call, request.ref(), build);
     if (call.services.engine.versions().newest < with_source_policies)
         throw Refused{{501, "berth: builds with BuildKit take Docker 24 or newer on the host; DOCKER_BUILDKIT=0 docker build works"}};
+    rules::Route route = call.route;
+    route.endpoint = call.record.endpoint;  // a profile that closes builds closes these
+    enforce(call, [&](const rules::Profile& profile) { return rules::check_endpoint(route, profile); });
     const rules::BuildingJob job = building_job(call);
     rules::AskedBuild asked = enforce(call, [&](const rules::Profile& profile) { return rules::judge_solve(request, profile, job); });
     if (asked.image) {

@@ -175,7 +175,6 @@ Result<void> check_ref(const std::string& ref) { return check_name(ref, "Ref"); 
 
 Result<AskedBuild> judge_solve(const buildkit::SolveRequest& asked, const Profile& profile, const BuildingJob& job)
 {
-    if (!profile.build_allowed) return denied("build.allowed", "build", "", "the profile allows no builds");
     if (has_unknown_field(asked)) return denied("unknown-field", "SolveRequest", "", "use an older client: berth does not know a field of it");
     if (const auto held = check_step_limits(profile); !held) return tl::unexpected(held.error());
     AskedBuild build;

@@ -23,8 +23,6 @@ constexpr Switch switches[] = {
     {Op::image_get_many, &Profile::image_export, "images.export"},
     {Op::container_export, &Profile::image_export, "images.export"},
     {Op::build, &Profile::build_allowed, "build.allowed"},
-    {Op::session, &Profile::build_allowed, "build.allowed"},
-    {Op::grpc, &Profile::build_allowed, "build.allowed"},
     {Op::exec_create, &Profile::exec_allowed, "exec.allowed"},
     {Op::exec_start, &Profile::exec_allowed, "exec.allowed"},
 };

@@ -1,9 +1,14 @@
 """What a build with BuildKit has of the host and of other jobs: nothing. And what it may have, it gets with its own credentials."""
 
+import tempfile
+from pathlib import Path
+
 import attacks
-from buildkit import BuildKit
+from buildkit import BuildKit, stock_docker
 from builds import VICTIM
+from harness import RuledBerth, RuledCase
 from registries import PrivateRegistry
+from tools import wait_for
 
 ENGINES = ("newest",)
 
@@ -126,3 +131,54 @@ class Credentials(BuildKit):
         self.assertNotIn(private.password, self.berth.log.read_text())
         self.job.do("rmi", "-f", "mine", name)
         self.engine.docker("rmi", name)  # what a job pulled is the host's cache
+
+
+class ProfiledBerth(RuledBerth):
+    rules = """
+        [profile.closed]
+        build.allowed = false
+        [profile.without]
+        limits.container.memory_max = "64MiB"
+        [profile.limited]
+        limits.job = { memory = "64MB", pids = 40 }
+    """
+
+
+class ByProfile(RuledCase):
+    """What profiles say of builds."""
+
+    ruled_by = ProfiledBerth
+
+    def client(self, profile):
+        job = self.open("--profile", profile, busybox=profile == "limited")
+        docker = stock_docker(self.engine, job.door)
+        return (job, docker) if docker else self.skipTest("no docker-buildx")
+
+    def test_the_client_says_why(self):
+        """It is refused as a build: a client that is not let in at all makes a builder of its own, a privileged container."""
+        for profile, rule in (("closed", "build.allowed"), ("without", "limits.container.memory_max")):
+            result = self.client(profile)[1]("build", "-", input="FROM scratch\nLABEL a=b\n")
+            self.assertIn(f'rule "{rule}"', result.err)
+            self.assertNotIn("booting", result.err)
+
+    @attacks.shows("B-16", "under the job's own control group")
+    def test_steps_are_under_the_jobs_control_group(self):
+        job, docker = self.client("limited")
+        root = Path("/sys/fs/cgroup")
+
+        def groups():
+            return [each for at in (*root.glob(f"*/berth/{job.key}"), *root.glob(f"berth/{job.key}")) for each in at.iterdir() if each.is_dir()]
+
+        build = docker.start("build", "--cgroup-parent", "/elsewhere", "-", stdin=self.dockerfile(f"FROM {job.image}\nRUN sleep 1000\n"))
+        wait_for(groups, 20, "the step's group under the job's")
+        build.kill()
+        build.communicate()
+        self.assertEqual(job.close().code, 0)
+        self.assertEqual(groups(), [])
+
+    def dockerfile(self, text):
+        file = tempfile.TemporaryFile()
+        self.addCleanup(file.close)
+        file.write(text.encode())
+        file.seek(0)
+        return file

@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 import attacks
-from buildkit import stock_docker
 from harness import EngineCase, RuledBerth
 from tools import wait_for
 
@@ -101,20 +100,5 @@ class Limits(EngineCase):
         self.job.do("run", "-d", "--name", "later", self.job.image, "sleep", "1000")
         pid = self.engine.api.get(f"/containers/{self.job.ok('inspect', '-f', '{{.Id}}', 'later')}/json")["State"]["Pid"]
         self.assertIn(f"/berth/{self.job.key}/", Path(f"/proc/{pid}/cgroup").read_text())
-        self.assertEqual(self.job.close().code, 0)
-        self.assertEqual(self.directories(self.job.key), [])
-
-    @attacks.shows("B-16", "under the job's own control group")
-    def test_the_steps_of_a_buildkit_build_are_under_it_too(self):
-        docker = stock_docker(self.engine, self.job.door)
-        if not docker or self.kind == "distribution":
-            self.skipTest("no BuildKit that berth opens")
-        folder = Path(tempfile.mkdtemp(dir=self.engine.folder))
-        (folder / "Dockerfile").write_text(f"FROM {self.job.image}\nRUN sleep 1000\n")
-        build = docker.start("build", "--cgroup-parent", "/elsewhere", ".", cwd=folder)
-        wait_for(lambda: [each for directory in self.directories(self.job.key) for each in directory.iterdir() if each.is_dir()], 20,
-                 "the step's cgroup under the job's")
-        build.kill()
-        build.communicate()
         self.assertEqual(self.job.close().code, 0)
         self.assertEqual(self.directories(self.job.key), [])

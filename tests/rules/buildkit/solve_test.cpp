@@ -76,7 +76,6 @@ TEST(Solve, WithoutAFrontendItsClientRunsIt)
 
 TEST(Solve, NeedsARightToBuild)
 {
-    EXPECT_EQ(refusal(judged(a_request(), profile_of("build.allowed = false\n"))), "build.allowed");
     EXPECT_EQ(refusal(judged(a_request(), profile_of("build.networks = []\n"))), "build.networks");
 }
 
